@@ -1,0 +1,45 @@
+# make            set up .venv and run the headline experiment (adding problem, LSTM, seed 0)
+# make test       set up and run the tests
+# make plots      redraw every picture and animation from results.json
+# make gradcheck  every weight of every cell of every experiment
+# make bench      side by side with torch and JAX (installs both)
+# make lint       style
+
+PYTHON ?= python3
+export OMP_NUM_THREADS = 1
+RUN = .venv/bin/python
+
+headline: .venv/run
+	$(RUN) adding_problem.py
+
+.venv/run: requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --requirement requirements.txt
+	touch $@
+
+.venv/dev: .venv/run requirements-dev.txt
+	$(RUN) -m pip install --quiet --requirement requirements-dev.txt
+	touch $@
+
+.venv/bench: .venv/dev requirements-bench.txt
+	$(RUN) -m pip install --quiet --requirement requirements-bench.txt
+	touch $@
+
+test: .venv/dev
+	$(RUN) -m pytest -n 2
+
+plots: .venv/run
+	$(RUN) visualize_adding_problem.py
+	$(RUN) make_adding_problem_gif.py
+
+gradcheck: .venv/run
+	$(RUN) adding_problem.py --gradcheck
+
+bench: .venv/bench
+	$(RUN) benchmarks/bench_adding_problem.py
+
+lint: .venv/dev
+	.venv/bin/ruff check .
+
+.PHONY: headline test plots gradcheck bench lint
