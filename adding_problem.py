@@ -85,16 +85,18 @@ class Settings:
     iters: int = setting(8000, "training iterations (batches)", "training", low=1, high=10**8)
     batch: int = setting(32, "sequences in a batch", "training", low=1, high=65_536)
     lr: float = setting(5e-3, "Adam's learning rate at the start", "training", low=1e-12, high=1e12)
-    lr_decay_every: int = setting(1500, "iterations between halvings of the rate, 0 for none", "training", low=0, high=10**8)
+    lr_decay_every: int = setting(
+        1500, "iterations between halvings of the rate, 0 for none", "training", low=0, high=10**8)
     clip: float = setting(1.0, "largest global L2 norm of a gradient", "training", low=1e-12, high=1e12)
     seed: int = setting(0, "seed of the four random streams", "training", low=0, high=2**63 - 1)
     init: str | None = setting(
-        None, "start of W_hh: gaussian N(0, 1/H), ortho or identity (default: identity for irnn, else gaussian)", "model",
-        kind=str, choices=("gaussian", "ortho", "identity"))
+        None, "start of W_hh: gaussian N(0, 1/H), ortho or identity (default: identity for irnn, else gaussian)",
+        "model", kind=str, choices=("gaussian", "ortho", "identity"))
     init_scale: float | None = setting(
         None, "factor on that start of W_hh (default: 0.5 for gaussian, else 1)", "model", kind=float, low=0, high=1e6)
     input_scale: float | None = setting(
-        None, "W_xh starts at this times N(0, 1/2) (default: 0.01 for irnn, else 0.5)", "model", kind=float, low=0, high=1e6)
+        None, "W_xh starts at this times N(0, 1/2) (default: 0.01 for irnn, else 0.5)", "model", kind=float,
+        low=0, high=1e6)
     forget_bias: float | None = setting(
         None, "start of the forget gate's bias, lstm only (default: 1)", "model", kind=float, low=-1e6, high=1e6)
     dtype: str = setting("float64", "precision of weights and activations", "training", choices=("float64", "float32"))
@@ -469,7 +471,8 @@ def check_gradient(loss, theta, grad, tensors):
     named = zip(tensors(grad).items(), tensors(exact).values(), tensors(central).values())
     for (name, analytic), by_complex, by_central in named:
         largest = abs(by_complex).max()
-        complex_error = abs(analytic - by_complex) / np.maximum(abs(analytic) + abs(by_complex), 1e-5 * largest + 1e-300)
+        floor = 1e-5 * largest + 1e-300
+        complex_error = abs(analytic - by_complex) / np.maximum(abs(analytic) + abs(by_complex), floor)
         central_error = abs(analytic - by_central) / np.maximum(abs(analytic) + abs(by_central), central_floor)
         worst = np.unravel_index(complex_error.argmax(), complex_error.shape)
         passes = bool(
@@ -583,7 +586,8 @@ def start_worker(stop):
 def run_all(train, calls, jobs):
     """Yields the record of train(*call) for each call as it ends, in up to `jobs` processes; calls must pickle.
 
-    Ctrl-C ends running calls early, with what they have, and skips the rest. Raises BrokenProcessPool if a process dies.
+    Ctrl-C ends running calls early, with what they have, and skips the rest. Raises BrokenProcessPool if a process
+    dies.
     """
     global STOP
     if jobs == 1 or len(calls) == 1:
@@ -716,7 +720,7 @@ def read_results(path):
     try:
         results = json.loads(text)
     except ValueError as error:
-        raise ResultsError(f"{path} is not valid JSON ({error}): move it away or name another file with --out") from error
+        raise ResultsError(f"{path} is not valid JSON ({error}): move it away or name another with --out") from error
     if not isinstance(results, dict) or not isinstance(results.get("schema"), int):
         raise ResultsError(f"{path} is not a results file of this project: name another file with --out")
     if results["schema"] > SCHEMA:
@@ -795,7 +799,7 @@ def source_hash(path):
     """Hash of a Python file's syntax tree without docstrings: comments and layout do not count."""
     tree = ast.parse(Path(path).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
 
@@ -867,9 +871,9 @@ def flag_value(kind, low, high):
 def seed_range(text):
     """Converts A-B to the seeds A ... B, for argparse."""
     first, _, last = text.partition("-")
-    if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) < int(first) + 10_000 and int(last) < 2**63):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a range such as 0-9")
-    return range(int(first), int(last) + 1)
+    if first.isdecimal() and last.isdecimal() and 0 <= int(last) - int(first) < 10_000 and int(last) < 2**63:
+        return range(int(first), int(last) + 1)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a range such as 0-9")
 
 
 def add_flags(parser, *classes):
@@ -892,10 +896,10 @@ def from_flags(cls, args, **replaced):
 
 
 def save(path, experiment, record):
-    """Writes a record. If that fails, prints it as a line of JSON, so that nothing computed is lost. Returns success."""
+    """Writes a record; where that fails, prints it as JSON, so that nothing computed is lost. Returns success."""
     try:
         if not write_record(path, experiment, record):
-            print(f"{path} keeps the finished run of these settings; the interrupted one is not written", file=sys.stderr)
+            print(f"{path} keeps its finished run of these settings, not the interrupted one", file=sys.stderr)
         return True
     except ResultsError as error:
         print(f"{error}; the record follows on standard output", file=sys.stderr)
@@ -913,7 +917,7 @@ def parse(argv):
     parser.add_argument("--rnn", action="store_true", help="the same as --cell rnn")
     parser.add_argument("--seeds", type=seed_range, metavar="A-B", help="the seeds A to B instead of --seed")
     parser.add_argument("--quiet", action="store_true", help="only the final lines")
-    parser.add_argument("--gradcheck", action="store_true", help="check every weight's gradient in every cell, and stop")
+    parser.add_argument("--gradcheck", action="store_true", help="check every weight of every cell, and stop")
     args = parser.parse_args(argv)
     given = [word.split("=")[0] for word in (sys.argv[1:] if argv is None else argv)]
     if args.rnn and "--cell" in given and args.cell != "rnn":
@@ -933,13 +937,13 @@ def parse(argv):
 
 def summary(record):
     """One line on how a run ended."""
-    settings, final = record["settings"], record["final"]
-    ending = {"done": "", "interrupted": "  INTERRUPTED", "diverged": "  DIVERGED"}[final["status"]]
+    settings, final, seconds = record["settings"], record["final"], record["provenance"]["wall_seconds"]
+    ending = "" if final["status"] == "done" else f"  {final['status'].upper()} at iteration {final['iteration']}"
     return (
         f"{settings['cell']} T={settings['T']} hidden={settings['hidden']} seed={settings['seed']}: "
         f"test MSE {final['test_mse']:.5f}, solve rate {final['solve_rate']:.3f} (|error| < {TOLERANCE}), "
         f"{final['solve_rate_1997']:.3f} (< {TOLERANCE_1997}), {final['train_sequences']} sequences, "
-        f"{record['provenance']['wall_seconds']:.1f} s{ending}{' at iteration %d' % final['iteration'] if ending else ''}")
+        f"{seconds:.1f} s{ending}")
 
 
 def aggregate(records):
@@ -948,9 +952,11 @@ def aggregate(records):
     if not finished:
         return f"0 of {len(records)} seeds ran to the end"
     mse, rate = [final["test_mse"] for final in finished], [final["solve_rate"] for final in finished]
+    reach = sum(value >= 0.85 for value in rate)
     return (
-        f"{len(finished)} of {len(records)} seeds ran to the end: test MSE median {np.median(mse):.5f} [{min(mse):.5f}, {max(mse):.5f}], solve rate median "
-        f"{np.median(rate):.3f} [{min(rate):.3f}, {max(rate):.3f}], {sum(r >= 0.85 for r in rate)} of {len(rate)} reach 0.85")
+        f"{len(finished)} of {len(records)} seeds ran to the end: test MSE median {np.median(mse):.5f} "
+        f"[{min(mse):.5f}, {max(mse):.5f}], solve rate median {np.median(rate):.3f} "
+        f"[{min(rate):.3f}, {max(rate):.3f}], {reach} of {len(finished)} reach a solve rate of 0.85")
 
 
 def main(argv=None):

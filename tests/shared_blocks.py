@@ -3,7 +3,7 @@
 import ast
 import re
 
-# Which file holds which block. A block or file that is not listed here is an error, and so is a listed one that is absent.
+# Which file holds which block. A block that is not listed here is an error, and so is a listed one that is absent.
 HOLDERS = {
     "settings": {"adding_problem.py"},
     "streams": {"adding_problem.py"},
@@ -14,7 +14,7 @@ HOLDERS = {
     "results": {"adding_problem.py"},
     "command line": {"adding_problem.py"},
 }
-BLOCK = re.compile(r"^# --- shared: (.+) ---\n(.*?)^# --- end shared ---$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^# --- shared: ([^\n]+) ---\n(.*?)^# --- end shared ---$", re.MULTILINE | re.DOTALL)
 MARKER = re.compile(r"^\s*#.*(?:shared:|end shared)", re.MULTILINE)
 
 
