@@ -19,10 +19,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+import tables_rnn_pathological as tables
 from make_rnn_pathological_reference import CASES, FILE, LR, MODELS, MU, UPDATES, case, torch_answers
 
+import make_rnn_pathological_gif as animation
 import rnn_pathological as rp
+import studies_rnn_pathological as studies
+import visualize_rnn_pathological as pictures
 
 SOURCE = (ROOT / "rnn_pathological.py").read_text(encoding="utf-8")
 SMOKE = ["--epochs", "2", "--batches-per-epoch", "2", "--hidden", "5", "--quiet"]
@@ -645,3 +649,65 @@ def test_help_names_every_flag(capsys):
     assert end.value.code == 0
     for field in (*dataclasses.fields(rp.Settings), *dataclasses.fields(rp.Options)):
         assert f"--{field.name.replace('_', '-')}" in text
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Committed results, tables, pictures
+# ----------------------------------------------------------------------------------------------------------------------
+
+def committed():
+    return rp.read_results(ROOT / "results.json")
+
+
+def test_the_tables_can_be_written_from_the_committed_results():
+    results = committed()
+    for name, generate in tables.TABLES.items():
+        text = generate(results)
+        assert text.startswith(("|", "```")) and "nan" not in text, name
+
+
+def test_committed_weights_give_their_recorded_figures():
+    kept = [record for record in committed()[rp.EXPERIMENT] if "weights" in record]
+    assert kept
+    for record in kept:
+        settings = rp.Settings(**record["settings"])
+        net = rp.build(settings, 100)
+        for name, tensor in net.tensors(net.theta).items():
+            tensor[:] = record["weights"][name]
+        for name, value in rp.evaluate(net, settings, rp.N_TEST).items():
+            assert value == pytest.approx(record["final"][name], rel=1e-3, abs=1e-3)  # another machine's rounding
+
+
+def test_wilson_interval():
+    low, high = tables.wilson(9, 10)  # textbook values
+    assert (low, high) == (pytest.approx(0.596, abs=1e-3), pytest.approx(0.982, abs=1e-3))
+
+
+def test_pictures_are_drawn_and_absent_records_are_run_first(tmp_path, monkeypatch, capsys):
+    tiny = dict(hidden=4, sequence_len=8, epochs=3, batches_per_epoch=2)
+    headline = [studies.Arm(arm.label, arm.settings | tiny, range(2)) for arm in studies.HEADLINE]
+    xor = [studies.Arm("xor", dict(task="xor", curriculum="4:1:0.5", **tiny), range(2))]
+    monkeypatch.setattr(studies, "HEADLINE", headline)
+    monkeypatch.setattr(studies, "XOR", xor)
+    monkeypatch.setattr(studies, "XOR_FIXED", [studies.Arm("fixed", dict(task="xor", **tiny), range(2))])
+    results, outdir = str(tmp_path / "results.json"), tmp_path / "viz"
+    assert pictures.main(["--results", results, "--outdir", str(outdir)]) == 0
+    output = capsys.readouterr().out
+    assert output.count("has not all records") == 8
+    assert {path.stem for path in outdir.iterdir()} == set(pictures.PICTURES)
+    assert pictures.main(["--results", results, "--outdir", str(outdir)]) == 0
+    assert "has not all records" not in capsys.readouterr().out
+
+
+def test_a_picture_folder_that_is_a_file_is_refused(tmp_path, capsys):
+    (tmp_path / "viz").write_text("")
+    with pytest.raises(SystemExit) as end:
+        pictures.main(["--outdir", str(tmp_path / "viz")])
+    assert end.value.code == 2 and len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_the_animation_has_two_curves_that_grow():
+    history = {"update": [0, 30, 60], "test_loss": [2.1, 1.0, 0.1], "test_accuracy": [0.1, 0.5, 1.0]}
+    pictures_of = [animation.frame({"ortho": history, "random": history}, end, 1 / 8, np.log(8)) for end in (0, 2)]
+    assert pictures_of[0].shape == pictures_of[1].shape
+    assert (pictures_of[0] != pictures_of[1]).any()
