@@ -31,9 +31,10 @@ class Arm:
     def command(self):
         """The command that makes its records."""
         words = []
-        for name, value in self.settings.items():
-            flag = "--" + name.replace("_", "-")
-            words += [flag] if value is True else [flag, str(value)]
+        for field in dataclasses.fields(rp.Settings):
+            if field.name in self.settings:
+                flag, value = "--" + field.name.replace("_", "-"), self.settings[field.name]
+                words += [flag] if value is True else [flag, str(value)]
         seeds = ["--seeds", f"{self.seeds[0]}-{self.seeds[-1]}"]
         every = ["--eval-every", str(self.eval_every)] if self.eval_every else []
         return shlex.join(["python3", "rnn_pathological.py", *words, *seeds, *every])
@@ -50,17 +51,70 @@ def known(settings):
 HEADLINE = [
     Arm(f"{task}, {init}", dict(task=task, init=init), TEN) for task in rp.HEADLINE_TASKS for init in rp.HEADLINE_INITS]
 
-_STARTS = [
+START_KINDS = [
     ("orthogonal", dict(init="ortho")),
     ("0.8 x orthogonal", dict(init="ortho", spectral_radius=0.8)),
     ("N(0, 0.1^2)", dict(init="random")),
-    ("N(0, 0.1^2) rescaled", dict(init="random", spectral_radius=1.0)),
+    ("N(0, 0.1^2), rescaled to 1", dict(init="random", spectral_radius=1.0)),
     ("N(0, 1/H)", dict(init="gaussian")),
     ("sparse, 15 incoming", dict(init="sparse")),
     ("identity", dict(init="identity")),
 ]
 STARTS = {
-    task: [Arm(label, dict(task=task, **start), FIVE, SHORT_HISTORY) for label, start in _STARTS]
+    task: [Arm(label, dict(task=task, **start), FIVE) for label, start in START_KINDS]
     for task in rp.HEADLINE_TASKS}
-XOR = []
-XOR_FIXED = []
+
+_MIXED = dict(task="xor", curriculum="5:1:0.9", mixed_lengths=5, stop_at=0.999)
+_ADAM = dict(optimizer="adam", lr=1e-3, dtype="float32")
+XOR = [
+    Arm("T = 30, the default optimizer", dict(_MIXED, epochs=200), TEN, 4),
+    Arm("T = 60", dict(_MIXED, **_ADAM, sequence_len=60, input_scale=0.3, lr_decay_every=3000, epochs=300), FIVE, 8),
+    Arm("T = 100", dict(_MIXED, **_ADAM, sequence_len=100, input_scale=0.3, lr_decay_every=3000, epochs=300), FIVE, 8),
+    Arm("T = 200", dict(_MIXED | dict(curriculum="5:2:0.9"), **_ADAM, sequence_len=200, input_scale=0.3,
+                        lr_decay_every=3000, epochs=300), FIVE, 8),
+]
+XOR_FIXED = [
+    Arm("fixed T = 30, orthogonal start", dict(task="xor", epochs=100), THREE, SHORT_HISTORY),
+    Arm("fixed T = 30, N(0, 0.1^2)", dict(task="xor", init="random", epochs=100), THREE, SHORT_HISTORY),
+    Arm("fixed T = 30, Adam", dict(_ADAM, task="xor", input_scale=0.3, epochs=300), THREE, 8),
+    Arm("fixed T = 30, Nesterov to 0.99", dict(task="xor", nesterov=True, momentum_max=0.99, lr=2e-3, epochs=300,
+                                               dtype="float32"), THREE, 8),
+]
+XOR_MORE = [
+    Arm("T = 30, curriculum with one length at a time", dict(task="xor", curriculum="5:1:0.9", epochs=200), FIVE, 8),
+    Arm("T = 30, N(0, 0.1^2) start, curriculum and mixed lengths", dict(_MIXED, init="random", epochs=200), FIVE, 8),
+]
+
+TASKS = [
+    Arm("multiplication, T = 50", dict(_ADAM, task="multiplication", sequence_len=50, curriculum="10:2:0.005",
+                                       stop_at=0.002, epochs=400), FIVE, 8),
+    Arm("temporal_order_3, T = 100", dict(_ADAM, task="temporal_order_3", sequence_len=100, input_scale=0.03,
+                                          stop_at=0.999, epochs=200), FIVE, 4),
+    Arm("random_permutation, V = 20, T = 30", dict(_ADAM, task="random_permutation", vocabulary=20, sequence_len=30,
+                                                   hidden=100, input_scale=0.01, stop_at=0.999, epochs=100), FIVE, 2),
+    Arm("random_permutation, V = 100, T = 100", dict(_ADAM, task="random_permutation", vocabulary=100, sequence_len=100,
+                                                     hidden=100, input_scale=0.01, stop_at=0.999, epochs=60), FIVE, 2),
+    Arm("noiseless_memorization, 5 bits, T = 100", dict(_ADAM, task="noiseless_memorization", sequence_len=100,
+                                                        input_scale=0.01, stop_at=0.999, epochs=100), FIVE, 2),
+    Arm("noiseless_memorization, 5 bits, T = 200", dict(_ADAM, task="noiseless_memorization", sequence_len=200,
+                                                        input_scale=0.01, stop_at=0.999, epochs=100), FIVE, 2),
+    Arm("noiseless_memorization, ten 5-ary symbols, T = 80", dict(
+        _ADAM, task="noiseless_memorization", bits=10, alphabet=5, sequence_len=80, hidden=100, input_scale=0.01,
+        lr_decay_every=1000, stop_at=0.999, epochs=100), FIVE, 4),
+    Arm("3bit_memorization, T = 200", dict(_ADAM, task="3bit_memorization", sequence_len=200, input_scale=0.01,
+                                           stop_at=0.999, epochs=100), FIVE, 2),
+]
+
+REACH = [
+    Arm(f"3bit_memorization, T = {T}", dict(task="3bit_memorization", sequence_len=T, dtype="float32"), FIVE, 4)
+    for T in (60, 80, 100, 150, 200)]
+REACH_RANDOM = [
+    Arm(f"3bit_memorization, T = {T}, N(0, 0.1^2)",
+        dict(task="3bit_memorization", sequence_len=T, init="random", dtype="float32"), FIVE, 4) for T in (10, 20, 30)]
+ALL = [
+    *HEADLINE, *XOR, *XOR_FIXED, *XOR_MORE, *TASKS, *REACH, *REACH_RANDOM,
+    *(arm for arms in STARTS.values() for arm in arms)]
+
+
+if __name__ == "__main__":
+    print("\n".join(dict.fromkeys(arm.command() for arm in ALL)))
