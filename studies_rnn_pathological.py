@@ -67,7 +67,7 @@ STARTS = {
 _MIXED = dict(task="xor", curriculum="5:1:0.9", mixed_lengths=5, stop_at=0.999)
 _ADAM = dict(optimizer="adam", lr=1e-3, dtype="float32")
 XOR = [
-    Arm("T = 30, the default optimizer", dict(_MIXED, epochs=200), TEN, 4),
+    Arm("T = 30", dict(_MIXED | dict(stop_at=0.9998), nesterov=True, lr_decay_every=2500, epochs=300), TEN, 4),
     Arm("T = 60", dict(_MIXED, **_ADAM, sequence_len=60, input_scale=0.3, lr_decay_every=3000, epochs=300), FIVE, 8),
     Arm("T = 100", dict(_MIXED, **_ADAM, sequence_len=100, input_scale=0.3, lr_decay_every=3000, epochs=300), FIVE, 8),
     Arm("T = 200", dict(_MIXED | dict(curriculum="5:2:0.9"), **_ADAM, sequence_len=200, input_scale=0.3,
@@ -81,6 +81,7 @@ XOR_FIXED = [
                                                dtype="float32"), THREE, 8),
 ]
 XOR_MORE = [
+    Arm("T = 30, heavy ball, no decay, stopped at 0.999", dict(_MIXED, epochs=200), TEN, 4),
     Arm("T = 30, curriculum with one length at a time", dict(task="xor", curriculum="5:1:0.9", epochs=200), FIVE, 8),
     Arm("T = 30, N(0, 0.1^2) start, curriculum and mixed lengths", dict(_MIXED, init="random", epochs=200), FIVE, 8),
 ]
@@ -111,8 +112,13 @@ REACH = [
 REACH_RANDOM = [
     Arm(f"3bit_memorization, T = {T}, N(0, 0.1^2)",
         dict(task="3bit_memorization", sequence_len=T, init="random", dtype="float32"), FIVE, 4) for T in (10, 20, 30)]
+LONG = dict(task="3bit_memorization", sequence_len=400, optimizer="adam", stop_at=0.999, dtype="float32", epochs=60)
+BEYOND = [
+    Arm("tanh RNN, 64 units", dict(LONG, input_scale=0.01, lr=1e-3), THREE, 2),
+    Arm("LSTM, 32 units", dict(LONG, cell="lstm", hidden=32, lr=5e-3, forget_bias=6.0), THREE, 2),
+]
 ALL = [
-    *HEADLINE, *XOR, *XOR_FIXED, *XOR_MORE, *TASKS, *REACH, *REACH_RANDOM,
+    *HEADLINE, *XOR, *XOR_FIXED, *XOR_MORE, *TASKS, *REACH, *REACH_RANDOM, *BEYOND,
     *(arm for arms in STARTS.values() for arm in arms)]
 
 

@@ -174,3 +174,36 @@ def speed(results):
     base = times["numpy, this project, float64"]
     rows = [[*name.rsplit(", ", 1), f"{value:.0f}", f"{value / base:.2f}"] for name, value in times.items()]
     return table(["", "precision", "µs per training iteration", "relative to numpy float64"], rows)
+
+
+TABLES = {
+    "rnn_pathological:headline": headline,
+    "rnn_pathological:paper_figures": paper_figures,
+    "rnn_pathological:between": between,
+    "rnn_pathological:starts": starts,
+    "rnn_pathological:xor": arms(studies.XOR),
+    "rnn_pathological:xor_commands": commands(studies.XOR),
+    "rnn_pathological:xor_fixed": arms(studies.XOR_FIXED + studies.XOR_MORE),
+    "rnn_pathological:tasks": arms(studies.TASKS),
+    "rnn_pathological:task_commands": commands(studies.TASKS),
+    "rnn_pathological:reach": arms(studies.REACH + studies.REACH_RANDOM),
+    "rnn_pathological:beyond": arms(studies.BEYOND),
+    "rnn_pathological:speed": speed,
+}
+
+
+def rewrite(path, results):
+    """Puts the tables between their markers in a Markdown file."""
+    text = Path(path).read_text(encoding="utf-8")
+    for name, generate in TABLES.items():
+        begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
+        if begin in text:
+            before, rest = text.split(begin)
+            text = before + begin + generate(results) + "\n" + end + rest.split(end)[1]
+    Path(path).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    found = rp.read_results(ROOT / "results.json")
+    for page in ("docs/rnn_pathological.md", "docs/readme_rnn_pathological.md.part"):
+        rewrite(ROOT / page, found)
