@@ -73,16 +73,16 @@ XOR = [
     Arm("T = 200", dict(_MIXED | dict(curriculum="5:2:0.9"), **_ADAM, sequence_len=200, input_scale=0.3,
                         lr_decay_every=3000, epochs=300), FIVE, 8),
 ]
-XOR_FIXED = [
+XOR_WITHOUT = [
     Arm("fixed T = 30, orthogonal start", dict(task="xor", epochs=100), THREE, SHORT_HISTORY),
     Arm("fixed T = 30, N(0, 0.1^2)", dict(task="xor", init="random", epochs=100), THREE, SHORT_HISTORY),
     Arm("fixed T = 30, Adam", dict(_ADAM, task="xor", input_scale=0.3, epochs=300), THREE, 8),
     Arm("fixed T = 30, Nesterov to 0.99", dict(task="xor", nesterov=True, momentum_max=0.99, lr=2e-3, epochs=300,
                                                dtype="float32"), THREE, 8),
+    Arm("curriculum to T = 30, no mixed lengths", dict(task="xor", curriculum="5:1:0.9", epochs=200), FIVE, 8),
 ]
 XOR_MORE = [
     Arm("T = 30, heavy ball, no decay, stopped at 0.999", dict(_MIXED, epochs=200), TEN, 4),
-    Arm("T = 30, curriculum with one length at a time", dict(task="xor", curriculum="5:1:0.9", epochs=200), FIVE, 8),
     Arm("T = 30, N(0, 0.1^2) start, curriculum and mixed lengths", dict(_MIXED, init="random", epochs=200), FIVE, 8),
 ]
 
@@ -118,7 +118,7 @@ BEYOND = [
     Arm("LSTM, 32 units", dict(LONG, cell="lstm", hidden=32, lr=5e-3, forget_bias=6.0), THREE, 2),
 ]
 ALL = [
-    *HEADLINE, *XOR, *XOR_FIXED, *XOR_MORE, *TASKS, *REACH, *REACH_RANDOM, *BEYOND,
+    *HEADLINE, *XOR, *XOR_WITHOUT, *XOR_MORE, *TASKS, *REACH, *REACH_RANDOM, *BEYOND,
     *(arm for arms in STARTS.values() for arm in arms)]
 
 

@@ -183,7 +183,7 @@ TABLES = {
     "rnn_pathological:starts": starts,
     "rnn_pathological:xor": arms(studies.XOR),
     "rnn_pathological:xor_commands": commands(studies.XOR),
-    "rnn_pathological:xor_fixed": arms(studies.XOR_FIXED + studies.XOR_MORE),
+    "rnn_pathological:xor_fixed": arms(studies.XOR_WITHOUT + studies.XOR_MORE),
     "rnn_pathological:tasks": arms(studies.TASKS),
     "rnn_pathological:task_commands": commands(studies.TASKS),
     "rnn_pathological:reach": arms(studies.REACH + studies.REACH_RANDOM),

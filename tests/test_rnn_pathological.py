@@ -689,7 +689,7 @@ def test_pictures_are_drawn_and_absent_records_are_run_first(tmp_path, monkeypat
     xor = [studies.Arm("xor", dict(task="xor", curriculum="4:1:0.5", **tiny), range(2))]
     monkeypatch.setattr(studies, "HEADLINE", headline)
     monkeypatch.setattr(studies, "XOR", xor)
-    monkeypatch.setattr(studies, "XOR_FIXED", [studies.Arm("fixed", dict(task="xor", **tiny), range(2))])
+    monkeypatch.setattr(studies, "XOR_WITHOUT", [studies.Arm("fixed", dict(task="xor", **tiny), range(2))])
     results, outdir = str(tmp_path / "results.json"), tmp_path / "viz"
     assert pictures.main(["--results", results, "--outdir", str(outdir)]) == 0
     output = capsys.readouterr().out
