@@ -1,6 +1,6 @@
 """Times one training iteration of the adding problem beside plain numpy, torch and JAX, one thread each.
 
-    make bench        (or: python benchmarks/bench_adding_problem.py [--rounds 7] [--out benchmarks/adding_problem.json])
+    python benchmarks/bench_adding_problem.py [--rounds 7] [--out benchmarks/adding_problem.json]
 
 An iteration is forward, backward, global clip and Adam on a batch that arrives as numpy arrays; drawing the batch is
 not counted. All start from the same weights, see the same batches, and must agree after ten iterations before they are
