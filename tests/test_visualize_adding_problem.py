@@ -49,7 +49,8 @@ def test_the_committed_animation_has_21_frames_and_is_small():
     assert len(iio.imread(path)) >= 21 and path.stat().st_size < 1_000_000
 
 
-@pytest.mark.parametrize("script, flag", (("visualize_adding_problem.py", "--outdir"), ("make_adding_problem_gif.py", "--out")))
+@pytest.mark.parametrize(
+    "script, flag", (("visualize_adding_problem.py", "--outdir"), ("make_adding_problem_gif.py", "--out")))
 def test_an_unusable_place_or_file_is_refused_before_any_run(script, flag, tmp_path):
     (tmp_path / "file").write_text("{")
     place = "file" if flag == "--outdir" else "file/a.gif"
