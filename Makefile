@@ -32,12 +32,16 @@ test: .venv/dev
 plots: .venv/run
 	$(RUN) visualize_adding_problem.py
 	$(RUN) make_adding_problem_gif.py
+	$(RUN) visualize_rnn_pathological.py
+	$(RUN) make_rnn_pathological_gif.py
 
 gradcheck: .venv/run
 	$(RUN) adding_problem.py --gradcheck
+	$(RUN) rnn_pathological.py --gradcheck
 
 bench: .venv/bench
 	$(RUN) benchmarks/bench_adding_problem.py
+	$(RUN) benchmarks/bench_rnn_pathological.py
 
 lint: .venv/dev
 	.venv/bin/ruff check .

@@ -941,6 +941,11 @@ def start_worker(stop):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+def unless_stopped(train, call):
+    """train(*call), or None once STOP is set."""
+    return None if STOP.is_set() else train(*call)
+
+
 def run_all(train, calls, jobs):
     """Yields the record of train(*call) for each call as it ends, in up to `jobs` processes; calls must pickle.
 
@@ -951,20 +956,13 @@ def run_all(train, calls, jobs):
     if jobs == 1 or len(calls) == 1:
         STOP = threading.Event()
         stop_on_signal(STOP)
-        for call in calls:
-            if not STOP.is_set():
-                yield train(*call)
+        yield from filter(None, (unless_stopped(train, call) for call in calls))
         return
     STOP = multiprocessing.Event()
     stop_on_signal(STOP)
     with concurrent.futures.ProcessPoolExecutor(jobs, initializer=start_worker, initargs=(STOP,)) as pool:
-        futures = [pool.submit(train, *call) for call in calls]
-        for future in concurrent.futures.as_completed(futures):
-            if STOP.is_set():
-                for other in futures:
-                    other.cancel()
-            if not future.cancelled():
-                yield future.result()
+        futures = [pool.submit(unless_stopped, train, call) for call in calls]
+        yield from filter(None, (future.result() for future in concurrent.futures.as_completed(futures)))
 # --- end shared ---
 
 
@@ -1152,7 +1150,7 @@ def read_results(path):
         results = json.loads(text)
     except ValueError as error:
         raise ResultsError(f"{path} is not valid JSON ({error}): move it away or name another with --out") from error
-    if not isinstance(results, dict) or not isinstance(results.get("schema"), int):
+    if not isinstance(results, dict) or not isinstance(results.get("schema"), int) or results["schema"] < 1:
         raise ResultsError(f"{path} is not a results file of this project: name another file with --out")
     if results["schema"] > SCHEMA:
         raise ResultsError(f"{path} has schema {results['schema']}, newer than this program's {SCHEMA}")

@@ -191,19 +191,3 @@ TABLES = {
     "rnn_pathological:speed": speed,
 }
 
-
-def rewrite(path, results):
-    """Puts the tables between their markers in a Markdown file."""
-    text = Path(path).read_text(encoding="utf-8")
-    for name, generate in TABLES.items():
-        begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
-        if begin in text:
-            before, rest = text.split(begin)
-            text = before + begin + generate(results) + "\n" + end + rest.split(end)[1]
-    Path(path).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    found = rp.read_results(ROOT / "results.json")
-    for page in ("docs/rnn_pathological.md", "docs/readme_rnn_pathological.md.part"):
-        rewrite(ROOT / page, found)

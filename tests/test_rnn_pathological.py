@@ -5,36 +5,31 @@ import dataclasses
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-import types
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT, assert_bad_input, execute, mutated, run_script
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tests" / "reference")]
 import tables_rnn_pathological as tables
-from make_rnn_pathological_reference import CASES, FILE, LR, MODELS, MU, UPDATES, case, torch_answers
+from make_rnn_pathological import CASES, FILE, LR, MODELS, MU, UPDATES, case, torch_answers
+from test_docs import committed
 
 import make_rnn_pathological_gif as animation
 import rnn_pathological as rp
 import studies_rnn_pathological as studies
 import visualize_rnn_pathological as pictures
 
-SOURCE = (ROOT / "rnn_pathological.py").read_text(encoding="utf-8")
+SCRIPT = "rnn_pathological.py"
 SMOKE = ["--epochs", "2", "--batches-per-epoch", "2", "--hidden", "5", "--quiet"]
-
-
-def run(*arguments, cwd, script=ROOT / "rnn_pathological.py"):
-    return subprocess.run(
-        [sys.executable, str(script), *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture
@@ -317,83 +312,61 @@ def test_gradient_check_passes_everywhere():
             assert any(line.startswith(f"{task}, {what}") and line.endswith(": ok") for line in lines)
 
 
-# (where, old, new): each old stands once in the class or function
+# (scope, old, new): each old stands once in its scope
 RNN_MUTANTS = [
-    ("RNN", "np.subtract(1, dz_all, out=dz_all)", "np.subtract(1.01, dz_all, out=dz_all)"),
-    ("RNN", "np.multiply(h_all, h_all, out=dz_all)", "np.multiply(h_all, 1, out=dz_all)"),
-    ("RNN", "            dz *= dh\n", "            dz *= 0.5 * dh\n"),
-    ("RNN", "            dz *= dh\n", "            dz += dh\n"),
-    ("RNN", "np.ascontiguousarray(self.W[:, : self.H].T).dot", "np.ascontiguousarray(self.W[:, : self.H]).dot"),
-    ("RNN", "            W_hh_T_dot(dz, dh)\n", "            W_hh_T_dot(dh.copy(), dh)\n"),
-    ("RNN", "reversed(self.steps[self.first :])", "reversed(self.steps[self.first + 1 :])"),
-    ("RNN", "                dh += dh_read\n", "                dh[:] = dh_read\n"),
-    ("RNN", "                dh += dh_read\n", "                dh -= dh_read\n"),
-    ("RNN", "dz_all[:] = h_all.real > 0", "dz_all[:] = h_all.real >= 0"),
-    ("RNN", "dz_all[:] = h_all.real > 0", "dz_all[:] = 1"),
-    ("Cell", "self.S[self.first : self.T].transpose", "self.S[self.first + 1 : self.T + 1].transpose"),
-    ("Cell", "dy.sum((0, 2), out=self.db_y)", "dy[:1].sum((0, 2), out=self.db_y)"),
-    ("Cell", "np.matmul(self.W_hy.T, dy, out=self.dh_read)", "np.matmul(self.W_hy.T, dy[::-1], out=self.dh_read)"),
-    ("Cell", "np.matmul(dy, self.read.transpose(0, 2, 1))", "np.matmul(dy, self.read[::-1].transpose(0, 2, 1))"),
-    ("Cell", "        self.dh[:] = 0\n", "        self.dh[:] = 0.01\n"),
-    ("Cell", ".sum(0, out=self.dW)", ".mean(0, out=self.dW)"),
+    ("class RNN", "np.subtract(1, dz_all, out=dz_all)", "np.subtract(1.01, dz_all, out=dz_all)"),
+    ("class RNN", "np.multiply(h_all, h_all, out=dz_all)", "np.multiply(h_all, 1, out=dz_all)"),
+    ("class RNN", "            dz *= dh\n", "            dz *= 0.5 * dh\n"),
+    ("class RNN", "            dz *= dh\n", "            dz += dh\n"),
+    ("class RNN", "np.ascontiguousarray(self.W[:, : self.H].T).dot", "np.ascontiguousarray(self.W[:, : self.H]).dot"),
+    ("class RNN", "            W_hh_T_dot(dz, dh)\n", "            W_hh_T_dot(dh.copy(), dh)\n"),
+    ("class RNN", "reversed(self.steps[self.first :])", "reversed(self.steps[self.first + 1 :])"),
+    ("class RNN", "                dh += dh_read\n", "                dh[:] = dh_read\n"),
+    ("class RNN", "                dh += dh_read\n", "                dh -= dh_read\n"),
+    ("class RNN", "dz_all[:] = h_all.real > 0", "dz_all[:] = h_all.real >= 0"),
+    ("class RNN", "dz_all[:] = h_all.real > 0", "dz_all[:] = 1"),
+    ("class Cell", "self.S[self.first : self.T].transpose", "self.S[self.first + 1 : self.T + 1].transpose"),
+    ("class Cell", "dy.sum((0, 2), out=self.db_y)", "dy[:1].sum((0, 2), out=self.db_y)"),
+    ("class Cell", "(self.W_hy.T, dy, out=self.dh_read)", "(self.W_hy.T, dy[::-1], out=self.dh_read)"),
+    ("class Cell", "np.matmul(dy, self.read.transpose(0, 2, 1))", "np.matmul(dy, self.read[::-1].transpose(0, 2, 1))"),
+    ("class Cell", "        self.dh[:] = 0\n", "        self.dh[:] = 0.01\n"),
+    ("class Cell", ".sum(0, out=self.dW)", ".mean(0, out=self.dW)"),
 ]
 LSTM_MUTANTS = [
-    ("LSTM", "            dz_o *= dh\n", "            dz_o *= dc\n"),
-    ("LSTM", "dc += multiply(dh, dc_dh, part)", "dc[:] = multiply(dh, dc_dh, part)"),
-    ("LSTM", "            dz_i *= dc\n", "            dz_i *= dh\n"),
-    ("LSTM", "            dz_g *= dc\n", "            dz_g *= -dc\n"),
-    ("LSTM", "                dz_f *= dc\n", "                dz_f *= dc * f\n"),
-    ("LSTM", "                dc *= f\n", "                dc *= 0.9 * f\n"),
-    ("LSTM", "            W_hh_T_dot(dz, dh)\n", "            W_hh_T_dot(0.99 * dz, dh)\n"),
-    ("LSTM", "        self.dW *= self.fold**2\n", "        self.dW *= self.fold\n"),
-    ("LSTM", "(self.W[:, : self.H] * self.fold**2).T", "(self.W[:, : self.H] * self.fold).T"),
-    ("LSTM", "                dh += dh_read\n", "                dh[:] = dh_read\n"),
-    ("LSTM", "        dz_o *= tanh_c\n", "        dz_o *= self.c[1:][used]\n"),
-    ("LSTM", "dz_i *= self.g[used]", "dz_i *= self.o[used]"),
-    ("LSTM", "dz_g *= self.i[used]", "dz_g *= self.f[used]"),
-    ("LSTM", "dz_forget *= self.c[used]", "dz_forget *= self.c[1:][used]"),
-    ("LSTM", "np.subtract(1, dc_dh, out=dc_dh)", "np.subtract(1.001, dc_dh, out=dc_dh)"),
-    ("LSTM", "dc_dh *= self.o[used]", "dc_dh *= self.i[used]"),
+    ("class LSTM", "            dz_o *= dh\n", "            dz_o *= dc\n"),
+    ("class LSTM", "dc += multiply(dh, dc_dh, part)", "dc[:] = multiply(dh, dc_dh, part)"),
+    ("class LSTM", "            dz_i *= dc\n", "            dz_i *= dh\n"),
+    ("class LSTM", "            dz_g *= dc\n", "            dz_g *= -dc\n"),
+    ("class LSTM", "                dz_f *= dc\n", "                dz_f *= dc * f\n"),
+    ("class LSTM", "                dc *= f\n", "                dc *= 0.9 * f\n"),
+    ("class LSTM", "            W_hh_T_dot(dz, dh)\n", "            W_hh_T_dot(0.99 * dz, dh)\n"),
+    ("class LSTM", "        self.dW *= self.fold**2\n", "        self.dW *= self.fold\n"),
+    ("class LSTM", "(self.W[:, : self.H] * self.fold**2).T", "(self.W[:, : self.H] * self.fold).T"),
+    ("class LSTM", "                dh += dh_read\n", "                dh[:] = dh_read\n"),
+    ("class LSTM", "        dz_o *= tanh_c\n", "        dz_o *= self.c[1:][used]\n"),
+    ("class LSTM", "dz_i *= self.g[used]", "dz_i *= self.o[used]"),
+    ("class LSTM", "dz_g *= self.i[used]", "dz_g *= self.f[used]"),
+    ("class LSTM", "dz_forget *= self.c[used]", "dz_forget *= self.c[1:][used]"),
+    ("class LSTM", "np.subtract(1, dc_dh, out=dc_dh)", "np.subtract(1.001, dc_dh, out=dc_dh)"),
+    ("class LSTM", "dc_dh *= self.o[used]", "dc_dh *= self.i[used]"),
 ]
 LOSS_MUTANTS = [
-    ("loss_and_gradient", "np.subtract(used, target[:, None], out=d)", "np.subtract(target[:, None], used, out=d)"),
-    ("loss_and_gradient", "loss = 0.5 * (d * d)", "loss = (d * d)"),
-    ("loss_and_gradient", "(d * d).sum() / target.size", "(d * d).sum() / len(target)"),
-    ("loss_and_gradient", "    d /= target.size\n", "    d /= len(target)\n"),
-    ("loss_and_gradient", "    d /= target.size\n", "    d /= target.shape[1] + 0.1\n"),
-    ("loss_and_gradient", "np.exp(shifted, out=d)", "np.exp(2 * shifted, out=d)"),
-    ("loss_and_gradient", "        d /= total  # the softmax\n", ""),
-    ("loss_and_gradient", "np.take_along_axis(d, index, 1) - 1, 1)", "np.take_along_axis(d, index, 1) - 0.9, 1)"),
-    ("loss_and_gradient", "np.put_along_axis(d, index, np", "np.put_along_axis(d, index - 1, np"),
-    ("loss_and_gradient", "(np.log(total) - np.take", "(np.log(total) - 1.001 * np.take"),
+    ("def loss_and_gradient", "np.subtract(used, target[:, None], out=d)", "np.subtract(target[:, None], used, out=d)"),
+    ("def loss_and_gradient", "loss = 0.5 * (d * d)", "loss = (d * d)"),
+    ("def loss_and_gradient", "(d * d).sum() / target.size", "(d * d).sum() / len(target)"),
+    ("def loss_and_gradient", "    d /= target.size\n", "    d /= len(target)\n"),
+    ("def loss_and_gradient", "    d /= target.size\n", "    d /= target.shape[1] + 0.1\n"),
+    ("def loss_and_gradient", "np.exp(shifted, out=d)", "np.exp(2 * shifted, out=d)"),
+    ("def loss_and_gradient", "        d /= total  # the softmax\n", ""),
+    ("def loss_and_gradient", "np.take_along_axis(d, index, 1) - 1, 1)", "np.take_along_axis(d, index, 1) - 0.9, 1)"),
+    ("def loss_and_gradient", "np.put_along_axis(d, index, np", "np.put_along_axis(d, index - 1, np"),
+    ("def loss_and_gradient", "(np.log(total) - np.take", "(np.log(total) - 1.001 * np.take"),
 ]
-
-
-def span(where, source=SOURCE):
-    """Start and end of a top-level class or function in the source."""
-    start = max(source.find(f"\nclass {where}"), source.find(f"\ndef {where}("))
-    ends = [source.find(word, start + 1) for word in ("\nclass ", "\ndef ", "\n# ---")]
-    return start, min(end for end in ends if end > 0)
-
-
-def mutate(where, old, new):
-    """The source with one replacement inside one class or function."""
-    start, end = span(where)
-    assert SOURCE[start:end].count(old) == 1, f"{old!r} stands {SOURCE[start:end].count(old)} times in {where}"
-    return SOURCE[:start] + SOURCE[start:end].replace(old, new) + SOURCE[end:]
-
-
-def module_of(source):
-    module = types.ModuleType("mutant")
-    module.__file__ = str(ROOT / "rnn_pathological.py")
-    sys.modules["mutant"] = module  # dataclasses look their module up
-    exec(compile(source, "mutant", "exec"), module.__dict__)
-    return module
 
 
 @pytest.mark.parametrize("mutant", RNN_MUTANTS + LSTM_MUTANTS + LOSS_MUTANTS, ids=lambda mutant: mutant[2].strip())
 def test_gradient_check_rejects_mutants(mutant):
-    module = module_of(mutate(*mutant))
+    module = execute(mutated(SCRIPT, *mutant), "rnn_pathological_mutant")
     lstm = mutant in LSTM_MUTANTS
     models = [dict(cell="lstm")] if lstm else [{}, dict(activation="relu")]
     checks = [dict(task=task, short=short, **model) for model in models
@@ -403,9 +376,9 @@ def test_gradient_check_rejects_mutants(mutant):
 
 
 def test_a_mutant_fails_the_command_with_exit_1(tmp_path):
-    mutant = tmp_path / "rnn_pathological.py"
-    mutant.write_text(mutate(*RNN_MUTANTS[4]), encoding="utf-8")
-    result = run("--gradcheck", cwd=tmp_path, script=mutant)
+    mutant = tmp_path / SCRIPT
+    mutant.write_text(mutated(SCRIPT, *RNN_MUTANTS[4]), encoding="utf-8")
+    result = run_script(mutant, "--gradcheck", cwd=tmp_path)
     assert result.returncode == 1 and "FAILED" in result.stdout
 
 
@@ -561,8 +534,7 @@ def test_bad_input_is_one_line_and_exit_2(arguments, words, tmp_path, capsys):
 @pytest.mark.parametrize("text", ["{", "[]", '{"schema": 2}', '{"schema": 1, "rnn_pathological": [3]}'])
 def test_a_foreign_results_file_is_refused_and_left_alone(text, tmp_path):
     (tmp_path / "results.json").write_text(text)
-    result = run(*SMOKE, cwd=tmp_path)
-    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1
+    assert_bad_input(run_script(SCRIPT, *SMOKE, cwd=tmp_path), "results.json")
     assert (tmp_path / "results.json").read_text() == text
 
 
@@ -572,7 +544,7 @@ def test_a_foreign_results_file_is_refused_and_left_alone(text, tmp_path):
     ["--task", "xor", "--activation", "relu", "--spectral-radius", "1e12", "--sequence-len", "40"],
 ])
 def test_divergence_is_said_and_kept(arguments, tmp_path):
-    result = run(*arguments, "--hidden", 8, "--epochs", 10, "--quiet", cwd=tmp_path)
+    result = run_script(SCRIPT, *arguments, "--hidden", 8, "--epochs", 10, "--quiet", cwd=tmp_path)
     assert result.returncode == 1 and "DIVERGED at update" in result.stdout and "Warning" not in result.stderr
     record, = json.loads((tmp_path / "results.json").read_text())["rnn_pathological"]
     assert record["final"]["status"] == "diverged" and not record["final"]["solved"]
@@ -594,7 +566,7 @@ def test_interruption_keeps_what_was_computed(tmp_path):
 
 
 def test_a_killed_run_leaves_the_old_file(tmp_path):
-    assert run(*SMOKE, cwd=tmp_path).returncode == 0
+    assert run_script(SCRIPT, *SMOKE, cwd=tmp_path).returncode == 0
     before = (tmp_path / "results.json").read_text()
     command = [sys.executable, str(ROOT / "rnn_pathological.py"), "--epochs", "100000", "--quiet", "--seed", "5"]
     process = subprocess.Popen(command, cwd=tmp_path)
@@ -620,11 +592,10 @@ def test_a_full_disk_prints_the_record(tmp_path, monkeypatch, capsys):
 
 
 def test_runs_alone_in_an_empty_folder_and_jobs_change_nothing(tmp_path):
-    script = tmp_path / "rnn_pathological.py"
-    script.write_text(SOURCE, encoding="utf-8")
+    script = shutil.copy(ROOT / SCRIPT, tmp_path)
     for jobs in (1, 2):
-        result = run("--all", "--seeds", "0-1", *SMOKE, "--jobs", jobs, "--out", f"{jobs}.json", cwd=tmp_path,
-                     script=script)
+        flags = ["--all", "--seeds", "0-1", *SMOKE, "--jobs", jobs, "--out", f"{jobs}.json"]
+        result = run_script(script, *flags, cwd=tmp_path)
         assert result.returncode == 0, result.stderr
         assert len(result.stdout.splitlines()) == 12 + 6
     one, two = (json.loads((tmp_path / f"{jobs}.json").read_text())["rnn_pathological"] for jobs in (1, 2))
@@ -655,19 +626,8 @@ def test_help_names_every_flag(capsys):
 # Committed results, tables, pictures
 # ----------------------------------------------------------------------------------------------------------------------
 
-def committed():
-    return rp.read_results(ROOT / "results.json")
-
-
-def test_the_tables_can_be_written_from_the_committed_results():
-    results = committed()
-    for name, generate in tables.TABLES.items():
-        text = generate(results)
-        assert text.startswith(("|", "```")) and "nan" not in text, name
-
-
 def test_committed_weights_give_their_recorded_figures():
-    kept = [record for record in committed()[rp.EXPERIMENT] if "weights" in record]
+    kept = [record for record in json.loads(committed("results.json"))[rp.EXPERIMENT] if "weights" in record]
     assert kept
     for record in kept:
         settings = rp.Settings(**record["settings"])

@@ -1,7 +1,7 @@
-"""Writes rnn_pathological_reference.npz: losses, gradients and trained weights of torch in double precision.
+"""Writes rnn_pathological.npz: losses, gradients and trained weights of torch in double precision.
 
-Run by hand, with torch installed: python tests/make_rnn_pathological_reference.py. The tests compare with the committed
-file always, and with a fresh calculation where torch is installed.
+Run by hand, with torch installed: python3 tests/reference/make_rnn_pathological.py. The tests compare with the
+committed file always, and with a fresh calculation where torch is installed.
 """
 
 import sys
@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import rnn_pathological as rp
 
-FILE = Path(__file__).with_name("rnn_pathological_reference.npz")
+FILE = Path(__file__).with_name("rnn_pathological.npz")
 MODELS = {"tanh": {}, "relu": dict(activation="relu"), "lstm": dict(cell="lstm")}
 CASES = {  # outputs: one real, one class, several classes, one class at every step
     "addition": {}, "temporal_order": {}, "noiseless_memorization": dict(bits=3, alphabet=4),
