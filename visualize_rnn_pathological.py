@@ -198,27 +198,29 @@ def plot_task_examples(results):
     return fig
 
 
+def plot_each(ax, arm, results, column, colour, label):
+    """A line for each seed."""
+    for k, record in enumerate(arm.records(results)):
+        history = record["history"]
+        ax.plot(history["update"], history[column], color=colour, lw=1.3, alpha=0.8, label=None if k else label)
+
+
 def plot_xor(results):
     """XOR at T = 30: with a length curriculum and at a fixed length; and how far the length can be pushed."""
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.3))
-    for arm, colour in zip([studies.XOR[0], *studies.XOR_WITHOUT], (BLUE, ORANGE, PINK, RED, GREEN, SKY)):
-        for k, record in enumerate(arm.records(results)):
-            history = record["history"]
-            left.plot(history["update"], history["test_accuracy"], color=colour, lw=1.5, alpha=0.8,
-                      label=arm.label if k == 0 else None)
-    left.set(title="XOR, T = 30: curriculum or fixed length", ylabel="held-out accuracy at T = 30", ylim=(0.4, 1.03))
-    for arm, colour in zip(studies.XOR, (BLUE, GREEN, PINK, RED)):
-        for k, record in enumerate(arm.records(results)):
-            history = record["history"]
-            middle.plot(history["update"], history["longest"], color=colour, lw=1.5, alpha=0.8,
-                        label=arm.label if k == 0 else None)
-            right.plot(history["update"], history["test_accuracy"], color=colour, lw=1.5, alpha=0.8,
-                       label=arm.label if k == 0 else None)
-    middle.set(title="length the curriculum has reached", ylabel="T of the training batches (steps)", ylim=(0, None))
-    right.set(title="the same runs on the full T", ylabel="held-out accuracy", ylim=(0.4, 1.03))
+    plot_each(left, studies.XOR[0], results, "test_accuracy", BLUE, "curriculum and mixed lengths")
+    for arm, colour in zip(studies.XOR_WITHOUT, (ORANGE, PINK, RED, GREEN, SKY)):
+        plot_each(left, arm, results, "test_accuracy", colour, arm.label)
+    for arm, colour in zip(studies.XOR, (BLUE, GREEN, PINK, ORANGE)):
+        plot_each(middle, arm, results, "longest", colour, arm.label)
+        plot_each(right, arm, results, "test_accuracy", colour, arm.label)
+    left.set(title="XOR, T = 30", ylabel="held-out accuracy at T = 30", ylim=(0.2, 1.03))
+    middle.set(title="Up to T = 200: length the curriculum has reached", ylabel="longest training sequence (steps)",
+               ylim=(0, None))
+    right.set(title="The same runs, on the full T", ylabel="held-out accuracy at the full T", ylim=(0.2, 1.03))
     for ax in (left, middle, right):
-        ax.set(xlabel="updates", xscale="symlog")
-        ax.legend(fontsize=8, loc="best")
+        ax.set_xlabel("updates (50 sequences each)")
+        ax.legend(fontsize=8, loc="best" if ax is middle else "lower right")
     for ax in (left, right):
         ax.axhline(0.5, color=GREY, ls=":", lw=1.2)
     return fig
