@@ -136,8 +136,8 @@ class Settings:
         None, "shortest length: each batch draws its own, up to T or to the curriculum's", "training", kind=int,
         low=1, high=100_000)
     stop_at: float | None = setting(
-        None, f"end once the mean accuracy of the last {STOP_WINDOW} training batches, at full length, is above this "
-        "(their MSE below it, in a regression)", "training", kind=float, low=0, high=1e6)
+        None, f"end once the mean accuracy of the last {STOP_WINDOW} training batches, all after the curriculum has "
+        "reached T, is above this (their MSE below it, in a regression)", "training", kind=float, low=0, high=1e6)
     dtype: str = setting("float64", "precision of weights and activations", "training", choices=("float64", "float32"))
     seed: int = setting(0, "seed of the four random streams", "training", low=0, high=2**63 - 1)
 
@@ -161,16 +161,25 @@ class Settings:
         for name, value in general.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
-        shortest = SHORTEST.get(self.task, 2)
-        for name in ("sequence_len", "mixed_lengths"):
-            length = getattr(self, name)
-            if length is not None and not shortest <= length <= self.sequence_len:
-                flag = name.replace("_", "-")
-                raise ValueError(f"--{flag} {length} is not between {shortest} and T, as {self.task} needs")
-        if self.curriculum is not None:
-            start, _, _ = parse_curriculum(self.curriculum)
-            if not max(shortest, self.mixed_lengths or 0) <= start <= self.sequence_len:
-                raise ValueError(f"--curriculum {self.curriculum} starts outside the lengths that {self.task} may have")
+        self.check_lengths()
+        self.check_memory()
+
+    def check_lengths(self):
+        """Raises ValueError for lengths that the task cannot have and for thresholds that cannot be reached."""
+        shortest, T = SHORTEST.get(self.task, 2), self.sequence_len
+        lowest = shortest if self.mixed_lengths is None else self.mixed_lengths
+        start, _, threshold = (T, 0, 0.0) if self.curriculum is None else parse_curriculum(self.curriculum)
+        if T < shortest:
+            raise ValueError(f"--sequence-len {T} is too short: {self.task} needs {shortest}")
+        if not shortest <= lowest <= T:
+            raise ValueError(f"--mixed-lengths {lowest} is not between {shortest} and T = {T}")
+        if not lowest <= start <= T:
+            raise ValueError(f"--curriculum {self.curriculum} does not start between {lowest} and T = {T}")
+        if task_of(self).classes and max(threshold, self.stop_at or 0.0) >= 1:
+            raise ValueError("no accuracy is above 1: lower the threshold of --curriculum or --stop-at")
+
+    def check_memory(self):
+        """Raises ValueError for settings that would need more than 4 GB."""
         task, rows = task_of(self), self.hidden * (13 if self.cell == "lstm" else 3)
         steps = task.steps(self.sequence_len)
         values = steps * self.batch * (rows + 3 * task.n_in + 40) + steps * (rows + self.hidden) * self.hidden
@@ -686,7 +695,7 @@ def initialise(net, settings, rng):
 def recurrent_start(init, H, rng, spectral_radius=None):
     """An (H, H) matrix: ortho (Haar), random N(0, 0.1^2), gaussian N(0, 1/H), identity or sparse (15 N(0, 1) a row).
 
-    spectral_radius: what its largest |eigenvalue| is scaled to, or None. Raises ValueError if it has none but zero.
+    spectral_radius: what its largest |eigenvalue| is scaled to, or None to leave it.
     """
     if init == "identity":
         W = np.eye(H)
@@ -975,7 +984,7 @@ class Trainer:
         self.optimizer = Adam(net.theta) if self.adam else Momentum(net.theta, settings.nesterov)
         self.lengths = Lengths(settings)
         self.batches = training_batches(rng, settings, self.lengths)
-        self.recent = collections.deque(maxlen=STOP_WINDOW)  # accuracy or MSE of batches at full length
+        self.recent = collections.deque(maxlen=STOP_WINDOW)  # accuracy or MSE of batches since T was reached
 
     def update(self):
         """Forward, backward, clip, step. Returns the batch's loss."""
