@@ -96,8 +96,6 @@ TASKS = [
                                                    hidden=100, input_scale=0.01, stop_at=0.999, epochs=100), FIVE, 2),
     Arm("noiseless_memorization, 5 bits, T = 100", dict(_ADAM, task="noiseless_memorization", sequence_len=100,
                                                         input_scale=0.01, stop_at=0.999, epochs=100), FIVE, 2),
-    Arm("noiseless_memorization, 5 bits, T = 200", dict(_ADAM, task="noiseless_memorization", sequence_len=200,
-                                                        input_scale=0.01, stop_at=0.999, epochs=100), FIVE, 2),
     Arm("noiseless_memorization, ten 5-ary symbols, T = 80", dict(
         _ADAM, task="noiseless_memorization", bits=10, alphabet=5, sequence_len=80, hidden=100, input_scale=0.01,
         lr_decay_every=1000, stop_at=0.999, epochs=100), FIVE, 4),
@@ -107,11 +105,11 @@ TASKS = [
 
 REACH = [
     Arm(f"3bit_memorization, T = {T}", dict(task="3bit_memorization", sequence_len=T, dtype="float32"), THREE, 4)
-    for T in (60, 80, 100, 150, 200)]
+    for T in (80, 100, 150, 200)]
 REACH_RANDOM = [
     Arm(f"3bit_memorization, T = {T}, N(0, 0.1^2)",
         dict(task="3bit_memorization", sequence_len=T, init="random", dtype="float32"), THREE, 4) for T in (10, 20, 30)]
-LONG = dict(task="3bit_memorization", sequence_len=400, optimizer="adam", stop_at=0.999, dtype="float32", epochs=60)
+LONG = dict(task="3bit_memorization", sequence_len=400, optimizer="adam", stop_at=0.999, dtype="float32", epochs=40)
 BEYOND = [
     Arm("tanh RNN, 64 units", dict(LONG, input_scale=0.01, lr=1e-3), THREE, 2),
     Arm("LSTM, 32 units", dict(LONG, cell="lstm", hidden=32, lr=5e-3, forget_bias=6.0), THREE, 2),
