@@ -675,3 +675,20 @@ def test_the_animation_has_two_curves_that_grow():
     pictures_of = [animation.frame({"ortho": history, "random": history}, end, 1 / 8, np.log(8)) for end in (0, 2)]
     assert pictures_of[0].shape == pictures_of[1].shape
     assert (pictures_of[0] != pictures_of[1]).any()
+
+
+def test_the_committed_results_show_what_the_account_says():
+    results = json.loads(committed("results.json"))
+
+    def solved(arm):
+        records = arm.records(results)
+        assert len(records) == len(arm.seeds), arm.command()
+        return sum(record["final"]["solved"] for record in records)
+
+    headline = {(arm.settings["task"], arm.settings["init"]): solved(arm) for arm in studies.HEADLINE}
+    assert headline["addition", "ortho"] >= 8
+    assert headline["temporal_order", "ortho"] >= 9 and headline["3bit_memorization", "ortho"] >= 9
+    by_label = {arm.label: solved(arm) for arm in studies.XOR}
+    assert by_label["T = 30"] == 10 and by_label["T = 60"] >= 4 and by_label["T = 200"] >= 4
+    assert all(solved(arm) == 0 for arm in studies.XOR_WITHOUT if arm.label.startswith("fixed"))
+    assert all(solved(arm) >= 4 for arm in studies.TASKS)
