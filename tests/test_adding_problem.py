@@ -555,6 +555,16 @@ def test_ctrl_c_keeps_what_was_computed(tmp_path, several):
         assert record["final"]["status"] == "interrupted" and len(record["history"]["test_mse"]) > 2
 
 
+def test_kill_9_leaves_no_process_behind(tmp_path):
+    command = [sys.executable, str(ROOT / "adding_problem.py"), "--iters", "1000000", "--seeds", "0-1", "--jobs", "2"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE)
+    while not (tmp_path / "results.json.lock").exists():
+        time.sleep(0.05)
+    time.sleep(2)
+    process.kill()
+    process.communicate(timeout=20)  # the pipe closes when the last worker is gone
+
+
 def test_piped_progress_is_plain_lines(tmp_path):
     run = run_script("adding_problem.py", "--iters", 30, "--T", 10, "--eval-every", 10, cwd=tmp_path)
     lines = run.stdout.splitlines()
