@@ -576,7 +576,7 @@ def stop_on_signal(stop):
 
 
 def start_worker(stop):
-    """A worker process leaves Ctrl-C to its parent, looks at the parent's stop event, and ends if the parent is gone."""
+    """A worker process leaves Ctrl-C to its parent, looks at its stop event, and ends when the parent is gone."""
     global STOP
     STOP, parent = stop, os.getppid()
 
