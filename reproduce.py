@@ -47,6 +47,7 @@ class Study:
         return [module.Settings(**settings, seed=seed) for settings in self.grid for seed in self.seeds]
 
 
+ADDING_HEADLINE = (dict(), dict(cell="rnn", iters=5000))
 ADDING_CELLS = (
     dict(cell="lstm"), dict(cell="lstm1997"), dict(cell="rnn", iters=5000), dict(cell="rnn", init="ortho"),
     dict(cell="irnn"))
@@ -55,8 +56,10 @@ STUDIES = (
     Study("smoke", "that everything works: four cells of a second", "adding_problem",
           (dict(T=10, hidden=4, iters=500), dict(T=10, hidden=4, iters=500, cell="rnn")), range(2), 0.1,
           dict(snapshot_every=0)),
+    Study("adding-animation", "the runs of the pictures and the animation: LSTM and tanh RNN, seed 0", "adding_problem",
+          ADDING_HEADLINE, range(1), 0.2, dict(snapshot_every=400), ("weights", "snapshots")),
     Study("adding-headline", "the adding problem's recipe over ten seeds, LSTM and tanh RNN", "adding_problem",
-          (dict(), dict(cell="rnn", iters=5000)), range(10), 2.2, dict(snapshot_every=400), ("weights", "snapshots")),
+          ADDING_HEADLINE, range(10), 2.2, dict(snapshot_every=0), ("weights",)),
     Study("adding-cells", "which cell learns the adding problem at T = 100: five cells, ten seeds", "adding_problem",
           ADDING_CELLS, range(10), 6.0, dict(snapshot_every=0), ("weights",)),
 )
