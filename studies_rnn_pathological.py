@@ -21,6 +21,7 @@ class Arm:
     settings: dict
     seeds: range
     eval_every: int = 0
+    keep_weights: bool = False
 
     def records(self, results):
         """Its records in a results file, by seed; those absent are left out."""
@@ -37,7 +38,8 @@ class Arm:
                 words += [flag] if value is True else [flag, str(value)]
         seeds = ["--seeds", f"{self.seeds[0]}-{self.seeds[-1]}"]
         every = ["--eval-every", str(self.eval_every)] if self.eval_every else []
-        return shlex.join(["python3", "rnn_pathological.py", *words, *seeds, *every])
+        weights = ["--keep-weights"] if self.keep_weights else []
+        return shlex.join(["python3", "rnn_pathological.py", *words, *seeds, *every, *weights])
 
 
 def known(settings):
@@ -114,10 +116,18 @@ BEYOND = [
     Arm("tanh RNN, 64 units", dict(LONG, input_scale=0.01, lr=1e-3), THREE, 2),
     Arm("LSTM, 32 units", dict(LONG, cell="lstm", hidden=32, lr=5e-3, forget_bias=6.0), THREE, 2),
 ]
-ALL = [
-    *HEADLINE, *XOR, *XOR_WITHOUT, *XOR_MORE, *TASKS, *REACH, *REACH_RANDOM, *BEYOND,
-    *(arm for arms in STARTS.values() for arm in arms)]
+WEIGHTS = [Arm("XOR, T = 30, seed 0 with its weights", XOR[0].settings, range(1), 4, keep_weights=True)]
+GROUPS = {  # name: what it shows, arms, minutes of one core
+    "pathological-weights": ("XOR at T = 30, seed 0, with the weights that a test evaluates again", WEIGHTS, 0.1),
+    "pathological-headline": ("orthogonal and small random start on three tasks, ten seeds", HEADLINE, 7),
+    "pathological-xor": ("XOR with a curriculum and mixed lengths, T = 30 to 200", XOR, 3),
+    "pathological-xor-without": ("XOR at a fixed length and other recipes that fall short", XOR_WITHOUT + XOR_MORE, 4),
+    "pathological-tasks": ("a recipe for each of the other tasks", TASKS, 6),
+    "pathological-reach": ("how long 3-bit memorization holds", REACH + REACH_RANDOM + BEYOND, 6),
+    "pathological-starts": ("scale against structure of W_hh", [arm for arms in STARTS.values() for arm in arms], 7),
+}
 
 
 if __name__ == "__main__":
-    print("\n".join(dict.fromkeys(arm.command() for arm in ALL)))
+    for name, (shows, arms, _) in GROUPS.items():
+        print(f"# {name}: {shows}", *(arm.command() for arm in arms), sep="\n")
