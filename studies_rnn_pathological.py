@@ -111,6 +111,8 @@ REACH = [
 REACH_RANDOM = [
     Arm(f"3bit_memorization, T = {T}, N(0, 0.1^2)",
         dict(task="3bit_memorization", sequence_len=T, init="random", dtype="float32"), THREE, 4) for T in (10, 20, 30)]
+REACH_SCALE = [
+    Arm("3bit_memorization, T = 200, Adam, input scale 0.1", TASKS[-1].settings | dict(input_scale=0.1), THREE, 2)]
 LONG = dict(task="3bit_memorization", sequence_len=400, optimizer="adam", stop_at=0.999, dtype="float32", epochs=40)
 BEYOND = [
     Arm("tanh RNN, 64 units", dict(LONG, input_scale=0.01, lr=1e-3), THREE, 2),
@@ -123,7 +125,7 @@ GROUPS = {  # name: what it shows, arms, minutes of one core
     "pathological-xor": ("XOR with a curriculum and mixed lengths, T = 30 to 200", XOR, 3),
     "pathological-xor-without": ("XOR at a fixed length and other recipes that fall short", XOR_WITHOUT + XOR_MORE, 4),
     "pathological-tasks": ("a recipe for each of the other tasks", TASKS, 6),
-    "pathological-reach": ("how long 3-bit memorization holds", REACH + REACH_RANDOM + BEYOND, 6),
+    "pathological-reach": ("how long 3-bit memorization holds", REACH + REACH_RANDOM + REACH_SCALE + BEYOND, 6),
     "pathological-starts": ("scale against structure of W_hh", [arm for arms in STARTS.values() for arm in arms], 7),
 }
 

@@ -186,7 +186,7 @@ TABLES = {
     "rnn_pathological:xor_fixed": arms(studies.XOR_WITHOUT + studies.XOR_MORE),
     "rnn_pathological:tasks": arms(studies.TASKS),
     "rnn_pathological:task_commands": commands(studies.TASKS),
-    "rnn_pathological:reach": arms(studies.REACH + studies.REACH_RANDOM),
+    "rnn_pathological:reach": arms(studies.REACH + studies.REACH_RANDOM + studies.REACH_SCALE + studies.TASKS[-1:]),
     "rnn_pathological:beyond": arms(studies.BEYOND),
     "rnn_pathological:speed": speed,
 }
