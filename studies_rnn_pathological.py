@@ -114,9 +114,13 @@ REACH_RANDOM = [
 REACH_SCALE = [
     Arm("3bit_memorization, T = 200, Adam, input scale 0.1", TASKS[-1].settings | dict(input_scale=0.1), THREE, 2)]
 LONG = dict(task="3bit_memorization", sequence_len=400, optimizer="adam", stop_at=0.999, dtype="float32", epochs=40)
+_GROW = LONG | dict(curriculum="10:20:0.9", mixed_lengths=5, stop_at=0.998)
 BEYOND = [
-    Arm("tanh RNN, 64 units", dict(LONG, input_scale=0.01, lr=1e-3), THREE, 2),
-    Arm("LSTM, 32 units", dict(LONG, cell="lstm", hidden=32, lr=5e-3, forget_bias=6.0), THREE, 2),
+    Arm("tanh RNN, 64 units, fixed length", dict(LONG, input_scale=0.01, lr=1e-3), THREE, 2),
+    Arm("LSTM, 32 units, fixed length", dict(LONG, cell="lstm", hidden=32, lr=5e-3, forget_bias=6.0), THREE, 2),
+    Arm("tanh RNN, 64 units, curriculum, mixed lengths", dict(_GROW, input_scale=0.1, lr=1e-3, epochs=100), FIVE, 4),
+    Arm("LSTM, 32 units, curriculum, mixed lengths",
+        dict(_GROW, cell="lstm", hidden=32, lr=2e-3, input_scale=0.3, forget_bias=3.0), FIVE, 2),
 ]
 WEIGHTS = [Arm("XOR, T = 30, seed 0 with its weights", XOR[0].settings, range(1), 4, keep_weights=True)]
 GROUPS = {  # name: what it shows, arms, minutes of one core
