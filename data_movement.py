@@ -20,10 +20,11 @@ the order of the equations. The program computes real numbers while it is record
 Commands:
     python3 data_movement.py                            one step of the LSTM on the adding problem, T = 100, 8 units
     python3 data_movement.py --model rnn --T 200        the tanh RNN on longer sequences
+    python3 data_movement.py --task 3bit_memorization --model rnn       the pathological net: 64 units, T = 60
     python3 data_movement.py --all                      every step of the study
     python3 data_movement.py --check                    programs priced by hand, and the fast pricing against the slow
 
-Expect: a second or two for the first command, half a minute to a minute for --all. Each step writes one record into
+Expect: a second or two for the first command, a few minutes for --all. Each step writes one record into
 results.json. The cost of a step depends on the shapes, not on the numbers; that of the scan also on where the markers
 stand.
 """
@@ -79,31 +80,39 @@ class Settings:
     task: str = setting(
         "adding_problem", "adding_problem (Adam) or 3bit_memorization (8 classes, heavy-ball momentum)", "task",
         choices=("adding_problem", "3bit_memorization"))
-    T: int = setting(100, "steps in a sequence, for 3bit_memorization at least 4", "task", low=2, high=100_000)
+    T: int | None = setting(
+        None, "steps in a sequence (default: 100, for 3bit_memorization 60)", "task", kind=int, low=2, high=100_000)
     model: str = setting(
         "lstm", "lstm (forget gate), rnn (tanh), or a linear readout of the two marked values, whose positions are "
         "given (shortcut) or found by reading the markers (scan)", "model", choices=("lstm", "rnn", "shortcut", "scan"))
     hidden: int | None = setting(
         None, "hidden units of lstm and rnn (default: 8, for 3bit_memorization 64)", "model", kind=int, low=1,
         high=4096)
+    weight_gradient: str | None = setting(
+        None, "lstm and rnn: summed each_step of the backward loop (default), or at_end, a weight at a time over all "
+        "steps", "model", kind=str, choices=("each_step", "at_end"))
     seed: int = setting(0, "seed of the weights and of the sequence", "task", low=0, high=2**63 - 1)
 
     def __post_init__(self):
         """Fills what depends on the task. Raises ValueError for settings that contradict one another."""
         adding = self.task == "adding_problem"
+        if self.T is None:
+            object.__setattr__(self, "T", 100 if adding else 60)
         if not adding and self.T < 4:
             raise ValueError(f"--T {self.T} leaves no room for three bits and a query: 3bit_memorization needs 4")
         if self.model in ("lstm", "rnn"):
             if self.hidden is None:
                 object.__setattr__(self, "hidden", 8 if adding else 64)
+            if self.weight_gradient is None:
+                object.__setattr__(self, "weight_gradient", "each_step")
             columns = self.hidden + (2 if adding else 5) + 1
             instructions = 6 * self.T * self.hidden * columns * (4 if self.model == "lstm" else 1)
             if instructions > LARGEST:
                 raise ValueError(f"this step has some {instructions:,} instructions: lower --T or --hidden")
         elif not adding:
             raise ValueError(f"--model {self.model} reads marked positions: it needs --task adding_problem")
-        elif self.hidden is not None:
-            raise ValueError(f"--hidden needs --model lstm or rnn: {self.model} has no hidden units")
+        elif self.hidden is not None or self.weight_gradient is not None:
+            raise ValueError(f"--hidden and --weight-gradient need --model lstm or rnn: {self.model} is a readout")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,8 +126,9 @@ def study():
     """The settings of --all."""
     lengths = (25, 50, 100, 200, 400, 800)
     steps = [Settings(T=T, model=model) for model in ("lstm", "rnn", "shortcut", "scan") for T in lengths]
+    steps += [Settings(T=T, model=model, weight_gradient="at_end") for model in ("lstm", "rnn") for T in lengths]
     steps += [Settings(model=model, hidden=H) for model in ("lstm", "rnn") for H in (2, 4, 16, 32)]
-    return steps + [Settings(task="3bit_memorization", model=model, T=60) for model in ("rnn", "lstm")]
+    return steps + [Settings(task="3bit_memorization", model=model) for model in ("rnn", "lstm")]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -223,6 +233,12 @@ def named(name, values):
     for value in leaves(values):
         value.tape.array_of[value.place] = index
     return values
+
+
+def named_tensors(recurrent, others, tensors):
+    """Counts reads of W_hh, gate by gate, under one name and those of the other tensors under another."""
+    for name, rows in tensors.items():
+        named(recurrent if name.startswith("W_h") and name != "W_hy" else others, rows)
 
 
 def trace(program, *arguments):
@@ -390,16 +406,27 @@ def net_input(theta, gate, k, x, h):
     return dot(theta[f"W_x{gate}"][k], x, dot(theta[f"W_h{gate}"][k], h, theta[f"b_{gate}"][0][k]))
 
 
-def add_weight_gradient(grad, gate, dz, x, h):
-    """dW_h += dz h^T, dW_x += dz x^T, db += dz, of one step and gate."""
-    for k, dz_k in enumerate(dz):
-        for name, vector in ((f"W_h{gate}", h), (f"W_x{gate}", x)):
-            row = grad[name][k]
-            for j, s in enumerate(vector):
-                row[j] = row[j] + dz_k * s
-        grad[f"b_{gate}"][0][k] = grad[f"b_{gate}"][0][k] + dz_k
-    named("recurrent gradient", grad[f"W_h{gate}"])
-    named("other gradients", (grad[f"W_x{gate}"], grad[f"b_{gate}"]))
+def add_weight_gradient(grad, dz, x, h):
+    """dW_h += dz h^T, dW_x += dz x^T, db += dz, of one step: x_t, h_{t-1} and dz_t, gate by gate."""
+    for gate in dz:
+        for k, dz_k in enumerate(dz[gate]):
+            for name, vector in ((f"W_h{gate}", h), (f"W_x{gate}", x)):
+                row = grad[name][k]
+                for j, s in enumerate(vector):
+                    row[j] = row[j] + dz_k * s
+            grad[f"b_{gate}"][0][k] = grad[f"b_{gate}"][0][k] + dz_k
+    named_tensors("recurrent gradient", "other gradients", grad)
+
+
+def weight_gradient_at_end(grad, dz, x, h):
+    """The same sums, a weight at a time over all steps. dz, x and h are lists over the steps."""
+    for gate in dz[0]:
+        for k in range(len(dz[0][gate])):
+            column = [dz_t[gate][k] for dz_t in dz]
+            for name, vectors in ((f"W_h{gate}", h), (f"W_x{gate}", x)):
+                grad[name][k] = [dot(column, over_time) for over_time in zip(*vectors)]
+            grad[f"b_{gate}"][0][k] = sum(column)
+    named_tensors("recurrent gradient", "other gradients", grad)
 
 
 def rnn_forward(theta, x):
@@ -411,13 +438,13 @@ def rnn_forward(theta, x):
     return states
 
 
-def rnn_backward(theta, x, states, dh, grad):
-    """Adds the gradient to grad, from dh = dL/dh_T."""
+def rnn_backward(theta, states, dh):
+    """Yields t and dL/dz_t, from the last step to the first, from dh = dL/dh_T."""
     units = range(len(dh))
-    for t in reversed(range(len(x))):
-        h, h_prev = states[t + 1], states[t]
+    for t in reversed(range(len(states) - 1)):
+        h = states[t + 1]
         dz = named("deltas", [dh[k] * (1 - h[k] * h[k]) for k in units])
-        add_weight_gradient(grad, "h", dz, x[t], h_prev)
+        yield t, {"h": dz}
         dh = named("deltas", [dot([theta["W_hh"][k][j] for k in units], dz) for j in units])
 
 
@@ -437,11 +464,11 @@ def lstm_forward(theta, x):
     return h, c, gates
 
 
-def lstm_backward(theta, x, h, c, gates, dh, grad):
-    """Adds the gradient to grad, from dh = dL/dh_T."""
+def lstm_backward(theta, c, gates, dh):
+    """Yields t and dL/dz_t, gate by gate, from the last step to the first, from dh = dL/dh_T."""
     units = range(len(dh))
     dc = [0.0] * len(units)
-    for t in reversed(range(len(x))):
+    for t in reversed(range(len(gates))):
         o, i, f, g, tanh_c = gates[t]
         dz = {gate: [None] * len(units) for gate in "oifg"}
         for k in units:
@@ -452,8 +479,7 @@ def lstm_backward(theta, x, h, c, gates, dh, grad):
             dz["g"][k] = dc_k * i[k] * (1 - g[k] * g[k])
             dc[k] = dc_k * f[k]
         named("deltas", (dz, dc))
-        for gate in "oifg":
-            add_weight_gradient(grad, gate, dz[gate], x[t], h[t])
+        yield t, dz
         columns = ([theta[f"W_h{gate}"][k][j] for gate in "oifg" for k in units] for j in units)
         dz_all = [dz_k for gate in "oifg" for dz_k in dz[gate]]
         dh = named("deltas", [dot(column, dz_all) for column in columns])
@@ -464,11 +490,15 @@ def readout_forward(theta, s):
     return [dot(row, s, b) for row, b in zip(theta["W_hy"], theta["b_y"][0])]
 
 
-def readout_backward(theta, s, dy, grad):
-    """Fills the readout's gradients from dy = dL/dy. Returns a function for dL/ds, which a shortcut does not need."""
+def readout_backward(s, dy, grad):
+    """dW_hy = dy s^T, db_y = dy, from dy = dL/dy."""
     grad["W_hy"] = named("other gradients", [[dy_k * s_j for s_j in s] for dy_k in dy])
-    grad["b_y"] = named("other gradients", [[dy_k * 1.0 for dy_k in dy]])
-    return lambda: named("deltas", [dot([row[j] for row in theta["W_hy"]], dy) for j in range(len(s))])
+    grad["b_y"] = named("other gradients", [[0.0 + dy_k for dy_k in dy]])
+
+
+def readout_input_gradient(theta, dy):
+    """dL/dh_T = W_hy^T dy."""
+    return named("deltas", [dot(column, dy) for column in zip(*theta["W_hy"])])
 
 
 def squared_error(y, target):
@@ -478,7 +508,7 @@ def squared_error(y, target):
 
 
 def cross_entropy(y, target):
-    """Softmax with cross-entropy, less the largest-exponent guard. Returns the probabilities and dL/dy = p - target."""
+    """Softmax with cross-entropy, without subtracting the largest y first. Returns p and dL/dy = p - target."""
     e = [exp(y_k) for y_k in y]
     total = sum(e)
     p = [e_k / total for e_k in e]
@@ -500,6 +530,7 @@ def clip_norm(grad, limit=1.0):
     factor = at_most_1(limit / norm)
     for row, j in elements(grad):
         row[j] = row[j] * factor
+    named_tensors("recurrent gradient", "other gradients", grad)
 
 
 def adam(theta, grad, m, v, lr=5e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, t=1):
@@ -524,33 +555,40 @@ def heavy_ball(theta, grad, v, lr=0.01, momentum=0.9):
 # Training step
 # ----------------------------------------------------------------------------------------------------------------------
 
-def training_step(model, x, target, theta, *state, loss=squared_error, optimizer=adam, positions=None):
-    """Forward, backward, clip, optimizer. Returns the loss, the new weights and the optimizer's new state."""
+def training_step(model, x, target, theta, *state, loss=squared_error, optimizer=adam, at_end=False, positions=None):
+    """Forward, backward, clip, optimizer. Returns the loss, the new weights and the optimizer's new state.
+
+    The sequence is x, a list of steps, and target; state is m and v of Adam or the velocity of the heavy ball.
+    at_end: when the weight gradient is summed; positions: the marked steps, for the shortcut.
+    """
     tape = x[0][0].tape
     named("inputs", (x, target))
-    named("other weights", theta)
-    named("recurrent matrix", [theta[name] for name in theta if name.startswith("W_h") and name != "W_hy"])
+    named_tensors("recurrent matrix", "other weights", theta)
     named("optimizer", state)
 
     tape.phase("forward")
     if model == "lstm":
         h, c, gates = lstm_forward(theta, x)
-        last = h[-1]
     elif model == "rnn":
         h = rnn_forward(theta, x)
-        last = h[-1]
     else:
-        last = [x[t][0] for t in (positions if model == "shortcut" else marked_positions(x))]
+        h = [[x[t][0] for t in (positions if model == "shortcut" else marked_positions(x))]]
+    last = h[-1]
     value, dy = loss(readout_forward(theta, last), target)
 
     tape.phase("backward")
     grad = {name: [[0.0] * len(row) for row in rows] for name, rows in theta.items()}
     named("deltas", dy)
-    d_last = readout_backward(theta, last, dy, grad)
-    if model == "lstm":
-        lstm_backward(theta, x, h, c, gates, d_last(), grad)
-    elif model == "rnn":
-        rnn_backward(theta, x, h, d_last(), grad)
+    readout_backward(last, dy, grad)
+    if model in ("lstm", "rnn"):
+        dh = readout_input_gradient(theta, dy)
+        backward = lstm_backward(theta, c, gates, dh) if model == "lstm" else rnn_backward(theta, h, dh)
+        if at_end:
+            dz = [dz_t for _, dz_t in backward][::-1]
+            weight_gradient_at_end(grad, dz, x, h[:-1])
+        else:
+            for t, dz_t in backward:
+                add_weight_gradient(grad, dz_t, x[t], h[t])
 
     tape.phase("clip")
     clip_norm(grad)
@@ -573,6 +611,7 @@ def traced_step(settings):
     zeros = {name: [[0.0] * len(row) for row in rows] for name, rows in theta.items()}
     state = [zeros, zeros] if adding else [zeros]
     options = dict(positions=np.flatnonzero(x[:, 1])) if adding else dict(loss=cross_entropy, optimizer=heavy_ball)
+    options["at_end"] = settings.weight_gradient == "at_end"
 
     def program(*arguments):
         return training_step(settings.model, *arguments, **options)
@@ -598,15 +637,19 @@ def measure(settings):
     phase_of = np.searchsorted(ends, np.arange(len(depth)), side="right")
     phases = {name: figures(phase_of == k) for k, (name, _) in enumerate(tape.phases)}
     octave = np.frexp(depth)[1] - 1  # depths 1, 2-3, 4-7, ...
-    histogram = {
-        name: np.bincount(octave[array_of == k], minlength=octave.max() + 1).tolist()
-        for k, name in enumerate(ARRAYS) if np.any(array_of == k)}
+    in_table = len(ARRAYS) * octave + array_of
+
+    def by_octave(weights):
+        counts = np.bincount(in_table, weights, minlength=len(ARRAYS) * (octave.max() + 1)).astype(int)
+        return dict(zip(ARRAYS, counts.reshape(-1, len(ARRAYS)).T.tolist()))
+
     final = {"status": "done", "weights": sum(1 for _ in leaves(returned[1])), "instructions": len(tape.first)}
     final |= figures(depth > 0) | {
         "most_live_elements": most_live,
         "phases": phases,
         "arrays": {name: figures(array_of == k) for k, name in enumerate(ARRAYS)},
-        "reads_by_octave_of_depth": histogram,
+        "reads_by_octave_of_depth": by_octave(np.ones(len(depth))),
+        "cost_by_octave_of_depth": by_octave(widths["8"]),
     }
     return {"settings": dataclasses.asdict(settings), "final": final,
             "provenance": provenance(time.perf_counter() - start)}
@@ -636,14 +679,16 @@ def check():
         found = cost(program, *arguments)
         passed &= found == by_hand
         print(f"{name}: {found}, by hand {by_hand}: {'ok' if found == by_hand else 'FAILED'}")
-    steps = [Settings(T=12, model=model, hidden=3 if model in ("lstm", "rnn") else None)
-             for model in ("lstm", "rnn", "shortcut", "scan")]
+    steps = [Settings(T=12, model=model, hidden=3, weight_gradient=when)
+             for model in ("lstm", "rnn") for when in ("each_step", "at_end")]
+    steps += [Settings(T=12, model=model) for model in ("shortcut", "scan")]
     steps.append(Settings(task="3bit_memorization", model="rnn", T=12, hidden=3))
     for settings in steps:
         tape, _, returned = traced_step(settings)
         equal = np.array_equal(read_depths(tape, returned)[1], depths_by_list(tape, returned))
         passed &= equal
-        print(f"{settings.model}, {settings.task}: {len(tape.first)} instructions, depths against a list scan: "
+        when = f", weight gradient {settings.weight_gradient}" if settings.weight_gradient else ""
+        print(f"{settings.model}, {settings.task}{when}: {len(tape.first)} instructions, depths against a list scan: "
               f"{'ok' if equal else 'FAILED'}")
     return 0 if passed else 1
 
