@@ -24,7 +24,7 @@ Commands:
     python3 data_movement.py --all                      every step of the study
     python3 data_movement.py --check                    programs priced by hand, and the fast pricing against the slow
 
-Expect: a second or two for the first command, a few minutes for --all. Each step writes one record into
+Expect: a second or two for the first command, one to three minutes for --all. Each step writes one record into
 results.json. The cost of a step depends on the shapes, not on the numbers; that of the scan also on where the markers
 stand.
 """
@@ -117,18 +117,20 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Where a record goes."""
+    """What of the study is traced, and where the records go."""
 
+    longest: int = setting(800, "with --all, the largest T", "output", low=25, high=800)
     out: str = setting("results.json", "file of results", "output")
 
 
-def study():
-    """The settings of --all."""
+def study(longest=800):
+    """The settings of --all, those with T up to `longest`."""
     lengths = (25, 50, 100, 200, 400, 800)
     steps = [Settings(T=T, model=model) for model in ("lstm", "rnn", "shortcut", "scan") for T in lengths]
     steps += [Settings(T=T, model=model, weight_gradient="at_end") for model in ("lstm", "rnn") for T in lengths]
     steps += [Settings(model=model, hidden=H) for model in ("lstm", "rnn") for H in (2, 4, 16, 32)]
-    return steps + [Settings(task="3bit_memorization", model=model) for model in ("rnn", "lstm")]
+    steps += [Settings(task="3bit_memorization", model=model) for model in ("rnn", "lstm")]
+    return [settings for settings in steps if settings.T <= longest]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -913,12 +915,12 @@ def parse(argv):
     parser.add_argument("--all", action="store_true", help="every step of the study")
     parser.add_argument("--check", action="store_true", help="check the pricing, and stop")
     args = parser.parse_args(argv)
-    flags = {f"--{field.name}" for field in dataclasses.fields(Settings)}
+    flags = {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(Settings)}
     given = flags & {word.split("=")[0] for word in (sys.argv[1:] if argv is None else argv)}
     if args.all and given:
         parser.error(f"--all has its own settings: leave out {', '.join(sorted(given))}")
     try:
-        steps = study() if args.all else [from_flags(Settings, args)]
+        steps = study(args.longest) if args.all else [from_flags(Settings, args)]
         if not args.check:
             check_results(args.out)
     except (ValueError, ResultsError) as error:
@@ -930,6 +932,7 @@ def summary(record):
     """One line on a step."""
     settings, final = record["settings"], record["final"]
     units = f" hidden={settings['hidden']}" if settings["hidden"] else ""
+    units += " weight gradient at end" if settings["weight_gradient"] == "at_end" else ""
     share = final["arrays"]["recurrent matrix"]["cost"]["8"] / final["cost"]["8"]
     return (
         f"{settings['task']} {settings['model']} T={settings['T']}{units}: cost {final['cost']['8']:,} (8-byte "

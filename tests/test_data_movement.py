@@ -396,6 +396,7 @@ def test_settings_that_contradict_one_another():
 def test_the_study_names_every_step_once():
     study = dm.study()
     assert len(study) == len(set(study)) and dm.Settings() in study
+    assert {settings.T for settings in dm.study(longest=99)} == {25, 50, 60}
 
 
 # Command line
@@ -432,7 +433,8 @@ def test_check_passes_and_fails_on_a_mutant(tmp_path):
         (("--model", "scan", "--hidden", "8"), "scan is a readout"),
         (("--task", "3bit_memorization", "--model", "shortcut"), "marked positions"),
         (("--T", "9999"), "lower --T or --hidden"),
-        (("--all", "--T", "10"), "leave out --T"),
+        (("--all", "--T", "10", "--weight-gradient", "at_end"), "leave out --T, --weight-gradient"),
+        (("--all", "--longest", "10"), "--longest"),
         (("--out", "no/such/folder.json"), "cannot write"),
         (("--task", "3bit_memorization", "--T", "3"), "no room for three bits"),
     ],
