@@ -130,6 +130,7 @@ def study(longest=800):
     steps += [Settings(T=T, model=model, weight_gradient="at_end") for model in ("lstm", "rnn") for T in lengths]
     steps += [Settings(model=model, hidden=H) for model in ("lstm", "rnn") for H in (2, 4, 16, 32)]
     steps += [Settings(task="3bit_memorization", model=model) for model in ("rnn", "lstm")]
+    steps.append(Settings(task="3bit_memorization", model="rnn", weight_gradient="at_end"))
     return [settings for settings in steps if settings.T <= longest]
 
 
