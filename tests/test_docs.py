@@ -55,7 +55,7 @@ SMOKE = {
     "adding_problem.py": "--T 10 --hidden 3 --iters 20 --eval-every 10",
     "data_movement.py": "--T 10",
     "data_movement.py --all": "--longest 25",
-    "visualize_data_movement.py": "",
+    "visualize_data_movement.py": f"--results {ROOT / 'results.json'}",
     "visualize_adding_problem.py": "--T 10 --hidden 3 --iters 20 --rnn-iters 20",
     "make_adding_problem_gif.py": "--T 10 --hidden 3 --iters 20 --snapshot-every 10",
 }
