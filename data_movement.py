@@ -4,8 +4,8 @@
 # ///
 """What one training step moves: its reuse-distance cost, for an LSTM, a tanh RNN and a shortcut, in one file of numpy.
 
-Source: the data movement distance of Ding & Smith (2022), "Beyond Time Complexity: Data Movement Complexity Analysis
-for Matrix Multiplication", arXiv:2203.02536, counted in bytes and rounded up (the ByteDMD model).
+Source: the data movement distance of Smith, Goldfarb & Ding (2022), "Beyond Time Complexity: Data Movement Complexity
+Analysis for Matrix Multiplication", arXiv:2203.02536, counted in bytes and rounded up (the ByteDMD model).
 
 Model: every value lies on one LRU stack. Reading a byte at depth d (the top byte has depth 1) costs ceil(sqrt(d)), the
 length of a wire in a two-dimensional memory. Computing and writing are free, and so are Python constants. An

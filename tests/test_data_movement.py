@@ -93,6 +93,21 @@ def test_returned_numbers_are_those_of_the_program():
     assert [value.number for value in y] == [17, 39]
 
 
+def test_costs_of_small_steps_are_those_of_the_public_tracer():
+    """Costs at 1 and 8 bytes that github.com/cybertronai/ByteDMD (2cc2a62) gives for the same instructions."""
+    pathological = dict(task="3bit_memorization", model="rnn", T=6, hidden=3)
+    for which, by_one, by_eight in (
+            (dict(model="lstm", T=8, hidden=3), 39767, 843864),
+            (dict(model="lstm", T=8, hidden=3, weight_gradient="at_end"), 36308, 769246),
+            (dict(model="rnn", T=8, hidden=3), 6551, 135802),
+            (dict(model="rnn", T=8, hidden=3, weight_gradient="at_end"), 6650, 137095),
+            (dict(model="shortcut", T=8), 190, 3565),
+            (dict(model="scan", T=8), 211, 3971),
+            (pathological, 11103, 236873)):
+        cost = dm.measure(dm.Settings(**which))["final"]["cost"]
+        assert (cost["1"], cost["8"]) == (by_one, by_eight), which
+
+
 # The fast pricing against the definition
 
 
