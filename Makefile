@@ -33,9 +33,11 @@ test: .venv/dev
 plots: .venv/run
 	$(RUN) visualize_adding_problem.py
 	$(RUN) make_adding_problem_gif.py
+	$(RUN) visualize_data_movement.py
 
 gradcheck: .venv/run
 	$(RUN) adding_problem.py --gradcheck
+	$(RUN) data_movement.py --check
 
 reproduce: .venv/run
 	$(RUN) reproduce.py all --jobs 2
