@@ -35,10 +35,12 @@ plots: .venv/run
 	$(RUN) make_adding_problem_gif.py
 	$(RUN) visualize_rnn_pathological.py
 	$(RUN) make_rnn_pathological_gif.py
+	$(RUN) visualize_data_movement.py
 
 gradcheck: .venv/run
 	$(RUN) adding_problem.py --gradcheck
 	$(RUN) rnn_pathological.py --gradcheck
+	$(RUN) data_movement.py --check
 
 reproduce: .venv/run
 	$(RUN) reproduce.py all --jobs 2
