@@ -28,7 +28,7 @@ import rnn_pathological as rp
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_platforms", "cpu")
 torch.set_num_threads(1)
-SCAN = 50  # iterations inside one jitted scan
+SCAN = 20  # iterations inside one jitted scan
 
 
 def problem(T, H, B, dtype):
@@ -124,7 +124,7 @@ def main():
     parser.add_argument("--T", type=int, default=60)
     parser.add_argument("--hidden", type=int, default=64)
     parser.add_argument("--batch", type=int, default=50)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=41)
     parser.add_argument("--out", default=str(Path(__file__).with_name("rnn_pathological.json")))
     args = parser.parse_args()
     size = (args.T, args.hidden, args.batch)
