@@ -60,6 +60,7 @@ SMOKE = {
     "visualize_adding_problem.py": "--T 10 --hidden 3 --iters 20 --rnn-iters 20",
     "make_adding_problem_gif.py": "--T 10 --hidden 3 --iters 20 --snapshot-every 10",
     "rnn_pathological.py": "--hidden 3 --epochs 1 --batches-per-epoch 2",
+    "rnn_pathological.py --all": "--hidden 3 --epochs 1 --batches-per-epoch 2",
     "visualize_rnn_pathological.py": f"--results {ROOT / 'results.json'}",
     "make_rnn_pathological_gif.py": f"--results {ROOT / 'results.json'}",
     "studies_rnn_pathological.py": "",
