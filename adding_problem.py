@@ -977,7 +977,7 @@ def main(argv=None):
             records.append(record)
             saved &= save(options.out, EXPERIMENT, record)
             print(summary(record), flush=True)
-    except concurrent.futures.process.BrokenProcessPool:
+    except concurrent.futures.BrokenExecutor:
         print("a process died; the seeds that ended are saved", file=sys.stderr)
         saved = False
     statuses = [record["final"]["status"] for record in records]
