@@ -1399,7 +1399,7 @@ def study_settings(study, args, given):
     """The settings of a study with the flags that fit all of them. Raises ValueError for a flag that does not."""
     if args.all and args.study not in (None, "table"):
         raise ValueError("--all is --study table: give one of them")
-    common = given & ({"seed", "repeats"} if study == "split" else {"seed", "repeats", "updates"})
+    common = given & {"seed", "repeats", *(("samples", "epochs") if study == "split" else ("updates",))}
     unfit = given if study == "landscape" else given - common
     if unfit:
         raise ValueError(f"--study {study} has its own --{min(unfit).replace('_', '-')}: leave the flag out")
