@@ -1124,32 +1124,31 @@ LENGTHS = (2, 5, 10, 20, 30, 50, 100, 200)
 KERAS = ("srnn", "lstm", "gru")
 
 
-def studies(**common):
-    """The settings of every study by name; common: settings to use in all, such as repeats."""
+STUDIES = {  # the settings that differ from the defaults, for each record of a study
+    "table": [choice | dict(T=T) for choice in CELLS.values() for T in LENGTHS],
+    "tradeoff": [
+        dict(cell="srnn", init="identity", init_scale=U, T=T)
+        for T in (30, 100) for U in (0.5, 0.73, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0)],
+    "split": [
+        dict(cell=cell, split=split, T=T)
+        for split in ("question", "shuffled") for cell in KERAS for T in (2, 5, 10, 20, 30, 50, 100)],
+    "relay": [
+        dict(task="bit_relay", cell=cell, units=units, T=T, updates=5000)
+        for units in (1, 8) for cell in KERAS for T in (5, 10, 30, 100)],
+    "latch1994": [
+        dict(task="latch1994", cell="srnn", init="identity", init_scale=w, T=T)
+        for w in (0.5, 1.0, 1.25, 2.0) for T in (5, 10, 20, 30, 50, 100)],
+    "tuning": [
+        dict(cell="lstm", T=T) | choice for T in (30, 100) for choice in (dict(updates=16_000), dict(lr=1e-2))],
+    "units": [dict(cell=cell, units=8, T=30) for cell in KERAS],
+    "landscape": [dict(landscape=cell, T=T) for cell in ("srnn", "lstm") for T in (2, 10, 30, 100)],
+}
 
-    def grid(*choices):
-        return [Settings(**choice | common) for choice in choices]
 
-    return {
-        "table": grid(*(choice | dict(T=T) for choice in CELLS.values() for T in LENGTHS)),
-        "tradeoff": grid(*(
-            dict(cell="srnn", init="identity", init_scale=U, T=T)
-            for T in (30, 100) for U in (0.5, 0.73, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0))),
-        "split": grid(*(
-            dict(cell=cell, split=split, T=T)
-            for split in ("question", "shuffled") for cell in KERAS for T in (2, 5, 10, 20, 30, 50, 100))),
-        "relay": grid(*(
-            dict(task="bit_relay", cell=cell, units=units, T=T, updates=5000)
-            for units in (1, 8) for cell in KERAS for T in (5, 10, 30, 100))),
-        "latch1994": grid(*(
-            dict(task="latch1994", cell="srnn", init="identity", init_scale=w, T=T)
-            for w in (0.5, 1.0, 1.25, 2.0) for T in (5, 10, 20, 30, 50, 100))),
-        "tuning": grid(*(
-            dict(cell="lstm", T=T) | choice
-            for T in (30, 100) for choice in (dict(updates=16_000), dict(lr=1e-2)))),
-        "units": grid(*(dict(cell=cell, units=8, T=T) for cell in KERAS for T in (30, 100))),
-        "landscape": [LandscapeSettings(cell, T) for cell in ("srnn", "lstm") for T in (2, 10, 30, 100)],
-    }
+def study(name, **common):
+    """The settings of a study; common: settings to use in all, such as repeats. Raises ValueError if they cannot be."""
+    kind = LandscapeSettings if name == "landscape" else Settings
+    return [kind(**choice | common) for choice in STUDIES[name]]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -1370,7 +1369,7 @@ def parse(argv):
         "130 interrupted.", allow_abbrev=False)
     add_flags(parser, Settings, Options)
     parser.add_argument("--all", action="store_true", help="the table: the same as --study table")
-    parser.add_argument("--study", choices=list(studies()), help="all settings of a study")
+    parser.add_argument("--study", choices=list(STUDIES), help="all settings of a study")
     parser.add_argument("--seeds", type=seed_range, metavar="A-B", help="the seeds A to B, a repeat each")
     parser.add_argument("--quiet", action="store_true", help="only the final lines")
     parser.add_argument("--gradcheck", action="store_true", help="check every weight of every cell, and stop")
@@ -1382,12 +1381,8 @@ def parse(argv):
             parser.error("--seeds stands for both --seed and --repeats")
         args.seed, args.repeats = args.seeds[0], len(args.seeds)
         given |= {"seed", "repeats"}
-    study = args.study or ("table" if args.all else None)
     try:
-        if study:
-            runs = study_settings(study, args, given)
-        else:
-            runs = [from_flags(Settings, args)]
+        runs = study_settings(args, given) if args.study or args.all else [from_flags(Settings, args)]
         if not args.gradcheck:
             check_results(args.out)
     except (ValueError, ResultsError) as error:
@@ -1395,15 +1390,16 @@ def parse(argv):
     return runs, from_flags(Options, args), args
 
 
-def study_settings(study, args, given):
+def study_settings(args, given):
     """The settings of a study with the flags that fit all of them. Raises ValueError for a flag that does not."""
     if args.all and args.study not in (None, "table"):
         raise ValueError("--all is --study table: give one of them")
-    common = given & {"seed", "repeats", *(("samples", "epochs") if study == "split" else ("updates",))}
-    unfit = given if study == "landscape" else given - common
+    name = args.study or "table"
+    fitting = {"landscape": (), "split": ("seed", "repeats", "samples", "epochs")}
+    unfit = given - set(fitting.get(name, ("seed", "repeats", "updates")))
     if unfit:
-        raise ValueError(f"--study {study} has its own --{min(unfit).replace('_', '-')}: leave the flag out")
-    return studies(**{name: getattr(args, name) for name in common})[study]
+        raise ValueError(f"--study {name} has its own --{min(unfit).replace('_', '-')}: leave the flag out")
+    return study(name, **{flag: getattr(args, flag) for flag in given})
 
 
 def run(settings, options, quiet, keep_weights):
