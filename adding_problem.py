@@ -585,6 +585,11 @@ def start_worker(stop):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+def unless_stopped(train, call):
+    """train(*call), or None once STOP is set."""
+    return None if STOP.is_set() else train(*call)
+
+
 def run_all(train, calls, jobs):
     """Yields the record of train(*call) for each call as it ends, in up to `jobs` processes; calls must pickle.
 
@@ -595,20 +600,13 @@ def run_all(train, calls, jobs):
     if jobs == 1 or len(calls) == 1:
         STOP = threading.Event()
         stop_on_signal(STOP)
-        for call in calls:
-            if not STOP.is_set():
-                yield train(*call)
+        yield from filter(None, (unless_stopped(train, call) for call in calls))
         return
     STOP = multiprocessing.Event()
     stop_on_signal(STOP)
     with concurrent.futures.ProcessPoolExecutor(jobs, initializer=start_worker, initargs=(STOP,)) as pool:
-        futures = [pool.submit(train, *call) for call in calls]
-        for future in concurrent.futures.as_completed(futures):
-            if STOP.is_set():
-                for other in futures:
-                    other.cancel()
-            if not future.cancelled():
-                yield future.result()
+        futures = [pool.submit(unless_stopped, train, call) for call in calls]
+        yield from filter(None, (future.result() for future in concurrent.futures.as_completed(futures)))
 # --- end shared ---
 
 
@@ -647,7 +645,8 @@ def train(settings, options, quiet=True, keep_snapshots=True):
     net = build(settings.cell, settings.hidden, settings.T, settings.batch, np.dtype(settings.dtype))
     initialise(net, settings, rng["init"])
     optimizer, batches = Adam(net.theta), training_batches(rng["train"], settings.T, settings.batch)
-    test_net = build(settings.cell, settings.hidden, settings.T, 64, theta=net.theta)
+    fits = N_TEST % settings.batch == 0  # then the training buffers serve, at a third less memory
+    test_net = net if fits else build(settings.cell, settings.hidden, settings.T, 64, theta=net.theta)
     test_x, test_target = held_out(settings)
     diverges, progress, start = Divergence(CONSTANT_MSE / 2), Progress(settings.iters, quiet), time.perf_counter()
     columns = ("iteration", "train_sequences", "train_mse", "test_mse", "solve_rate", "solve_rate_1997")
@@ -723,7 +722,7 @@ def read_results(path):
         results = json.loads(text)
     except ValueError as error:
         raise ResultsError(f"{path} is not valid JSON ({error}): move it away or name another with --out") from error
-    if not isinstance(results, dict) or not isinstance(results.get("schema"), int):
+    if not isinstance(results, dict) or not isinstance(results.get("schema"), int) or results["schema"] < 1:
         raise ResultsError(f"{path} is not a results file of this project: name another file with --out")
     if results["schema"] > SCHEMA:
         raise ResultsError(f"{path} has schema {results['schema']}, newer than this program's {SCHEMA}")

@@ -1,0 +1,562 @@
+"""adding_problem.py: task, gradients and their mutants, torch, training, results file, command line."""
+
+import dataclasses
+import importlib.util
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT, assert_bad_input, execute, mutated, run_script
+from hypothesis import given
+from hypothesis import strategies as st
+
+import adding_problem as ap
+
+CELLS = ("lstm", "lstm1997", "rnn", "irnn")
+SMALL = dict(T=12, hidden=3, iters=30, batch=8)
+OPTIONS = ap.Options(eval_every=10, snapshot_every=10)
+
+
+def generator(seed=0):
+    return np.random.Generator(np.random.PCG64(seed))
+
+
+def train(options=OPTIONS, **settings):
+    return ap.train(ap.Settings(**SMALL | settings), options)
+
+
+# Task
+
+
+@given(st.integers(2, 60), st.integers(1, 20), st.integers(0, 2**32))
+def test_sequences_are_as_defined(T, n, seed):
+    x, y = ap.make_sequences(generator(seed), T, n)
+    values, markers = x[:, 0], x[:, 1]
+    assert x.shape == (T, 2, n) and y.shape == (n,)
+    assert np.all(abs(values) <= 1) and set(np.unique(markers)) <= {0.0, 1.0}
+    assert np.all(markers[: T // 2].sum(0) == 1) and np.all(markers[T // 2 :].sum(0) == 1)
+    np.testing.assert_allclose(y, (values * markers).sum(0), atol=1e-15)
+
+
+def test_chance_levels():
+    x, y = ap.make_sequences(generator(), 10, 200_000)
+    second = (x[5:, 0] * x[5:, 1]).sum(0)
+    assert np.mean(y**2) == pytest.approx(2 / 3, rel=0.01)  # the constant 0
+    assert np.mean((y - second) ** 2) == pytest.approx(1 / 3, rel=0.01)  # the second marked value alone
+    assert np.mean(abs(y) < 0.04) == pytest.approx(0.04 - 0.04**2 / 4, rel=0.05)  # triangular density
+    positions = x[:, 1].mean(1)
+    np.testing.assert_allclose(positions, 0.2, atol=0.01)  # each step of a half is marked equally often
+
+
+def test_training_batches_are_a_stream_of_their_own():
+    batches = ap.training_batches(ap.streams(3)["train"], 100, 32)
+    seen = [next(batches) for _ in range(100)]  # more than are drawn at once
+    assert len({x.tobytes() for x, _ in seen}) == 100
+    x, y = ap.held_out(ap.Settings(seed=3))
+    again, _ = ap.held_out(ap.Settings(seed=3, cell="rnn", hidden=2, batch=7))
+    assert np.array_equal(x, again) and x.shape == (100, 2, 512)
+
+
+def test_streams_differ_between_names_and_seeds():
+    first = {(seed, name): rng.random() for seed in range(20) for name, rng in ap.streams(seed).items()}
+    assert len(set(first.values())) == 80
+
+
+# Gradients
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("updates", (0, 300))
+def test_gradient_of_every_weight(cell, updates):
+    rows = ap.gradcheck(cell, updates=updates)
+    assert all(row[-1] for row in rows), rows
+    assert sum(row[1] for row in rows) == ap.build(cell, 4, 1, 1).theta.size
+
+
+def test_gradient_check_rejects_a_gradient_that_is_zero_throughout():
+    theta = np.array([1.0, 2.0])
+    rows = ap.check_gradient(lambda w: w[0] ** 2, theta, np.array([2.0, 0.0]), lambda w: {"a": w[:1], "b": w[1:]})
+    assert [row[-1] for row in rows] == [True, False]
+
+
+BACKWARD = {
+    "class RNN(Cell)": [
+        ("np.subtract(1, dz_all, out=dz_all)", "pass", "rnn"),
+        ("np.multiply(h_all, h_all, out=dz_all)", "dz_all[:] = h_all", "rnn"),
+        ("dz *= dh", "dz *= 2 * dh", "rnn"),
+        ("dz *= dh", "dz[:] = dh", "rnn"),
+        ("dz *= dh", "dz *= -dh", "rnn"),
+        ("W_hh_T_dot(dz, dh)", "dh[:] = 0", "rnn"),
+        ("W_hh_T_dot(dz, dh)", "W_hh_T_dot(dz, dh); dh *= 0.5", "rnn"),
+        ("self.W[:, : self.H].T", "self.W[:, : self.H]", "rnn"),
+        ("dh += dh_read", "dh -= dh_read", "rnn"),
+        ("self.readout_backward(dy)", "self.readout_backward(2 * dy)", "rnn"),
+        ("self.weight_gradient(dz_all)", "pass", "rnn"),
+        ("dz_all[:] = h_all.real > 0", "dz_all[:] = 1", "irnn"),
+        ("dz_all[:] = h_all.real > 0", "dz_all[:] = h_all.real < 0", "irnn"),
+    ],
+    "class LSTM(Cell)": [
+        ("dz_o *= dh", "dz_o *= 0", "lstm"),
+        ("dz_i *= dc", "dz_i *= 0", "lstm"),
+        ("dz_g *= dc", "dz_g *= -dc", "lstm"),
+        ("dz_f *= dc", "dz_f *= 0", "lstm"),
+        ("dz_f *= dc", "dz_f *= 2 * dc", "lstm"),
+        ("                dc *= f", "                pass", "lstm"),
+        ("dc += multiply(dh, dc_dh, part)", "dc[:] = multiply(dh, dc_dh, part)", "lstm"),
+        ("dc += multiply(dh, dc_dh, part)", "dc[:] = multiply(dh, dc_dh, part)", "lstm1997"),
+        ("W_hh_T_dot(dz, dh)", "dh[:] = 0", "lstm"),
+        ("W_hh_T_dot(dz, dh)", "dh[:] = 0", "lstm1997"),
+        ("np.subtract(1, dz, out=dz)", "np.subtract(2, dz, out=dz)", "lstm"),
+        ("dz_o *= tanh_c", "dz_o *= -tanh_c", "lstm"),
+        ("dz_i *= self.g[used]", "dz_i *= self.i[used]", "lstm"),
+        ("dz_g *= self.i[used]", "dz_g *= self.o[used]", "lstm1997"),
+        ("dz_forget *= self.c[used]", "dz_forget *= self.c[1:][used]", "lstm"),
+        ("np.subtract(1, dc_dh, out=dc_dh)", "pass", "lstm"),
+        ("dc_dh *= self.o[used]", "pass", "lstm1997"),
+        ("self.dW *= self.fold**2", "self.dW *= self.fold", "lstm"),
+        ("* self.fold**2).T", "* self.fold).T", "lstm"),
+        ("dc[:] = 0", "pass", "lstm"),
+    ],
+    "class Cell": [
+        ("np.matmul(dy, self.read.transpose(0, 2, 1))", "np.matmul(-dy, self.read.transpose(0, 2, 1))", "lstm"),
+        ("dy.sum((0, 2), out=self.db_y)", "self.db_y[:] = 0", "rnn"),
+        ("np.matmul(self.W_hy.T, dy, out=self.dh_read)", "np.matmul(2 * self.W_hy.T, dy, out=self.dh_read)", "lstm"),
+        ("self.dh[:] = 0", "pass", "irnn"),
+        ("self.S[self.first : self.T].transpose", "self.S[self.first + 1 :].transpose", "rnn"),
+    ],
+    "def squared_error": [
+        ("error / target.size\n", "2 * error / target.size\n", "rnn"),
+        ("error / target.size\n", "error\n", "lstm"),
+    ],
+}
+MUTANTS = [(scope, *mutant) for scope, mutants in BACKWARD.items() for mutant in mutants]
+
+
+@pytest.mark.parametrize("scope, old, new, cell", MUTANTS)
+def test_gradient_check_rejects_mutants(scope, old, new, cell):
+    mutant = execute(mutated("adding_problem.py", scope, old, new), "adding_mutant")
+    assert not all(row[-1] for row in mutant.gradcheck(cell, updates=2))
+
+
+def test_the_unmutated_source_passes_the_same_way():
+    same = execute((ROOT / "adding_problem.py").read_text(encoding="utf-8"), "adding_mutant")
+    assert all(row[-1] for cell in CELLS for row in same.gradcheck(cell, updates=2))
+
+
+def test_gradcheck_command_fails_on_a_mutant_and_passes_without(tmp_path):
+    source = mutated("adding_problem.py", "class LSTM(Cell)", "dz_f *= dc", "dz_f *= 0")
+    (tmp_path / "adding_problem.py").write_text(source, encoding="utf-8")
+    command = [sys.executable, "adding_problem.py", "--gradcheck"]
+    failed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert failed.returncode == 1 and "W_hf" in failed.stdout and "FAILED" in failed.stdout
+    passed = run_script("adding_problem.py", "--gradcheck", cwd=tmp_path)
+    assert passed.returncode == 0 and passed.stdout.count(": ok") == 8 and not (tmp_path / "results.json").exists()
+
+
+# The same figures from torch
+
+
+def our_figures(cell, theta, x, target):
+    net = ap.build(cell, 5, len(x), len(target))
+    net.theta[:] = theta
+    y = net.forward(x)
+    loss, dy = ap.squared_error(y, target)
+    net.backward(dy)
+    return y[0, 0], loss, net
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return np.load(ROOT / "tests" / "reference" / "adding_problem.npz")
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_equal_to_torch_reference_arrays(cell, reference):
+    y, loss, net = our_figures(cell, reference[f"{cell}/theta"], reference["x"], reference["target"])
+    np.testing.assert_allclose(y, reference[f"{cell}/y"], rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(loss, reference[f"{cell}/loss"], rtol=1e-12)
+    for name, gradient in net.tensors(net.grad).items():
+        expected = reference[f"{cell}/grad/{name}"]
+        np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-12 * abs(expected).max(), err_msg=name)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_equal_to_torch_itself(cell):
+    if importlib.util.find_spec("torch") is None:
+        assert not os.environ.get("REQUIRE_TORCH"), "torch is asked for and not installed"
+        pytest.skip("torch is not installed")
+    from torch_models import loss_and_gradient
+
+    rng = generator(11)
+    x, target = ap.make_sequences(rng, 60, 7)
+    y, loss, net = our_figures(cell, rng.normal(0, 0.3, ap.build(cell, 5, 1, 1).theta.size), x, target)
+    torch_y, torch_loss, gradients = loss_and_gradient(cell, net.tensors(net.theta), x, target)
+    np.testing.assert_allclose(y, torch_y, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(loss, torch_loss, rtol=1e-12)
+    for name, gradient in net.tensors(net.grad).items():
+        expected = gradients[name]
+        np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-12 * abs(expected).max(), err_msg=name)
+
+
+# Model
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_shorter_sequence_runs_in_the_same_buffers(cell):
+    x, target = ap.make_sequences(generator(), 9, 4)
+    long, exact = ap.build(cell, 3, 20, 4), ap.build(cell, 3, 9, 4)
+    exact.theta[:] = long.theta[:] = generator(1).normal(0, 0.5, long.theta.size)
+    long.forward(ap.make_sequences(generator(2), 20, 4)[0])
+    for net in (long, exact):
+        net.backward(ap.squared_error(net.forward(x), target)[1])
+    assert np.array_equal(long.grad, exact.grad)
+
+
+@pytest.mark.parametrize("outputs", (1, 3, 8))
+@pytest.mark.parametrize("cell", (ap.LSTM, ap.RNN))
+def test_several_outputs(cell, outputs):
+    x, target = generator().normal(size=(8, 2, 4)), generator(1).normal(size=(outputs, 3, 4))
+    theta = generator(2).normal(0, 0.5, cell(2, 5, 3, 8, 4, outputs).theta.size)
+
+    def loss(theta):
+        error = cell(2, 5, 3, 8, 4, outputs, theta=theta).forward(x) - target
+        return 0.5 * (error * error).sum()
+
+    net = cell(2, 5, 3, 8, 4, outputs, theta=theta)
+    net.backward(net.forward(x) - target)
+    assert all(row[-1] for row in ap.check_gradient(loss, theta, net.grad, net.tensors))
+
+
+def test_starts():
+    def start(**settings):
+        settings = ap.Settings(hidden=64, **settings)
+        net = ap.build(settings.cell, 64, 1, 1)
+        ap.initialise(net, settings, generator())
+        return net.tensors(net.theta)
+
+    lstm = start()
+    assert np.all(lstm["b_f"] == 1) and not lstm["b_i"].any() and not lstm["b_o"].any() and not lstm["b_y"].any()
+    assert lstm["W_hf"].std() == pytest.approx(0.5 / 8, rel=0.05)  # half of N(0, 1/H)
+    assert lstm["W_xi"].std() == pytest.approx(0.5 / math.sqrt(2), rel=0.2)
+    assert not np.array_equal(lstm["W_hf"], lstm["W_hi"])
+    assert np.array_equal(start(cell="irnn")["W_hh"], np.eye(64))
+    Q = start(cell="rnn", init="ortho")["W_hh"]
+    np.testing.assert_allclose(Q @ Q.T, np.eye(64), atol=1e-13)
+    assert np.all(start(forget_bias=3.0)["b_f"] == 3)
+
+
+def test_clip_and_adam_by_hand():
+    grad = np.array([3.0, 4.0])
+    ap.clip_norm(grad, 10.0)
+    assert grad.tolist() == [3, 4]
+    ap.clip_norm(grad, 1.0)
+    np.testing.assert_allclose(grad, [0.6, 0.8], rtol=1e-15)
+    theta = np.array([1.0, -1.0])
+    adam, m, v, expected = ap.Adam(theta), np.zeros(2), np.zeros(2), theta.copy()
+    for t, g in enumerate(([0.5, -2.0], [0.1, 3.0], [-1.0, 0.0]), 1):
+        g = np.array(g)
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        expected -= 0.01 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        adam.step(g, 0.01)
+    np.testing.assert_allclose(theta, expected, rtol=1e-12)
+
+
+# Training
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_same_seed_same_bytes(cell):
+    first, second = train(cell=cell), train(cell=cell)
+    for part in ("settings", "history", "final", "best", "weights", "snapshots"):
+        assert json.dumps(first[part]) == json.dumps(second[part])
+    assert json.dumps(train(cell=cell, seed=1)["weights"]) != json.dumps(first["weights"])
+
+
+def test_evaluation_interval_changes_no_weight_and_no_final_figure():
+    often, seldom = train(ap.Options(eval_every=1)), train(ap.Options(eval_every=30))
+    assert often["weights"] == seldom["weights"] and often["final"] == seldom["final"]
+    assert len(often["history"]["test_mse"]) == 31 and len(seldom["history"]["test_mse"]) == 2
+
+
+@pytest.mark.parametrize("batch", (8, 7))  # 512 held-out sequences in the training net's buffers, and in their own
+def test_record(batch):
+    record = train(batch=batch)
+    history, final = record["history"], record["final"]
+    assert history["iteration"] == [0, 10, 20, 30]
+    assert history["train_sequences"] == [0, 10 * batch, 20 * batch, 30 * batch]
+    assert final["status"] == "done" and final["test_mse"] == history["test_mse"][-1]
+    assert record["best"]["test_mse"] == min(history["test_mse"])
+    assert [snapshot["iteration"] for snapshot in record["snapshots"]] == [0, 10, 20, 30]
+    assert record["settings"]["forget_bias"] == 1.0 and record["settings"]["init_scale"] == 0.5
+    x, target = ap.held_out(ap.Settings(**record["settings"]))
+    net = ap.build("lstm", 3, 12, 512)
+    for name, tensor in net.tensors(net.theta).items():
+        tensor[:] = record["weights"][name]
+    error = net.forward(x)[0, 0] - target
+    assert final["test_mse"] == pytest.approx(np.mean(error**2), rel=1e-12)  # the mean of squares, not half of it
+    assert final["solve_rate"] == np.mean(abs(error) < 0.04)
+    assert final["solve_rate_1997"] == np.mean(abs(error) < 0.16)
+
+
+def test_criterion_of_1997_is_the_same_on_its_own_scale():
+    x, target = ap.make_sequences(generator(), 10, 1000)
+    y = target + generator(1).normal(0, 0.2, 1000)
+    on_the_paper_scale = abs((0.5 + y / 4) - (0.5 + target / 4)) < 0.04
+    assert np.array_equal(on_the_paper_scale, abs(y - target) < ap.TOLERANCE_1997)
+
+
+def test_learning_rate_is_halved_after_every_so_many_iterations(monkeypatch):
+    rates = []
+    monkeypatch.setattr(ap, "update", lambda net, optimizer, x, target, lr, clip: rates.append(lr) or 0.1)
+    train(iters=7, lr_decay_every=3, lr=8.0)
+    assert rates == [8, 8, 8, 4, 4, 4, 2]
+    rates.clear()
+    train(iters=7, lr_decay_every=0, lr=8.0)
+    assert rates == [8] * 7
+
+
+def test_it_learns_a_short_lag():
+    record = train(T=10, hidden=8, iters=1500, batch=32, lr_decay_every=500)
+    assert record["final"]["test_mse"] < 0.02
+
+
+def test_float32_trains_like_float64():
+    single, double = train(dtype="float32"), train()
+    assert single["final"]["test_mse"] == pytest.approx(double["final"]["test_mse"], rel=1e-3)
+    assert single["final"]["test_mse"] != double["final"]["test_mse"]
+
+
+def test_divergence_is_not_finite_or_a_hundred_losses_over_the_limit():
+    diverges = ap.Divergence(1.0)
+    assert diverges(math.nan) and ap.Divergence(1.0)(math.inf)
+    assert not any(diverges(1001.0) for _ in range(99)) and not diverges(999.0)
+    assert [diverges(1001.0) for _ in range(100)] == [False] * 99 + [True]
+
+
+def test_a_diverged_run_says_where_keeps_its_history_and_exits_1(tmp_path):
+    run = run_script("adding_problem.py", "--T", 20, "--hidden", 3, "--lr", "1e6", "--eval-every", 10, cwd=tmp_path)
+    assert run.returncode == 1 and "DIVERGED at iteration 1" in run.stdout and run.stderr == ""
+    [record] = json.loads((tmp_path / "results.json").read_text())["adding_problem"]
+    assert record["final"]["status"] == "diverged" and len(record["history"]["iteration"]) > 5
+    assert f"iteration {record['final']['iteration']}" in run.stdout
+
+
+# Results file
+
+
+def record_of(seed, status="done"):
+    return {"settings": {"seed": seed}, "final": {"status": status}, "value": math.nan}
+
+
+def test_a_record_takes_the_place_of_its_own_settings_only(tmp_path):
+    path = tmp_path / "r.json"
+    for seed in (2, 1, 2):
+        ap.write_record(path, "adding_problem", record_of(seed))
+    ap.write_record(path, "another", record_of(1))
+    results = ap.read_results(path)
+    assert [record["settings"]["seed"] for record in results["adding_problem"]] == [1, 2]
+    assert len(results["another"]) == 1 and results["schema"] == 1
+    assert "NaN" not in path.read_text() and results["another"][0]["value"] is None
+    assert os.listdir(tmp_path).count("r.json") == 1 and not [name for name in os.listdir(tmp_path) if "tmp" in name]
+
+
+def test_an_interrupted_run_does_not_replace_a_finished_one(tmp_path):
+    path = tmp_path / "r.json"
+    assert ap.write_record(path, "e", record_of(0, "interrupted"))
+    assert ap.write_record(path, "e", record_of(0, "done"))
+    assert not ap.write_record(path, "e", record_of(0, "interrupted"))
+    assert ap.read_results(path)["e"][0]["final"]["status"] == "done"
+    assert ap.write_record(path, "e", record_of(0, "diverged"))
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        ("{", "not valid JSON"),
+        ("", "not valid JSON"),
+        ("[1, 2]", "not a results file"),
+        ('{"name": "package"}', "not a results file"),
+        ('{"schema": 2}', "newer than this program"),
+        ('{"schema": 1, "adding_problem": {"a": 1}}', "damaged"),
+        ('{"schema": 1, "adding_problem": [{"final": 1}]}', "damaged"),
+        (b"\xff\xfe\x00", "cannot read"),
+    ],
+)
+def test_a_foreign_file_is_refused_before_training_and_left_alone(tmp_path, content, words):
+    path = tmp_path / "results.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    before = path.read_bytes()
+    assert_bad_input(run_script("adding_problem.py", cwd=tmp_path, timeout=20), words)
+    assert path.read_bytes() == before
+
+
+def test_an_unwritable_path_is_refused_before_training(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    for out in ("folder", "absent/results.json", "file/results.json", "/dev/null"):
+        assert_bad_input(run_script("adding_problem.py", "--out", out, cwd=tmp_path, timeout=20), "r")
+
+
+def test_a_full_disk_leaves_the_old_file_and_prints_the_record(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "r.json"
+    ap.write_record(path, "e", record_of(0))
+    before = path.read_bytes()
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert not ap.save(path, "e", record_of(1))
+    shown = capsys.readouterr()
+    assert "No space left" in shown.err and json.loads(shown.out)["settings"] == {"seed": 1}
+    assert path.read_bytes() == before and sorted(os.listdir(tmp_path)) == ["r.json", "r.json.lock"]
+
+
+WRITER = """
+import sys; sys.path.insert(0, {root!r})
+import adding_problem as ap
+for k in range({count}):
+    settings, final = dict(seed=k % 7 + {offset}), dict(status="done")
+    ap.write_record({path!r}, "e", dict(settings=settings, final=final, pad="x" * 20000))
+"""
+
+
+def writer(path, count, offset):
+    code = WRITER.format(root=str(ROOT), path=str(path), count=count, offset=offset)
+    return subprocess.Popen([sys.executable, "-c", code])
+
+
+def test_kill_9_while_writing_leaves_a_whole_file(tmp_path):
+    path = tmp_path / "r.json"
+    for k in range(8):
+        process = writer(path, 100_000, 0)
+        time.sleep(0.35 + 0.02 * k)
+        process.kill()
+        process.wait()
+        for record in ap.read_results(path).get("e", []):
+            assert len(record["pad"]) == 20000
+    assert ap.read_results(path)["e"]
+
+
+def test_two_writers_at_once_lose_nothing(tmp_path):
+    path = tmp_path / "r.json"
+    writers = [writer(path, 7, offset) for offset in (0, 100)]
+    assert [process.wait(timeout=60) for process in writers] == [0, 0]
+    assert len(ap.read_results(path)["e"]) == 14
+
+
+def test_source_hash_ignores_comments_and_docstrings_only(tmp_path):
+    def hash_of(text):
+        (tmp_path / "s.py").write_text(text)
+        return ap.source_hash(tmp_path / "s.py")
+
+    plain = hash_of("def f():\n    return 1\n")
+    assert hash_of('"""Doc."""\n\n\ndef f():  # comment\n    """Doc."""\n    return 1\n') == plain
+    assert hash_of("def f():\n    return 2\n") != plain
+
+
+# Command line
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        ("--T 1", "--T: 1 is not between 2"),
+        ("--T 0", "--T"),
+        ("--T -5", "--T"),
+        ("--T 1e9", "not a whole number"),
+        ("--T 10000000", "--T"),
+        ("--hidden 0", "--hidden"),
+        ("--hidden eight", "--hidden: 'eight' is not a whole number"),
+        ("--iters 0", "--iters"),
+        ("--batch -1", "--batch"),
+        ("--lr 0", "--lr"),
+        ("--lr nan", "--lr: 'nan' is not a number"),
+        ("--lr inf", "--lr"),
+        ("--lr -1e-3", "--lr"),
+        ("--clip 0", "--clip"),
+        ("--lr-decay-every -1", "--lr-decay-every"),
+        ("--seed -1", "--seed"),
+        ("--seed 99999999999999999999", "--seed"),
+        ("--seeds 5", "--seeds: '5' is not a range"),
+        ("--seeds 5-2", "--seeds"),
+        ("--seeds 0-999999999999999999999999", "--seeds"),
+        ("--seeds 0-1 --seed 3", "exclude each other"),
+        ("--jobs 0", "--jobs"),
+        ("--eval-every 0", "--eval-every"),
+        ("--cell gru", "--cell"),
+        ("--cell lstm --rnn", "--rnn contradicts --cell lstm"),
+        ("--cell irnn --init ortho", "--init ortho"),
+        ("--rnn --forget-bias 1", "--forget-bias needs --cell lstm"),
+        ("--dtype float16", "--dtype"),
+        ("--T 100000 --batch 65536", "GB of memory"),
+        ("--no-such-flag", "unrecognized"),
+        ("--see 3", "unrecognized"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(flags, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        ap.main(flags.split())
+    shown = capsys.readouterr()
+    assert stop.value.code == 2 and shown.out == ""
+    assert shown.err.count("\n") == 1 and words in shown.err
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_the_flags_are_the_settings(tmp_path):
+    shown = run_script("adding_problem.py", "--help", cwd=tmp_path).stdout
+    for field in dataclasses.fields(ap.Settings) + dataclasses.fields(ap.Options):
+        assert f"--{field.name.replace('_', '-')} " in shown
+    runs, options, _ = ap.parse(["--out", str(tmp_path / "r.json")])
+    assert runs == [ap.Settings()] and options.eval_every == 100  # the bare command is the headline run
+
+
+def test_alone_in_an_empty_folder(tmp_path):
+    (tmp_path / "adding_problem.py").write_bytes((ROOT / "adding_problem.py").read_bytes())
+    command = [sys.executable, "-I", "adding_problem.py", "--iters", "20", "--T", "10", "--hidden", "2"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0 and run.stderr == "" and (tmp_path / "results.json").exists()
+
+
+def test_several_seeds_in_processes_are_the_same_runs(tmp_path):
+    flags = ("--T", 10, "--hidden", 3, "--iters", 40, "--eval-every", 10, "--seeds", "3-5")
+    one = run_script("adding_problem.py", *flags, "--out", "one.json", cwd=tmp_path)
+    two = run_script("adding_problem.py", *flags, "--jobs", 2, "--out", "two.json", cwd=tmp_path)
+    assert one.returncode == two.returncode == 0 and "3 of 3 seeds ran to the end: test MSE median" in two.stdout
+    records = [json.loads((tmp_path / name).read_text())["adding_problem"] for name in ("one.json", "two.json")]
+    for record in records[0] + records[1]:
+        del record["provenance"]
+    assert records[0] == records[1] and [record["settings"]["seed"] for record in records[0]] == [3, 4, 5]
+    assert ["snapshots" in record for record in records[0]] == [True, False, False]
+
+
+@pytest.mark.parametrize("several", (False, True))
+def test_ctrl_c_keeps_what_was_computed(tmp_path, several):
+    flags = ["--iters", "1000000", "--T", "20", "--eval-every", "50"]
+    flags += ["--seeds", "0-3", "--jobs", "2"] if several else []
+    command = [sys.executable, "-u", str(ROOT / "adding_problem.py"), *flags]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and err == "" and "INTERRUPTED at iteration" in out
+    records = json.loads((tmp_path / "results.json").read_text())["adding_problem"]
+    assert len(records) == (2 if several else 1)
+    for record in records:
+        assert record["final"]["status"] == "interrupted" and len(record["history"]["test_mse"]) > 2
+
+
+def test_piped_progress_is_plain_lines(tmp_path):
+    run = run_script("adding_problem.py", "--iters", 30, "--T", 10, "--eval-every", 10, cwd=tmp_path)
+    lines = run.stdout.splitlines()
+    assert len(lines) == 5 and "\r" not in run.stdout and "\033" not in run.stdout
+    assert "s left" in lines[1] and "test MSE" in lines[1]
+    quiet = run_script("adding_problem.py", "--iters", 30, "--T", 10, "--quiet", cwd=tmp_path)
+    assert len(quiet.stdout.splitlines()) == 1

@@ -1,0 +1,299 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2.0", "matplotlib>=3.8"]
+# ///
+"""Pictures of the adding problem, from results.json alone.
+
+    python3 visualize_adding_problem.py --seed 0 --T 100 --hidden 8 --iters 8000 --rnn-iters 5000 --outdir viz
+
+Writes training_curves.png, predictions.png, sample_sequences.png, cell_state.png, gate_activity.png and weights.png.
+Nothing is trained here: where a record is missing, adding_problem.py is run for it first. States and predictions are
+recomputed from the stored weights.
+"""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+import adding_problem as ap
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+LSTM_COLOUR, RNN_COLOUR, MARK_COLOUR = "#0072B2", "#D55E00", "#E69F00"  # blue, vermillion, orange (Okabe & Ito)
+GREY = "#999999"
+UNIT_COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
+plt.rcParams.update({
+    "figure.dpi": 120, "savefig.dpi": 120, "font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.titlesize": 11, "legend.frameon": False,
+})
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """Which runs to draw; every other setting is the experiment's default."""
+
+    seed: int = ap.setting(0, "seed of the runs drawn", "runs", low=0, high=2**63 - 1)
+    T: int = ap.setting(100, "steps in a sequence", "runs", low=2, high=100_000)
+    hidden: int = ap.setting(8, "hidden units", "runs", low=1, high=4096)
+    iters: int = ap.setting(8000, "training iterations of the LSTM", "runs", low=1, high=10**8)
+    rnn_iters: int = ap.setting(5000, "training iterations of the tanh RNN", "runs", low=1, high=10**8)
+    results: str = ap.setting("results.json", "file of results", "files")
+    outdir: str = ap.setting("viz", "folder of the pictures", "files")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Records
+# ----------------------------------------------------------------------------------------------------------------------
+
+def find(results, settings):
+    """The record of these settings that ran to its end, or None."""
+    wanted = dataclasses.asdict(settings)
+    matching = [record for record in results.get(ap.EXPERIMENT, []) if record["settings"] == wanted]
+    return next((record for record in matching if record["final"]["status"] == "done"), None)
+
+
+def find_or_run(path, settings, snapshot_every=None):
+    """The record of these settings; adding_problem.py is run for it where it or its snapshots are missing.
+
+    Raises ResultsError for an unusable file, SystemExit with the experiment's exit code if its run fails.
+    """
+    record = find(ap.read_results(path), settings)
+    if record and (snapshot_every is None or has_snapshots(record, snapshot_every)):
+        return record
+    flags = [(f"--{name.replace('_', '-')}", str(value)) for name, value in dataclasses.asdict(settings).items()
+             if value is not None]
+    command = [str(Path(ap.__file__)), *(word for flag in flags for word in flag), "--out", path]
+    if snapshot_every is not None:
+        command += ["--snapshot-every", str(snapshot_every)]
+    print(f"no such run in {path}: running adding_problem.py ({settings.cell}, seed {settings.seed})", flush=True)
+    code = subprocess.run([sys.executable, *command]).returncode
+    if code:
+        sys.exit(code)
+    return find(ap.read_results(path), settings)
+
+
+def has_snapshots(record, every):
+    """Whether a record holds a snapshot at every multiple of `every`."""
+    kept = [snapshot["iteration"] for snapshot in record.get("snapshots", [])]
+    return kept == list(range(0, record["settings"]["iters"] + 1, every))
+
+
+def siblings(results, settings):
+    """The finished records that differ from settings in nothing but the seed."""
+    seeds = {record["settings"]["seed"] for record in results.get(ap.EXPERIMENT, [])}
+    found = (find(results, dataclasses.replace(settings, seed=seed)) for seed in sorted(seeds))
+    return [record for record in found if record]
+
+
+def load(record, weights=None, batch=1):
+    """The net of a record, with its final weights or those of a snapshot, for batches of a given width."""
+    settings = record["settings"]
+    net = ap.build(settings["cell"], settings["hidden"], settings["T"], batch)
+    for name, tensor in net.tensors(net.theta).items():
+        tensor[:] = (weights or record["weights"])[name]
+    return net
+
+
+def display_sequences(settings, n):
+    """n sequences of the seed's display stream, which neither training nor evaluation sees."""
+    return ap.make_sequences(ap.streams(settings["seed"])["display"], settings["T"], n)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Pictures
+# ----------------------------------------------------------------------------------------------------------------------
+
+def training_curves(lstm, rnn, lstm_seeds, rnn_seeds):
+    """Held-out MSE and solve rate against training sequences; bands over seeds where there are several."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+    arms = ((lstm, lstm_seeds, LSTM_COLOUR, "LSTM"), (rnn, rnn_seeds, RNN_COLOUR, "tanh RNN"))
+    for axis, column in zip(axes, ("test_mse", "solve_rate")):
+        for record, seeds, colour, name in arms:
+            x = np.array(record["history"]["train_sequences"]) / 1000
+            if len(seeds) > 1:
+                curves = np.array([other["history"][column] for other in seeds])
+                axis.fill_between(x, curves.min(0), curves.max(0), color=colour, alpha=0.2, lw=0,
+                                  label=f"{name}, range of {len(seeds)} seeds")
+                axis.plot(x, np.median(curves, 0), color=colour, lw=1.4, ls="--", label="median of these")
+            label = f"{name}, seed {record['settings']['seed']}"
+            axis.plot(x, record["history"][column], color=colour, lw=1.6, label=label)
+        settings = lstm["settings"]
+        for iteration in range(settings["lr_decay_every"], settings["iters"], settings["lr_decay_every"] or 10**9):
+            axis.axvline(iteration * settings["batch"] / 1000, color=GREY, lw=0.8, ls=":",
+                         label="learning rate halved" if iteration == settings["lr_decay_every"] else None)
+        axis.set_xlabel("training sequences (thousands)")
+    axes[0].set(yscale="log", ylabel="test MSE (512 held-out sequences)", title="Mean squared error")
+    for level, text in ((ap.CONSTANT_MSE, "constant predictor: 2/3"), (1 / 3, "second value alone: 1/3")):
+        axes[0].axhline(level, color="black", lw=0.8, ls="--")
+        axes[0].annotate(text, (0.99, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
+    axes[1].set(ylim=(0, 1), ylabel=f"fraction with |error| < {ap.TOLERANCE}", title="Solve rate")
+    axes[1].legend(loc="upper left", fontsize=8)
+    figure.suptitle(f"Adding problem, T = {lstm['settings']['T']}, {lstm['settings']['hidden']} hidden units")
+    return figure
+
+
+def predictions(lstm, rnn, rnn_seeds):
+    """Prediction against target on the held-out set: LSTM, RNN and, of several seeds, the RNN that ended best."""
+    panels = [(lstm, LSTM_COLOUR, "LSTM"), (rnn, RNN_COLOUR, "tanh RNN")]
+    if len(rnn_seeds) > 1:
+        best = min(rnn_seeds, key=lambda record: record["final"]["test_mse"])
+        panels.append((best, RNN_COLOUR, f"tanh RNN, best of {len(rnn_seeds)} seeds"))
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(4.3 * len(panels), 5.2), layout="constrained", sharex=True, sharey=True)
+    for axis, (record, colour, name) in zip(axes, panels):
+        x, target = ap.held_out(ap.Settings(**record["settings"]))
+        y = load(record, batch=ap.N_TEST).forward(x)[0, 0]
+        axis.plot([-2, 2], [-2, 2], color="black", lw=0.8, label="prediction = target")
+        axis.scatter(target, y, s=9, color=colour, alpha=0.7, lw=0, label="a held-out sequence")
+        final = record["final"]
+        axis.set(title=f"{name} (seed {record['settings']['seed']})\nMSE {final['test_mse']:.4f}, "
+                       f"solve rate {final['solve_rate']:.3f}", aspect="equal",
+                 xlabel="target: sum of the two marked values", xlim=(-2.1, 2.1), ylim=(-2.1, 2.1))
+        axis.legend(loc="upper left", fontsize=8)
+    axes[0].set_ylabel("prediction")
+    return figure
+
+
+def draw_sequence(axis, x):
+    """The values of one sequence x (T, 2) as bars, the two marked ones in colour."""
+    marked = x[:, 1] == 1
+    steps = np.arange(len(x))
+    axis.bar(steps, x[:, 0], color=GREY, width=0.9, label="value")
+    axis.bar(steps[marked], x[marked, 0], color=MARK_COLOUR, width=max(0.9, len(x) / 80), label="marked value")
+    axis.axhline(0, color="black", lw=0.6)
+    axis.set(ylim=(-1.05, 1.05), xlim=(-1, len(x)), ylabel="input value")
+    return steps[marked]
+
+
+def sample_sequences(lstm, rnn):
+    """Four sequences with target and both predictions."""
+    x, target = display_sequences(lstm["settings"], 4)
+    y_lstm, y_rnn = (load(record, batch=4).forward(x)[0, 0] for record in (lstm, rnn))
+    figure, axes = plt.subplots(4, 1, figsize=(9, 8), layout="constrained", sharex=True)
+    for k, axis in enumerate(axes):
+        draw_sequence(axis, x[:, :, k])
+        axis.set_title(f"target {target[k]:+.3f}    LSTM {y_lstm[k]:+.3f}    tanh RNN {y_rnn[k]:+.3f}", loc="left")
+    axes[0].legend(loc="lower right", ncols=2, fontsize=8, bbox_to_anchor=(1, 1))
+    axes[-1].set_xlabel("step")
+    return figure
+
+
+def cell_state(lstm):
+    """Input, cell states and hidden states of the trained LSTM on one sequence."""
+    x, target = display_sequences(lstm["settings"], 1)
+    net = load(lstm)
+    y = net.forward(x)[0, 0, 0]
+    states = {"c": net.c[1:], "h": net.h}
+    figure, axes = plt.subplots(3, 1, figsize=(9, 7.5), layout="constrained", sharex=True)
+    marked = draw_sequence(axes[0], x[:, :, 0])
+    axes[0].set_title(f"target {target[0]:+.3f}, prediction {y:+.3f}", loc="left")
+    axes[0].legend(loc="lower right", ncols=2, fontsize=8, bbox_to_anchor=(1, 1))
+    for axis, name, label in ((axes[1], "c", "cell state $c_t$"), (axes[2], "h", "hidden state $h_t$")):
+        for unit in range(net.H):
+            colour = UNIT_COLOURS[unit % len(UNIT_COLOURS)]
+            axis.plot(states[name][:, unit, 0], color=colour, lw=1.3, label=f"unit {unit}")
+        for step in marked:
+            axis.axvline(step, color=MARK_COLOUR, ls="--", lw=1.2)
+        axis.set_ylabel(label)
+    axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
+    axes[2].set_xlabel("step (dashed: marked steps)")
+    return figure
+
+
+def gate_activity(lstm):
+    """Input, forget and output gates of the trained LSTM on the same sequence, a row per unit."""
+    x, _ = display_sequences(lstm["settings"], 1)
+    net = load(lstm)
+    net.forward(x)
+    states = {gate: getattr(net, gate) for gate in net.gates}
+    marked = np.flatnonzero(x[:, 1, 0])
+    names = [("i", "input gate"), ("f", "forget gate"), ("o", "output gate")]
+    names = [(gate, name) for gate, name in names if gate in states]
+    figure, axes = plt.subplots(len(names), 1, figsize=(9, 2.3 * len(names) + 0.6), layout="constrained", sharex=True)
+    for axis, (gate, name) in zip(np.atleast_1d(axes), names):
+        activity = states[gate][:, :, 0].T
+        image = axis.imshow(activity, aspect="auto", cmap="viridis", vmin=0, vmax=1, interpolation="none")
+        for step in marked:
+            axis.plot([step, step], [-0.5, net.H - 0.5], color=MARK_COLOUR, ls="--", lw=1.5)
+        unmarked = np.delete(states[gate][:, :, 0], marked, axis=0).mean()
+        axis.set(ylabel="unit", ylim=(net.H - 0.5, -0.5))
+        axis.set_title(f"{name}: mean {states[gate][marked, :, 0].mean():.2f} at the two marked steps, "
+                       f"{unmarked:.2f} at the others", loc="left")
+    axis.set_xlabel("step (dashed: marked steps)")
+    figure.colorbar(image, ax=axes, label="activation (0 closed, 1 open)")
+    return figure
+
+
+def weights(lstm):
+    """Input and recurrent weights of the trained LSTM, gate by gate, on one colour scale."""
+    names = {"i": "input gate", "f": "forget gate", "o": "output gate", "g": "candidate"}
+    names = {gate: name for gate, name in names.items() if f"W_h{gate}" in lstm["weights"]}
+    stacked = {gate: [np.array(lstm["weights"][f"W_x{gate}"]), np.array(lstm["weights"][f"b_{gate}"])[:, None],
+                      np.array(lstm["weights"][f"W_h{gate}"])] for gate in names}
+    limit = max(abs(block).max() for blocks in stacked.values() for block in blocks)
+    H = lstm["settings"]["hidden"]
+    figure, axes = plt.subplots(1, len(names), figsize=(3.1 * len(names) + 0.8, 3.4), layout="constrained", sharey=True)
+    for axis, (gate, name) in zip(axes, names.items()):
+        image = axis.imshow(np.hstack(stacked[gate]), cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
+        axis.axvline(2.5, color="black", lw=1)
+        axis.set_title(name)
+        axis.set_xticks([0, 1, 2, 2.5 + H / 2], ["value", "marker", "bias", "from the hidden units"])
+        axis.tick_params(axis="x", length=0, labelsize=8)
+        for label in axis.get_xticklabels()[:3]:
+            label.set_rotation(60)
+    axes[0].set_ylabel("to unit")
+    figure.colorbar(image, ax=axes, label="weight")
+    return figure
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Command line
+# ----------------------------------------------------------------------------------------------------------------------
+
+def writable_folder(path):
+    """Creates a folder if need be. Raises OSError unless a file can be written in it."""
+    os.makedirs(path, exist_ok=True)
+    probe = Path(path, f".{os.getpid()}.tmp")
+    probe.touch()
+    probe.unlink()
+
+
+def main(argv=None):
+    parser = ap.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False)
+    ap.add_flags(parser, Flags)
+    flags = ap.from_flags(Flags, parser.parse_args(argv))
+    try:
+        settings = ap.Settings(seed=flags.seed, T=flags.T, hidden=flags.hidden, iters=flags.iters)
+        rnn_settings = ap.Settings(
+            cell="rnn", seed=flags.seed, T=flags.T, hidden=flags.hidden, iters=flags.rnn_iters)
+        ap.read_results(flags.results)
+        writable_folder(flags.outdir)
+        lstm, rnn = find_or_run(flags.results, settings), find_or_run(flags.results, rnn_settings)
+        results = ap.read_results(flags.results)
+    except (ValueError, OSError, ap.ResultsError) as error:
+        parser.error(str(error))
+    rnn_seeds = siblings(results, rnn_settings)
+    pictures = {
+        "training_curves": training_curves(lstm, rnn, siblings(results, settings), rnn_seeds),
+        "predictions": predictions(lstm, rnn, rnn_seeds),
+        "sample_sequences": sample_sequences(lstm, rnn),
+        "cell_state": cell_state(lstm),
+        "gate_activity": gate_activity(lstm),
+        "weights": weights(lstm),
+    }
+    for name, figure in pictures.items():
+        path = Path(flags.outdir, f"{name}.png")
+        figure.savefig(path, metadata={"Software": None})
+        plt.close(figure)
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
