@@ -119,8 +119,9 @@ class Settings:
     batch: int = setting(16, "sequences in a batch, a multiple of 4", "training", low=4, high=4096)
     lr: float = setting(1e-3, "Adam's learning rate", "training", low=1e-12, high=1e12)
     seed: int = setting(0, "seed of the first repeat; the next has the next seed", "training", low=0, high=2**62)
-    repeats: int = setting(30, "nets trained side by side, each with its own weights and streams", "training", low=1,
-                           high=10_000)
+    repeats: int = setting(
+        30, "nets trained side by side, each with its own weights and streams", "training", low=1, high=10_000)
+    dtype: str = setting("float64", "precision of weights and activations", "training", choices=("float64", "float32"))
 
     def __post_init__(self):
         """Fills what depends on the task and cell. Raises ValueError for settings that contradict one another."""
@@ -272,12 +273,12 @@ def training_chunks(rng, settings, training):
                 yield x[:, :, chosen].transpose(2, 0, 1, 3), sign[chosen]
 
 
-def side_by_side(arrays):
+def side_by_side(arrays, dtype=float):
     """Stacks the arrays of the repeats along a new last axis and joins it with the axis of sequences: (..., B R).
 
     Column b R + r is sequence b of repeat r.
     """
-    stacked = np.ascontiguousarray(np.moveaxis(np.array(arrays), 0, -1))
+    stacked = np.ascontiguousarray(np.moveaxis(np.array(arrays), 0, -1), dtype)
     return stacked.reshape(*stacked.shape[:-2], -1)
 
 
@@ -286,7 +287,7 @@ def training_batches(rngs, settings, training):
     sources = [training_chunks(rng["train"], settings, part) for rng, part in zip(rngs, training)]
     while True:
         chunks = [next(source) for source in sources]
-        yield from zip(side_by_side([x for x, _ in chunks]), side_by_side([sign for _, sign in chunks]))
+        yield from zip(*(side_by_side(parts, settings.dtype) for parts in zip(*chunks)))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -303,12 +304,12 @@ class Cell:
     gates: a letter for each block of H rows, "" for a plain RNN; bias: rows of a second, recurrent bias (GRU only).
     """
 
-    def __init__(self, gates, n_in, H, n_out, T, B, R, theta=None, recurrent_bias=0):
+    def __init__(self, gates, n_in, H, n_out, T, B, R, dtype=float, theta=None, recurrent_bias=0):
         rows = max(1, len(gates)) * H
         self.gates, self.n_in, self.H, self.T, self.B, self.R = gates, n_in, H, T, B, R
         self.shapes = (H, rows, R), (n_in, rows, R), (rows, R), (recurrent_bias, R), (H, n_out, R), (n_out, R)
         size = sum(math.prod(shape) for shape in self.shapes)
-        self.theta = np.zeros(size) if theta is None else theta
+        self.theta = np.zeros(size, dtype) if theta is None else theta
         self.grad = np.zeros(size, self.theta.dtype)
         self.W_h, self.W_x, self.b, self.b_hg, self.W_y, self.b_y = self.split(self.theta)
         self.dW_h, self.dW_x, self.db, self.db_hg, self.dW_y, self.db_y = self.split(self.grad)
@@ -410,8 +411,8 @@ def transposed_product(W, dz, dh, part):
 class SRNN(Cell):
     """h_t = tanh(W_h h_{t-1} + W_x x_t + b), y = W_y h_T + b_y."""
 
-    def __init__(self, n_in, H, n_out, T, B, R, theta=None):
-        super().__init__("", n_in, H, n_out, T, B, R, theta)
+    def __init__(self, n_in, H, n_out, T, B, R, dtype=float, theta=None):
+        super().__init__("", n_in, H, n_out, T, B, R, dtype, theta)
 
     def forward(self, x):
         """y (n_out, C) for x (T, n_in, C)."""
@@ -438,10 +439,10 @@ class Gated(Cell):
     The 1/2 or 0.2 is folded into the weights of the gates before the loop; in both cases 1/2 is added after it.
     """
 
-    def __init__(self, gates, n_in, H, n_out, T, B, R, theta, hard, recurrent_bias=0):
-        super().__init__(gates, n_in, H, n_out, T, B, R, theta, recurrent_bias)
+    def __init__(self, gates, n_in, H, n_out, T, B, R, dtype, theta, hard, recurrent_bias=0):
+        super().__init__(gates, n_in, H, n_out, T, B, R, dtype, theta, recurrent_bias)
         self.hard, self.half = hard, np.asarray(0.5, self.theta.dtype)
-        self.fold = np.full((len(gates) * H, 1), 0.2 if hard else 0.5)
+        self.fold = np.full((len(gates) * H, 1), 0.2 if hard else 0.5, self.theta.dtype)
         self.fold[-H:] = 1  # the candidate, last, has a tanh
         self.s, self.g = self.a[:, :-H], self.a[:, -H:]  # gates and candidate
         self.part = self.buffer(H)
@@ -465,7 +466,7 @@ class Gated(Cell):
         """Fills dz with ds/dz of the gates and dg/dz of the candidate, for all steps at once."""
         ds, dg = self.dz[:, : -self.H], self.dz[:, -self.H :]
         if self.hard:
-            np.multiply((self.s > 0) & (self.s < 1), 0.2, out=ds)
+            np.multiply((self.s > 0) & (self.s < 1), self.fold[0], out=ds)
         else:
             np.subtract(1, self.s, out=ds)
             ds *= self.s
@@ -482,8 +483,8 @@ class LSTM(Gated):
     h_t = o_t tanh(c_t),  y = W_y h_T + b_y
     """
 
-    def __init__(self, n_in, H, n_out, T, B, R, theta=None, forget_gate=True, hard=False):
-        super().__init__("oifg" if forget_gate else "oig", n_in, H, n_out, T, B, R, theta, hard)
+    def __init__(self, n_in, H, n_out, T, B, R, dtype=float, theta=None, forget_gate=True, hard=False):
+        super().__init__("oifg" if forget_gate else "oig", n_in, H, n_out, T, B, R, dtype, theta, hard)
         self.c = self.buffer(T + 1, H)  # c[t] is the state before step t
         self.tanh_c, self.dc_dh = self.buffer(T, H), self.buffer(T, H)  # dc_dh: o (1 - tanh(c)^2)
         self.dc = self.buffer(H)
@@ -550,8 +551,8 @@ class GRU(Gated):
     h_t = z_t h_{t-1} + (1 - z_t) g_t,  y = W_y h_T + b_y
     """
 
-    def __init__(self, n_in, H, n_out, T, B, R, theta=None, reset_after=False, hard=False):
-        super().__init__("zrg", n_in, H, n_out, T, B, R, theta, hard, recurrent_bias=H if reset_after else 0)
+    def __init__(self, n_in, H, n_out, T, B, R, dtype=float, theta=None, reset_after=False, hard=False):
+        super().__init__("zrg", n_in, H, n_out, T, B, R, dtype, theta, hard, recurrent_bias=H if reset_after else 0)
         self.reset_after = reset_after
         self.z, self.r = self.by_gate(self.s)
         self.gap = self.buffer(T, H)  # h_{t-1} - g_t
@@ -627,7 +628,7 @@ class GRU(Gated):
 def build(settings, B, R, theta=None):
     """The cell of these settings for batches of B sequences of R repeats; theta: a flat vector to use in place."""
     n_out = 1 if settings.task == "latch1994" else 2
-    shape = (inputs(settings), settings.units, n_out, settings.T, B, R, theta)
+    shape = (inputs(settings), settings.units, n_out, settings.T, B, R, settings.dtype, theta)
     if settings.cell == "srnn":
         return SRNN(*shape)
     hard = settings.recurrent_activation == "hard_sigmoid"
@@ -886,6 +887,11 @@ def start_worker(stop):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+def unless_stopped(train, call):
+    """train(*call), or None once STOP is set."""
+    return None if STOP.is_set() else train(*call)
+
+
 def run_all(train, calls, jobs):
     """Yields the record of train(*call) for each call as it ends, in up to `jobs` processes; calls must pickle.
 
@@ -896,20 +902,13 @@ def run_all(train, calls, jobs):
     if jobs == 1 or len(calls) == 1:
         STOP = threading.Event()
         stop_on_signal(STOP)
-        for call in calls:
-            if not STOP.is_set():
-                yield train(*call)
+        yield from filter(None, (unless_stopped(train, call) for call in calls))
         return
     STOP = multiprocessing.Event()
     stop_on_signal(STOP)
     with concurrent.futures.ProcessPoolExecutor(jobs, initializer=start_worker, initargs=(STOP,)) as pool:
-        futures = [pool.submit(train, *call) for call in calls]
-        for future in concurrent.futures.as_completed(futures):
-            if STOP.is_set():
-                for other in futures:
-                    other.cancel()
-            if not future.cancelled():
-                yield future.result()
+        futures = [pool.submit(unless_stopped, train, call) for call in calls]
+        yield from filter(None, (future.result() for future in concurrent.futures.as_completed(futures)))
 # --- end shared ---
 
 
@@ -991,7 +990,7 @@ def train(settings, options, quiet=True, keep_weights=False):
     training, validation = [None] * R, None
     if settings.split != "fresh":
         training, parts = zip(*(fixed_set(rng["train"], settings) for rng in rngs))
-        validation = side_by_side([x for x, _ in parts]), side_by_side([sign for _, sign in parts])
+        validation = tuple(side_by_side(arrays, settings.dtype) for arrays in zip(*parts))
     optimizer, batches = Adam(net.theta, epsilon=1e-7), training_batches(rngs, settings, training)  # Keras' epsilon
     checks, diverged = [Divergence(CHANCE_LOSS) for _ in seeds], np.zeros(R, bool)
     progress, history, loss_sum, measured_at = Progress(settings.updates, quiet), {}, np.zeros(R), 0
@@ -1047,7 +1046,7 @@ def train(settings, options, quiet=True, keep_weights=False):
 def held_out(settings, rngs, stream):
     """1000 sequences of every repeat from its stream `eval` or `display`: x (T, inputs, 1000 R), sign (1000 R,)."""
     parts = [make_sequences(rng[stream], settings, N_TEST) for rng in rngs]
-    return side_by_side([x for x, _ in parts]), side_by_side([sign for _, sign in parts])
+    return tuple(side_by_side(arrays, settings.dtype) for arrays in zip(*parts))
 
 
 def success_fraction(accuracies):
@@ -1175,7 +1174,7 @@ def read_results(path):
         results = json.loads(text)
     except ValueError as error:
         raise ResultsError(f"{path} is not valid JSON ({error}): move it away or name another with --out") from error
-    if not isinstance(results, dict) or not isinstance(results.get("schema"), int):
+    if not isinstance(results, dict) or not isinstance(results.get("schema"), int) or results["schema"] < 1:
         raise ResultsError(f"{path} is not a results file of this project: name another file with --out")
     if results["schema"] > SCHEMA:
         raise ResultsError(f"{path} has schema {results['schema']}, newer than this program's {SCHEMA}")

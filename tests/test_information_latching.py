@@ -277,7 +277,7 @@ MUTANTS = [
     ("GRU", AFTER, "self.per_repeat(self.dg_sent.sum(0))", "0"),
     ("Gated", LSTM, "ds *= self.s", "ds *= 0.5 * self.s"),
     ("Gated", LSTM, "np.subtract(1, dg, out=dg)", "pass"),
-    ("Gated", HARD, "np.multiply((self.s > 0) & (self.s < 1), 0.2, out=ds)", "ds[:] = 0.25"),
+    ("Gated", HARD, "np.multiply((self.s > 0) & (self.s < 1), self.fold[0], out=ds)", "ds[:] = 0.25"),
     ("Cell", LSTM, "self.db_y[:] = self.per_repeat(dy)", "self.db_y[:] = self.per_repeat(dy) / self.B"),
     ("Cell", LSTM, "self.per_repeat(dy * h_j)", "self.per_repeat(dy * self.h_units[-2][0])"),
     ("Cell", LSTM, "np.add.reduce(W_j * dy, 0, None, dh_j)", "dh_j[:] = (W_j * dy)[1]"),
@@ -342,7 +342,7 @@ def saturated_errors(made, choice):
 
 def test_a_saturated_hard_sigmoid_passes_no_gradient():
     assert saturated_errors(latching, HARD) < 1e-14
-    wrong = mutated("Gated", "np.multiply((self.s > 0) & (self.s < 1), 0.2, out=ds)", "ds[:] = 0.2")
+    wrong = mutated("Gated", "np.multiply((self.s > 0) & (self.s < 1), self.fold[0], out=ds)", "ds[:] = 0.2")
     assert saturated_errors(module(wrong), HARD) > 1e-6
 
 
@@ -417,7 +417,8 @@ STACKS = [
     dict(cell="srnn"), dict(cell="lstm"), dict(cell="gru"), dict(cell="lstm", forget_bias="chrono"),
     dict(cell="lstm", units=8, task="bit_relay"),
     dict(cell="gru", units=3, reset="after", recurrent_activation="hard_sigmoid"),
-    dict(cell="lstm", split="question", samples=500, epochs=1), dict(cell="srnn", task="latch1994"),
+    dict(cell="lstm", split="question", samples=500, epochs=1), dict(cell="lstm", dtype="float32"),
+    dict(cell="srnn", task="latch1994"),
 ]
 
 
