@@ -89,7 +89,7 @@ def seconds(function, times):
 
 
 def measure(cell, rounds, times):
-    """Medians over interleaved rounds, in ms per update: {name: ms}, and the ratio in each round of thirty torch runs to ours."""
+    """Medians over interleaved rounds, {name: ms per update}, and thirty torch runs over ours in each round."""
     update, draw, net, start, batch = our_side(cell, "float64")
     sides = {"numpy f64, 30 repeats": update, "numpy f32, 30 repeats": our_side(cell, "float32")[0], "drawing": draw}
     for name, dtype in (("torch f64, 1 run", torch.float64), ("torch f32, 1 run", torch.float32)):

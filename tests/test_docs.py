@@ -55,13 +55,17 @@ SMOKE = {
     "adding_problem.py": "--T 10 --hidden 3 --iters 20 --eval-every 10",
     "visualize_adding_problem.py": "--T 10 --hidden 3 --iters 20 --rnn-iters 20",
     "make_adding_problem_gif.py": "--T 10 --hidden 3 --iters 20 --snapshot-every 10",
+    "information_latching.py": "--repeats 2 --updates 2",
+    "information_latching.py --study split": "--repeats 2 --samples 500 --epochs 1",
+    "information_latching.py --study landscape": "",
+    "visualize_information_latching.py": f"--results {ROOT / 'results.json'}",  # its studies have no smoke size
 }
 
 
 @pytest.mark.parametrize("command", sorted({command for page in PAGES for command in commands(page)}))
 def test_every_command_runs_at_smoke_size(command, tmp_path):
     script, *flags = shlex.split(command)[1:]
-    small = [] if "--gradcheck" in flags else SMOKE[script].split()
+    small = [] if "--gradcheck" in flags else shlex.split(SMOKE.get(" ".join([script, *flags]), SMOKE[script]))
     run = run_script(script, *flags, *small, cwd=tmp_path)
     assert run.returncode == 0 and run.stderr == "", run.stderr
 
