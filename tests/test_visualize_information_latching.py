@@ -13,12 +13,15 @@ import visualize_information_latching as visualize
 
 @pytest.fixture
 def small(monkeypatch):
-    """Studies of two repeats and two updates."""
+    """Studies of two repeats, two updates and short sequences."""
+    monkeypatch.setattr(latching, "N_TEST", 50)
     for name, choices in latching.STUDIES.items():
         smoke = dict(samples=500, epochs=1) if name == "split" else dict(updates=2)
-        if name != "landscape":
-            choices = [choice | smoke | dict(repeats=2) for choice in choices if choice["T"] <= 30]
-        monkeypatch.setitem(latching.STUDIES, name, choices[:10] if name == "tuning" else choices)
+        if name == "tradeoff":
+            choices = [choice for choice in choices if choice["init_scale"] in (0.5, 1.25)]
+        elif name != "landscape":
+            choices = [choice for choice in choices if choice["T"] in (2, 5, 10)]
+        monkeypatch.setitem(latching.STUDIES, name, [choice | smoke | dict(repeats=2) for choice in choices])
     monkeypatch.setitem(latching.STUDIES, "landscape", [
         dict(landscape=cell, T=T, points=5, sequences=4) for cell in ("srnn", "lstm") for T in (2, 5)])
 
