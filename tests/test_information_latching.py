@@ -652,7 +652,7 @@ def test_two_processes_give_the_records_of_one(tmp_path):
     one, two = (
         [{key: value for key, value in record.items() if key != "provenance"} for record in records(tmp_path / name)]
         for name in ("1.json", "2.json"))
-    assert one == two and len(one) == 4
+    assert one == two and len(one) == 2
 
 
 COMMANDS = re.findall(r"^ *(python3 information_latching\.py.*?)(?:   .*)?$", latching.__doc__, re.MULTILINE)

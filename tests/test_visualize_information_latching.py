@@ -15,6 +15,7 @@ import visualize_information_latching as visualize
 def small(monkeypatch):
     """Studies of two repeats, two updates and short sequences."""
     monkeypatch.setattr(latching, "N_TEST", 50)
+    monkeypatch.setattr(latching, "provenance", lambda seconds: dict(wall_seconds=seconds))
     for name, choices in latching.STUDIES.items():
         smoke = dict(samples=500, epochs=1) if name == "split" else dict(updates=2)
         if name == "tradeoff":
