@@ -21,7 +21,7 @@ Commands:
     python3 information_latching.py --cell srnn           thirty tanh RNNs
     python3 information_latching.py --all --jobs 2        the table: every cell and start at eight lengths
     python3 information_latching.py --study relay         another study (tradeoff, split, relay, latch1994, tuning,
-                                                          keras2018, units, landscape)
+                                                          keras2018, landscape)
     python3 information_latching.py --gradcheck           every weight of every cell, before anything is trusted
 
 Expect: some ten seconds for a command of thirty nets at T = 100, some minutes for the table. Each setting writes one
@@ -1137,8 +1137,7 @@ STUDIES = {  # the settings that differ from the defaults, for each record of a 
         for w in (0.5, 1.0, 1.25, 2.0) for T in (5, 10, 20, 50)],
     "tuning": [dict(cell="lstm", T=30) | choice for choice in (dict(updates=16_000), dict(lr=1e-2))],
     "keras2018": [
-        dict(cell=cell, recurrent_activation="hard_sigmoid", T=T) for cell in ("lstm", "gru") for T in (10, 30, 100)],
-    "units": [dict(cell=cell, units=8, T=30) for cell in KERAS],
+        dict(cell=cell, recurrent_activation="hard_sigmoid", T=T) for cell in ("lstm", "gru") for T in (10, 30)],
     "landscape": [dict(landscape=cell, T=T) for cell in ("srnn", "lstm") for T in (2, 10, 30, 100)],
 }
 

@@ -170,18 +170,12 @@ def tuning(results):
 
 
 def keras2018(results):
-    lengths, rows = (10, 30, 100), []
+    lengths, rows = (10, 30), []
     for name, choice in ((LSTM, dict(cell="lstm")), (GRU, dict(cell="gru"))):
         hard = [record(results, T=T, recurrent_activation="hard_sigmoid", **choice) for T in lengths]
         rows.append([f"{name}, sigmoid", *(fraction(cell(results, name, T)) for T in lengths)])
         rows.append([f"{name}, hard sigmoid", *map(fraction, hard)])
     return markdown(["fraction above 0.95", *(f"T = {T}" for T in lengths)], rows)
-
-
-def units(results):
-    rows = [[NAMES[name], fraction(record(results, cell=name, T=30)), fraction(record(results, cell=name, T=30, units=8))]
-            for name in latching.KERAS]
-    return markdown(["latch, T = 30", "1 unit", "8 units"], rows)
 
 
 def landscape(results):
@@ -225,4 +219,4 @@ def times(results):
 
 TABLES = {f"latching:{make.__name__}": make for make in (
     last_line, headline, table, accuracies, gradients, probes, decay, tradeoff, split, relay, relay_accuracy, latch1994,
-    tuning, keras2018, units, landscape, speed, times)}
+    tuning, keras2018, landscape, speed, times)}
