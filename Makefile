@@ -31,13 +31,16 @@ test: .venv/dev
 
 plots: .venv/run
 	$(RUN) visualize_adding_problem.py
+	$(RUN) visualize_information_latching.py
 	$(RUN) make_adding_problem_gif.py
 
 gradcheck: .venv/run
 	$(RUN) adding_problem.py --gradcheck
+	$(RUN) information_latching.py --gradcheck
 
 bench: .venv/bench
 	$(RUN) benchmarks/bench_adding_problem.py
+	$(RUN) benchmarks/bench_information_latching.py
 
 lint: .venv/dev
 	.venv/bin/ruff check .
