@@ -123,11 +123,11 @@ def latching_success(table):
             ("SRNN, U = ±1 (Keras)", RED, "o", "-"), ("LSTM, forget bias 1 (Keras)", BLUE, "s", "-"),
             ("GRU (Keras)", GREEN, "^", "-")),
         "The two starts exchanged": (
-            ("SRNN, U = ±0.73", RED, "o", "--"), ("LSTM, no forget gate (1997)", BLUE, "s", "--"),
-            ("LSTM, chrono", SKY, "D", "-")),
+            ("SRNN, U = ±0.73", RED, "o", "--"), ("LSTM, forget bias 5", BLUE, "s", "-."),
+            ("LSTM, no forget gate (1997)", PURPLE, "v", "--"), ("LSTM, chrono", SKY, "D", "-")),
         "Other starts": (
-            ("SRNN, U = +1.25", RED, "o", "-."), ("LSTM, forget bias 5", BLUE, "s", "-."),
-            ("LSTM, forget bias 3", SKY, "D", "-"), ("LSTM, forget bias 0", PURPLE, "v", "-"),
+            ("SRNN, U = +1.25", RED, "o", "-."), ("LSTM, forget bias 3", SKY, "D", "-"),
+            ("LSTM, forget bias 0", PURPLE, "v", "-"),
             ("GRU, update bias 3", GREEN, "^", "-.")),
     }
     figure, axes = plt.subplots(1, 3, figsize=(13, 5.2), layout="constrained", sharey=True)
