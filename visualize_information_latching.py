@@ -199,7 +199,7 @@ def latching_split_bug(split):
     axes[0, 0].plot([], [], ".", color=GREY, label="one repeat")
     axes[0, 0].plot([], [], color=BLACK, label="mean")
     axes[0, 0].legend(loc="lower left", fontsize=9)
-    figure.suptitle("Sorted and split unshuffled, the validation set holds one class: most repeats score 0 or 1")
+    figure.suptitle("Sorted and split unshuffled, the validation set holds one class: repeats score 0 or 1")
     return figure
 
 
