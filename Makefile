@@ -2,6 +2,7 @@
 # make test       set up and run the tests
 # make plots      redraw every picture and animation from results.json
 # make gradcheck  every weight of every cell of every experiment
+# make reproduce  every study that fits in an hour on two cores; what is done is skipped
 # make bench      side by side with torch and JAX (installs both)
 # make lint       style
 
@@ -38,6 +39,9 @@ gradcheck: .venv/run
 	$(RUN) adding_problem.py --gradcheck
 	$(RUN) information_latching.py --gradcheck
 
+reproduce: .venv/run
+	$(RUN) reproduce.py all --jobs 2
+
 bench: .venv/bench
 	$(RUN) benchmarks/bench_adding_problem.py
 	$(RUN) benchmarks/bench_information_latching.py
@@ -45,4 +49,4 @@ bench: .venv/bench
 lint: .venv/dev
 	.venv/bin/ruff check .
 
-.PHONY: headline test plots gradcheck bench lint
+.PHONY: headline test plots gradcheck reproduce bench lint

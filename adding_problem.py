@@ -578,9 +578,16 @@ def stop_on_signal(stop):
 
 
 def start_worker(stop):
-    """A worker process leaves Ctrl-C to its parent and looks at the parent's stop event."""
+    """A worker process leaves Ctrl-C to its parent, looks at its stop event, and ends when the parent is gone."""
     global STOP
-    STOP = stop
+    STOP, parent = stop, os.getppid()
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

@@ -424,30 +424,30 @@ import adding_problem as ap
 for k in range({count}):
     settings, final = dict(seed=k % 7 + {offset}), dict(status="done")
     ap.write_record({path!r}, "e", dict(settings=settings, final=final, pad="x" * 20000))
+    print(k, flush=True)
 """
 
 
 def writer(path, count, offset):
     code = WRITER.format(root=str(ROOT), path=str(path), count=count, offset=offset)
-    return subprocess.Popen([sys.executable, "-c", code])
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
 
 
 def test_kill_9_while_writing_leaves_a_whole_file(tmp_path):
     path = tmp_path / "r.json"
     for k in range(8):
-        process = writer(path, 100_000, 0)
-        time.sleep(0.35 + 0.02 * k)
-        process.kill()
-        process.wait()
-        for record in ap.read_results(path).get("e", []):
-            assert len(record["pad"]) == 20000
-    assert ap.read_results(path)["e"]
+        with writer(path, 100_000, 0) as process:
+            process.stdout.readline()  # the first record is written; kill amid the following ones
+            time.sleep(0.01 * k)
+            process.kill()
+        records = ap.read_results(path)["e"]
+        assert records and all(len(record["pad"]) == 20000 for record in records)
 
 
 def test_two_writers_at_once_lose_nothing(tmp_path):
     path = tmp_path / "r.json"
     writers = [writer(path, 7, offset) for offset in (0, 100)]
-    assert [process.wait(timeout=60) for process in writers] == [0, 0]
+    assert [process.communicate(timeout=60) and process.returncode for process in writers] == [0, 0]
     assert len(ap.read_results(path)["e"]) == 14
 
 
@@ -543,7 +543,9 @@ def test_ctrl_c_keeps_what_was_computed(tmp_path, several):
     flags += ["--seeds", "0-3", "--jobs", "2"] if several else []
     command = [sys.executable, "-u", str(ROOT / "adding_problem.py"), *flags]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(2)
+    while not (tmp_path / "results.json.lock").exists():
+        time.sleep(0.05)
+    time.sleep(3)  # the seeds are training now
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130 and err == "" and "INTERRUPTED at iteration" in out
@@ -551,6 +553,16 @@ def test_ctrl_c_keeps_what_was_computed(tmp_path, several):
     assert len(records) == (2 if several else 1)
     for record in records:
         assert record["final"]["status"] == "interrupted" and len(record["history"]["test_mse"]) > 2
+
+
+def test_kill_9_leaves_no_process_behind(tmp_path):
+    command = [sys.executable, str(ROOT / "adding_problem.py"), "--iters", "1000000", "--seeds", "0-1", "--jobs", "2"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE)
+    while not (tmp_path / "results.json.lock").exists():
+        time.sleep(0.05)
+    time.sleep(2)
+    process.kill()
+    process.communicate(timeout=20)  # the pipe closes when the last worker is gone
 
 
 def test_piped_progress_is_plain_lines(tmp_path):

@@ -52,6 +52,7 @@ def commands(page):
 
 
 SMOKE = {
+    "reproduce.py": "",
     "adding_problem.py": "--T 10 --hidden 3 --iters 20 --eval-every 10",
     "visualize_adding_problem.py": "--T 10 --hidden 3 --iters 20 --rnn-iters 20",
     "make_adding_problem_gif.py": "--T 10 --hidden 3 --iters 20 --snapshot-every 10",
@@ -66,6 +67,8 @@ SMOKE = {
 def test_every_command_runs_at_smoke_size(command, tmp_path):
     script, *flags = shlex.split(command)[1:]
     small = [] if "--gradcheck" in flags else shlex.split(SMOKE.get(" ".join([script, *flags]), SMOKE[script]))
+    if "--check" in flags:
+        run_script(script, flags[0], cwd=tmp_path)
     run = run_script(script, *flags, *small, cwd=tmp_path)
     assert run.returncode == 0 and run.stderr == "", run.stderr
 
