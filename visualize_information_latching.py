@@ -161,7 +161,9 @@ def latching_gradient(table, tradeoff):
         records = sorted(chosen(tradeoff, T=T), key=lambda record: record["settings"]["init_scale"])
         U = [record["settings"]["init_scale"] for record in records]
         for name, colour, when in (("gradient_start", BLUE, "start"), ("gradient_end", ORANGE, "trained")):
-            by_weight.plot(U, medians(records, name), color=colour, marker=marker, ls="-" if T == 100 else "--",
+            values = medians(records, name)
+            values[values == 0] = np.nan  # underflow has no place on a log axis
+            by_weight.plot(U, values, color=colour, marker=marker, ls="-" if T == 100 else "--",
                            label=f"T = {T}, {when}")
         success(latch, records, U, color=RED, marker=marker, ls="-" if T == 100 else "--",
                 label=f"T = {T}, trained: repeats above 0.95")
@@ -172,8 +174,8 @@ def latching_gradient(table, tradeoff):
         axis.set_xlabel("recurrent weight U at the start (SRNN)")
     by_weight.set(yscale="log", ylabel="|dh_T/dx_1|, median over repeats")
     by_weight.set_title("Gradient: gone on both sides of U = 1")
-    latch.set(ylim=(-0.04, 1.04), ylabel="fraction / accuracy", title="Latching: past U = 1 only")
-    by_weight.legend(fontsize=8)
+    latch.set(ylim=(-0.04, 1.04), ylabel="fraction / accuracy", title="The untrained state latches past U = 1")
+    by_weight.legend(fontsize=8, loc="lower left")
     latch.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=1)
     return figure
 
