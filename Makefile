@@ -34,10 +34,12 @@ plots: .venv/run
 	$(RUN) visualize_adding_problem.py
 	$(RUN) visualize_information_latching.py
 	$(RUN) make_adding_problem_gif.py
+	$(RUN) visualize_data_movement.py
 
 gradcheck: .venv/run
 	$(RUN) adding_problem.py --gradcheck
 	$(RUN) information_latching.py --gradcheck
+	$(RUN) data_movement.py --check
 
 reproduce: .venv/run
 	$(RUN) reproduce.py all --jobs 2

@@ -1,0 +1,197 @@
+"""Tables and sentences of the data movement of a training step, from results.json."""
+
+import numpy as np
+
+import data_movement as dm
+
+LENGTHS = (25, 50, 100, 200, 400, 800)
+HIDDEN = (2, 4, 8, 16, 32)
+MODELS = (("LSTM, 8 units", {"model": "lstm"}), ("tanh RNN, 8 units", {"model": "rnn"}),
+          ("marked values, markers read", {"model": "scan"}), ("marked values, positions given", {"model": "shortcut"}))
+WHEN = (("each_step", "at each step"), ("at_end", "at the end"))
+PATHOLOGICAL = (("tanh RNN, 64 units", {"model": "rnn"}), ("LSTM, 64 units", {"model": "lstm"}))
+
+
+def final(results, **changes):
+    """The final figures of the step with these settings; KeyError if there is none."""
+    wanted = dm.dataclasses.asdict(dm.Settings(**changes))
+    for entry in results["data_movement"]:
+        if entry["settings"] == wanted:
+            return entry["final"]
+    raise KeyError(f"results.json has no step of {changes}")
+
+
+def pathological(results, model):
+    return final(results, task="3bit_memorization", model=model)
+
+
+def exponent(lengths, values):
+    """Slope of log(value) on log(length) by least squares."""
+    return float(np.polyfit(np.log(lengths), np.log(values), 1)[0])
+
+
+def share(figures, array):
+    return figures["arrays"][array]["cost"]["8"] / figures["cost"]["8"]
+
+
+def plain(number):
+    """Two decimals, without the sign of a zero."""
+    return f"{number + 0.0:.2f}" if abs(number) >= 0.005 else "0.00"
+
+
+def costs(results):
+    """Cost against T, with the exponent over all lengths and over the last doubling."""
+    rows = ["| one training step, 8-byte elements | " + " | ".join(f"T = {T}" for T in LENGTHS)
+            + " | exponent in T | 400 to 800 |", "|---" * (len(LENGTHS) + 3) + "|"]
+    for name, changes in MODELS:
+        cost = [final(results, T=T, **changes)["cost"]["8"] for T in LENGTHS]
+        rows.append(f"| {name} | " + " | ".join(f"{value:,}" for value in cost)
+                    + f" | {plain(exponent(LENGTHS, cost))} | {plain(exponent(LENGTHS[-2:], cost[-2:]))} |")
+    return "\n".join(rows)
+
+
+def steps(results):
+    """T = 100 and the pathological nets: reads, depth, cost at three element sizes."""
+    rows = ["| one training step | weights | instructions | reads | mean depth, elements | most elements on the stack "
+            "| cost, 1 byte | 4 bytes | 8 bytes |", "|---" * 9 + "|"]
+    lines = [(f"{name}, T = 100", final(results, **changes)) for name, changes in MODELS]
+    lines += [(f"{name}, T = 60", pathological(results, **changes)) for name, changes in PATHOLOGICAL]
+    for name, figures in lines:
+        cost = " | ".join(f"{figures['cost'][width]:,}" for width in ("1", "4", "8"))
+        rows.append(f"| {name} | {figures['weights']:,} | {figures['instructions']:,} | {figures['reads']:,} | "
+                    f"{figures['mean_depth_elements']:.1f} | {figures['most_live_elements']:,} | {cost} |")
+    return "\n".join(rows)
+
+
+def arrays(results):
+    """Share of cost and of reads, and mean depth, by array."""
+    lines = [("LSTM, 8 units, T = 100", final(results)), ("tanh RNN, 8 units, T = 100", final(results, model="rnn")),
+             ("tanh RNN, 64 units, T = 60", pathological(results, "rnn"))]
+    rows = ["| reads of | " + " | ".join(f"{name}: cost, reads, mean depth" for name, _ in lines) + " |",
+            "|---" * (len(lines) + 1) + "|"]
+    for array in sorted(dm.ARRAYS, key=lambda name: -share(lines[0][1], name)):
+        cells = [f"{share(figures, array):.1%}, {figures['arrays'][array]['reads'] / figures['reads']:.1%}, "
+                 f"{figures['arrays'][array]['mean_depth_elements']:.0f}" for _, figures in lines]
+        rows.append(f"| {array} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def phases(results):
+    lines = [("LSTM, 8 units, T = 100", final(results)), ("tanh RNN, 8 units, T = 100", final(results, model="rnn")),
+             ("tanh RNN, 64 units, T = 60", pathological(results, "rnn")),
+             ("LSTM, 64 units, T = 60", pathological(results, "lstm"))]
+    names = ("forward", "backward", "clip", "optimizer")
+    rows = ["| share of the cost | " + " | ".join(names) + " |", "|---" * 5 + "|"]
+    for name, figures in lines:
+        parts = (figures["phases"][phase]["cost"]["8"] / figures["cost"]["8"] for phase in names)
+        rows.append(f"| {name} | " + " | ".join(f"{part:.1%}" for part in parts) + " |")
+    return "\n".join(rows)
+
+
+def hidden(results):
+    """Cost and shares against the number of hidden units."""
+    rows = ["| T = 100, 8-byte elements | " + " | ".join(f"{H} units" for H in HIDDEN) + " | exponent, 16 to 32 |",
+            "|---" * (len(HIDDEN) + 2) + "|"]
+    for name, model in (("LSTM", "lstm"), ("tanh RNN", "rnn")):
+        figures = [final(results, model=model, hidden=H) for H in HIDDEN]
+        cost = [entry["cost"]["8"] for entry in figures]
+        matrix = [share(entry, "recurrent matrix") for entry in figures]
+        both = [part + share(entry, "recurrent gradient") for part, entry in zip(matrix, figures)]
+        rows.append(f"| {name}: cost | " + " | ".join(f"{value:,}" for value in cost)
+                    + f" | {plain(exponent(HIDDEN[-2:], cost[-2:]))} |")
+        rows.append(f"| {name}: recurrent matrix | " + " | ".join(f"{part:.1%}" for part in matrix) + " | |")
+        rows.append(f"| {name}: recurrent matrix and its gradient | " + " | ".join(f"{part:.1%}" for part in both) + " | |")
+    return "\n".join(rows)
+
+
+def order(results):
+    """The weight gradient summed at each step or at the end."""
+    rows = ["| 8 units, weight gradient summed | " + " | ".join(f"T = {T}" for T in LENGTHS)
+            + " | exponent, 400 to 800 |", "|---" * (len(LENGTHS) + 2) + "|"]
+    for name, model in (("LSTM", "lstm"), ("tanh RNN", "rnn")):
+        for when, words in WHEN:
+            figures = [final(results, model=model, T=T, weight_gradient=when) for T in LENGTHS]
+            cost = [entry["cost"]["8"] for entry in figures]
+            rows.append(f"| {name}, {words}: cost | " + " | ".join(f"{value:,}" for value in cost)
+                        + f" | {plain(exponent(LENGTHS[-2:], cost[-2:]))} |")
+            rows.append(f"| {name}, {words}: recurrent matrix | "
+                        + " | ".join(f"{share(entry, 'recurrent matrix'):.1%}" for entry in figures) + " | |")
+    rows += ["", "| 64 units, T = 60, weight gradient summed | cost | mean depth of a read, elements | recurrent matrix | recurrent gradient "
+             "| states | deltas |", "|---" * 7 + "|"]
+    for when, words in WHEN:
+        figures = final(results, task="3bit_memorization", model="rnn", weight_gradient=when)
+        parts = (share(figures, array) for array in ("recurrent matrix", "recurrent gradient", "states", "deltas"))
+        rows.append(f"| tanh RNN, {words} | {figures['cost']['8']:,} | {figures['mean_depth_elements']:.1f} | "
+                    + " | ".join(f"{part:.1%}" for part in parts) + " |")
+    return "\n".join(rows)
+
+
+def answer(results):
+    """The answer in three sentences."""
+    lstm, rnn, wide = final(results), final(results, model="rnn"), pathological(results, "rnn")
+    growth = [exponent(LENGTHS, [final(results, T=T, model=model)["cost"]["8"] for T in LENGTHS]) for model in ("lstm", "rnn")]
+    scan = [final(results, T=T, model="scan")["cost"]["8"] for T in LENGTHS]
+    given = {final(results, T=T, model="shortcut")["cost"]["8"] for T in LENGTHS}
+    every = (lstm, rnn, wide, pathological(results, "lstm"))
+    matrix = [share(figures, "recurrent matrix") for figures in every]
+    both = [part + share(figures, "recurrent gradient") for part, figures in zip(matrix, every)]
+    at_end = (final(results, weight_gradient="at_end"), final(results, model="rnn", weight_gradient="at_end"),
+              final(results, task="3bit_memorization", model="rnn", weight_gradient="at_end"))
+    late = [share(figures, "recurrent matrix") for figures in at_end]
+    change = [end["cost"]["8"] / figures["cost"]["8"] - 1 for end, figures in zip(at_end, every)]
+    assert all(max(dm.ARRAYS, key=lambda name: share(figures, name)) == "recurrent matrix" for figures in every)
+    assert max(matrix[:2]) < 0.4 and all(abs(part - 0.5) < 0.05 for part in matrix[2:]), "the words below no longer hold"
+    assert len(given) == 1 and all(abs(slope - 1) < 0.03 for slope in growth), "the words below no longer hold"
+    return (
+        f"At T = 100 a training step costs {lstm['cost']['8']:,} for the 8-unit LSTM, {rnn['cost']['8']:,} for the 8-unit tanh RNN, {scan[2]:,} for a "
+        f"readout of the two marked values that finds them by reading every marker, and {min(given):,} for one that is told where they are; the first two "
+        f"grow as T to the power {growth[0]:.2f} and {growth[1]:.2f}, the last not at all. "
+        f"The recurrent matrix is the largest of the {len(dm.ARRAYS)} parts of the cost, with {matrix[0]:.0%} in the 8-unit LSTM, {matrix[1]:.0%} in the "
+        f"8-unit tanh RNN, {matrix[2]:.0%} in the pathological tanh RNN of 64 units and {matrix[3]:.0%} in an LSTM of that width; together with its "
+        f"gradient it has {both[0]:.0%}, {both[1]:.0%}, {both[2]:.0%} and {both[3]:.0%}. "
+        f"So it does not dominate at 8 units and takes about half at 64, and the order of the sums matters as well: with the weight gradient summed after "
+        f"the backward loop, a weight at a time, its share in the first three is {late[0]:.0%}, {late[1]:.0%} and {late[2]:.0%}, of a cost that changes by "
+        f"{change[0]:+.0%}, {change[1]:+.0%} and {change[2]:+.0%}.")
+
+
+def stays(results):
+    """How the mean depth of reads depends on T, array by array."""
+    def depth(T, array):
+        return final(results, T=T)["arrays"][array]["mean_depth_elements"]
+
+    states, matrix, inputs = ([depth(T, array) for T in (25, 800)] for array in ("states", "recurrent matrix", "inputs"))
+    others = [array for array in dm.ARRAYS if array != "inputs"]
+    assert all(depth(800, array) < 1.15 * depth(25, array) for array in others), "another array sinks as well"
+    live = [final(results, T=T)["most_live_elements"] for T in (25, 800)]
+    assert max(states) < 1.05 * min(states) and max(matrix) < 1.05 * min(matrix), "the words below no longer hold"
+    return (
+        f"Backpropagation through time fits an LRU stack. From T = 25 to T = 800 the LSTM's stack grows from {live[0]:,} to {live[1]:,} "
+        f"elements, yet a read of a stored state or gate finds it at a mean depth of {states[0]:.0f} and {states[1]:.0f}: the backward pass asks for "
+        f"the states in the reverse of the order in which they were laid down. The recurrent matrix stays at {matrix[0]:.0f} and {matrix[1]:.0f}, because "
+        f"all of it is read once a step. The inputs sink, from {inputs[0]:.0f} to {inputs[1]:.0f}: the first one to be read "
+        f"lies below all the other inputs. No other array's mean depth grows by more than 15%.")
+
+
+def pathological_sentence(results):
+    rnn, lstm, small = pathological(results, "rnn"), pathological(results, "lstm"), final(results)
+    ratio = lstm["cost"]["8"] / rnn["cost"]["8"]
+    rnn_matrix, lstm_matrix = (figures["arrays"]["recurrent matrix"] for figures in (rnn, lstm))
+    return (
+        f"One training step of the pathological tanh RNN (64 units, 3-bit memorization, T = 60, one sequence) costs "
+        f"{rnn['cost']['8']:,} with 8-byte elements, {rnn['cost']['8'] / rnn['reads']:.0f} a read; the LSTM of the same width costs {ratio:.1f} times as "
+        f"much for {lstm['reads'] / rnn['reads']:.1f} times the reads, because its matrices lie deeper (a mean of "
+        f"{lstm_matrix['mean_depth_elements']:,.0f} elements against {rnn_matrix['mean_depth_elements']:,.0f}). "
+        f"The 8-unit LSTM on the adding problem pays {small['cost']['8'] / small['reads']:.0f} a read.")
+
+
+TABLES = {
+    "data_movement:costs": costs,
+    "data_movement:steps": steps,
+    "data_movement:arrays": arrays,
+    "data_movement:phases": phases,
+    "data_movement:hidden": hidden,
+    "data_movement:order": order,
+    "data_movement:answer": answer,
+    "data_movement:stays": stays,
+    "data_movement:pathological": pathological_sentence,
+}

@@ -1,0 +1,189 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2.0", "matplotlib>=3.8"]
+# ///
+"""Pictures of what a training step moves, from results.json alone.
+
+    python3 visualize_data_movement.py --outdir viz
+
+Writes data_movement.png (cost against T, and which arrays it goes to) and data_movement_depths.png (at which depths the
+reads are). Where a record is missing, data_movement.py is run for it first.
+"""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+import data_movement as dm
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+plt.rcParams.update({
+    "figure.dpi": 120, "savefig.dpi": 120, "font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.titlesize": 11, "legend.frameon": False,
+})
+LENGTHS = (25, 50, 100, 200, 400, 800)
+MODELS = (  # model, label and where it stands (T, cost, side), colour (Okabe & Ito), marker
+    ("lstm", "LSTM, 8 units", (25, 2e8, "left"), "#0072B2", "o"),
+    ("rnn", "tanh RNN, 8 units", (800, 1.1e7, "right"), "#D55E00", "s"),
+    ("scan", "marked values only, markers read", (25, 1.3e5, "left"), "#009E73", "^"),
+    ("shortcut", "marked values only, positions given", (25, 1.7e3, "left"), "#000000", "v"),
+)
+STEPS = (  # label, settings
+    ("tanh RNN\n8 units\nT = 100", dict(model="rnn")),
+    ("LSTM\n8 units\nT = 100", dict(model="lstm")),
+    ("LSTM\n32 units\nT = 100", dict(model="lstm", hidden=32)),
+    ("tanh RNN\n64 units\nT = 60", dict(task="3bit_memorization", model="rnn")),
+    ("LSTM\n64 units\nT = 60", dict(task="3bit_memorization", model="lstm")),
+)
+COLOURS = {
+    "recurrent matrix": "#D55E00", "recurrent gradient": "#E69F00", "other weights": "#CC79A7",
+    "other gradients": "#F0E442", "states": "#0072B2", "deltas": "#56B4E9", "partial results": "#BBBBBB",
+    "inputs": "#009E73", "optimizer": "#000000",
+}
+LABELS = {
+    "recurrent matrix": "recurrent matrix W_hh", "recurrent gradient": "gradient of W_hh",
+    "other gradients": "gradients of those", "states": "states and gates (forward)", "deltas": "deltas (backward)",
+    "partial results": "products, partial sums", "optimizer": "optimizer's moments",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """Where the records are and the pictures go."""
+
+    results: str = dm.setting("results.json", "file of results", "files")
+    outdir: str = dm.setting("viz", "folder of the pictures", "files")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Records
+# ----------------------------------------------------------------------------------------------------------------------
+
+def find_or_run(path, **changes):
+    """Final figures of the step with these settings; data_movement.py is run for it where they are missing.
+
+    Raises ResultsError for an unusable file, SystemExit with the exit code if the run fails.
+    """
+    settings = dataclasses.asdict(dm.Settings(**changes))
+
+    def found():
+        records = dm.read_results(path).get(dm.EXPERIMENT, [])
+        return next((record["final"] for record in records if record["settings"] == settings), None)
+
+    if found() is None:
+        flags = [word for name, value in settings.items() if value is not None
+                 for word in (f"--{name.replace('_', '-')}", str(value))]
+        name = f"{settings['model']}, T = {settings['T']}"
+        print(f"no such step in {path}: running data_movement.py ({name})", flush=True)
+        code = subprocess.run([sys.executable, str(Path(dm.__file__)), *flags, "--out", path]).returncode
+        if code:
+            sys.exit(code)
+    return found()
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Pictures
+# ----------------------------------------------------------------------------------------------------------------------
+
+def shares(final, width="8"):
+    """Fraction of the cost that goes to reads of each array."""
+    return {name: final["arrays"][name]["cost"][width] / final["cost"][width] for name in COLOURS}
+
+
+def costs(by_length, steps):
+    """Cost against T, and the arrays that it goes to."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained", width_ratios=(1, 1.25))
+    for model, label, (x, y, side), colour, marker in MODELS:
+        cost = [final["cost"]["8"] for final in by_length[model]]
+        exponent = np.polyfit(np.log(LENGTHS), np.log(cost), 1)[0]
+        left.loglog(LENGTHS, cost, color=colour, marker=marker, ms=5)
+        left.text(x, y, f"{label}: $T^{{{abs(exponent):.2f}}}$", color=colour, fontsize=9, ha=side)
+    left.set(xlabel="T, steps in the sequence", ylabel="cost of one training step", xticks=LENGTHS, xlim=(22, 900),
+             ylim=(1e3, 2e9), title="One training step: cost against T, fitted power")
+    left.set_xticks(LENGTHS, LENGTHS)
+    left.minorticks_off()
+
+    for x, (_, final) in enumerate(steps):
+        bottom = 0
+        for name, share in shares(final).items():
+            right.bar(x, share, bottom=bottom, color=COLOURS[name], width=0.72, edgecolor="white", lw=0.6,
+                      label=LABELS.get(name, name) if x == 0 else None)
+            if name in ("recurrent matrix", "recurrent gradient"):
+                right.text(x, bottom + share / 2, f"{share:.0%}", ha="center", va="center", fontsize=9)
+            bottom += share
+    matrix = [shares(final)["recurrent matrix"] for _, final in steps]
+    right.set(ylabel="share of the cost", ylim=(0, 1),
+              title=f"The recurrent matrix takes {min(matrix):.0%} to {max(matrix):.0%} of it")
+    right.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, decimals=0))
+    right.set_xticks(range(len(steps)), [label for label, _ in steps])
+    handles, labels = right.get_legend_handles_labels()
+    right.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
+    return figure
+
+
+def depths(panels):
+    """Reads and their cost by depth, in octaves, stacked by array."""
+    figure, axes = plt.subplots(2, len(panels), figsize=(12, 6.6), layout="constrained", sharex="col")
+    for column, (label, final) in enumerate(panels):
+        title = label.replace("\n", ", ")
+        for axis, key, total in ((axes[0, column], "reads_by_octave_of_depth", final["reads"]),
+                                 (axes[1, column], "cost_by_octave_of_depth", final["cost"]["8"])):
+            bottom = np.zeros(len(final[key]["states"]))
+            for name, colour in COLOURS.items():
+                share = np.array(final[key][name]) / total
+                axis.bar(np.arange(len(share)), share, bottom=bottom, color=colour, width=0.9,
+                         label=LABELS.get(name, name))
+                bottom += share
+            axis.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, decimals=0))
+            axis.set_ylim(0, 0.3 if axis in axes[0] else 0.7)
+        axes[0, column].set_title(title)
+        octaves = np.arange(0, len(bottom), 2)
+        axes[1, column].set_xticks(octaves, [f"{2**octave:,}" for octave in octaves])
+        axes[1, column].set_xlabel("depth on the stack, in elements (a bar: up to twice it)")
+    axes[0, 0].set_ylabel("share of the reads")
+    axes[1, 0].set_ylabel("share of the cost")
+    axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
+    return figure
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Command line
+# ----------------------------------------------------------------------------------------------------------------------
+
+def writable_folder(path):
+    """Creates a folder if need be. Raises OSError unless a file can be written in it."""
+    os.makedirs(path, exist_ok=True)
+    probe = Path(path, f".{os.getpid()}.tmp")
+    probe.touch()
+    probe.unlink()
+
+
+def main(argv=None):
+    parser = dm.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False)
+    dm.add_flags(parser, Flags)
+    flags = dm.from_flags(Flags, parser.parse_args(argv))
+    try:
+        dm.read_results(flags.results)
+        writable_folder(flags.outdir)
+        by_length = {model: [find_or_run(flags.results, model=model, T=T) for T in LENGTHS] for model, *_ in MODELS}
+        steps = [(label, find_or_run(flags.results, **changes)) for label, changes in STEPS]
+    except (OSError, dm.ResultsError) as error:
+        parser.error(str(error))
+    pictures = {"data_movement": costs(by_length, steps), "data_movement_depths": depths([steps[1], steps[3]])}
+    for name, figure in pictures.items():
+        path = Path(flags.outdir, f"{name}.png")
+        figure.savefig(path, metadata={"Software": None})
+        plt.close(figure)
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
