@@ -32,11 +32,13 @@ test: .venv/dev
 
 plots: .venv/run
 	$(RUN) visualize_adding_problem.py
+	$(RUN) visualize_information_latching.py
 	$(RUN) make_adding_problem_gif.py
 	$(RUN) visualize_data_movement.py
 
 gradcheck: .venv/run
 	$(RUN) adding_problem.py --gradcheck
+	$(RUN) information_latching.py --gradcheck
 	$(RUN) data_movement.py --check
 
 reproduce: .venv/run
@@ -44,6 +46,7 @@ reproduce: .venv/run
 
 bench: .venv/bench
 	$(RUN) benchmarks/bench_adding_problem.py
+	$(RUN) benchmarks/bench_information_latching.py
 
 lint: .venv/dev
 	.venv/bin/ruff check .
