@@ -34,11 +34,14 @@ plots: .venv/run
 	$(RUN) visualize_adding_problem.py
 	$(RUN) visualize_information_latching.py
 	$(RUN) make_adding_problem_gif.py
+	$(RUN) visualize_rnn_pathological.py
+	$(RUN) make_rnn_pathological_gif.py
 	$(RUN) visualize_data_movement.py
 
 gradcheck: .venv/run
 	$(RUN) adding_problem.py --gradcheck
 	$(RUN) information_latching.py --gradcheck
+	$(RUN) rnn_pathological.py --gradcheck
 	$(RUN) data_movement.py --check
 
 reproduce: .venv/run
@@ -47,6 +50,7 @@ reproduce: .venv/run
 bench: .venv/bench
 	$(RUN) benchmarks/bench_adding_problem.py
 	$(RUN) benchmarks/bench_information_latching.py
+	$(RUN) benchmarks/bench_rnn_pathological.py
 
 lint: .venv/dev
 	.venv/bin/ruff check .

@@ -882,11 +882,13 @@ def add_flags(parser, *classes):
         meta = field.metadata
         if meta["group"] not in groups:
             groups[meta["group"]] = parser.add_argument_group(meta["group"])
+        add, flag, kind = groups[meta["group"]].add_argument, "--" + field.name.replace("_", "-"), meta["kind"]
+        if kind is bool:
+            add(flag, action="store_true", help=meta["help"])
+            continue
         default = "" if field.default is None else " (default: %(default)s)"
-        groups[meta["group"]].add_argument(
-            "--" + field.name.replace("_", "-"), default=field.default, choices=meta["choices"],
-            type=flag_value(meta["kind"], meta["low"], meta["high"]), help=meta["help"] + default,
-            metavar=None if meta["choices"] else meta["kind"].__name__.upper())
+        add(flag, default=field.default, choices=meta["choices"], type=flag_value(kind, meta["low"], meta["high"]),
+            help=meta["help"] + default, metavar=None if meta["choices"] else kind.__name__.upper())
 
 
 def from_flags(cls, args, **replaced):

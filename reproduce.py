@@ -14,6 +14,7 @@ here, or on a dask.distributed cluster (--scheduler ADDRESS); only this program 
 """
 
 import argparse
+import collections
 import concurrent.futures
 import contextlib
 import dataclasses
@@ -24,6 +25,7 @@ import sys
 import time
 
 import adding_problem as ap
+import studies_rnn_pathological
 
 ATTEMPTS = 3  # at a cell whose process dies
 
@@ -52,6 +54,24 @@ ADDING_CELLS = (
     dict(cell="lstm"), dict(cell="lstm1997"), dict(cell="rnn", iters=5000), dict(cell="rnn", init="ortho"),
     dict(cell="irnn"))
 
+
+def pathological_studies():
+    """The studies of studies_rnn_pathological.py: of each group, arms with the same seeds and options in one Study."""
+    studies = []
+    for name, (shows, arms, minutes) in studies_rnn_pathological.GROUPS.items():
+        alike = collections.defaultdict(list)
+        for arm in arms:
+            alike[arm.seeds, arm.eval_every, arm.keep_weights].append(arm.settings)
+        cells = sum(len(arm.seeds) for arm in arms)
+        for k, ((seeds, every, weights), grid) in enumerate(alike.items(), 1):
+            part = f"{name}-{k}" if len(alike) > 1 else name
+            share = minutes * len(grid) * len(seeds) / cells
+            options = dict(eval_every=every, keep_weights=weights)
+            studies.append(
+                Study(part, shows, "rnn_pathological", tuple(grid), seeds, share, options, ("weights",)))
+    return studies
+
+
 STUDIES = (
     Study("smoke", "that everything works: four cells of a second", "adding_problem",
           (dict(T=10, hidden=4, iters=500), dict(T=10, hidden=4, iters=500, cell="rnn")), range(2), 0.1,
@@ -62,6 +82,7 @@ STUDIES = (
           ADDING_HEADLINE, range(10), 2.2, dict(snapshot_every=0), ("weights",)),
     Study("adding-cells", "which cell learns the adding problem at T = 100: five cells, ten seeds", "adding_problem",
           ADDING_CELLS, range(10), 6.0, dict(snapshot_every=0), ("weights",)),
+    *pathological_studies(),
 )
 
 

@@ -63,6 +63,10 @@ SMOKE = {
     "information_latching.py --study split": "--repeats 2 --samples 500 --epochs 1",
     "information_latching.py --study landscape": "",
     "visualize_information_latching.py": f"--results {ROOT / 'results.json'}",  # its studies have no smoke size
+    "rnn_pathological.py": "--hidden 3 --epochs 1 --batches-per-epoch 2",
+    "visualize_rnn_pathological.py": f"--results {ROOT / 'results.json'}",
+    "make_rnn_pathological_gif.py": f"--results {ROOT / 'results.json'}",
+    "studies_rnn_pathological.py": "",
 }
 
 

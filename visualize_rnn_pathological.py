@@ -1,0 +1,257 @@
+"""Pictures of the pathological tasks, from results.json alone.
+
+    python3 visualize_rnn_pathological.py               reads results.json, writes viz/*.png
+
+Nothing is trained here. If a record that a picture needs is absent, the command that makes it is run first.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+import matplotlib.pyplot as plt
+
+import rnn_pathological as rp
+import studies_rnn_pathological as studies
+
+BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#777777")  # Okabe & Ito's palette, and grey
+COLOUR = {"ortho": BLUE, "random": RED}
+NAME = {"ortho": "orthogonal", "random": "random, N(0, 0.1²)"}
+plt.rcParams |= {
+    "font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
+    "legend.frameon": False, "figure.constrained_layout.use": True, "savefig.dpi": 110}
+
+
+def complete(arms, path):
+    """The results file, with the records of these arms in it: commands of those that are absent are run first."""
+    results = rp.read_results(path)
+    for arm in arms:
+        if len(arm.records(results)) < len(arm.seeds):
+            print(f"{path} has not all records of '{arm.label}'; running: {arm.command()}", flush=True)
+            command = [sys.executable, str(Path(rp.__file__).resolve()), *arm.command().split()[2:]]
+            subprocess.run([*command, "--quiet", "--out", path], check=True)
+            results = rp.read_results(path)
+    return results
+
+
+def curves(records, column):
+    """Updates and a column of the records' histories, (seeds, points), at the points that all of them have."""
+    shortest = min((record["history"] for record in records), key=lambda history: len(history["update"]))
+    n = len(shortest["update"])
+    return np.array(shortest["update"]), np.array([record["history"][column][:n] for record in records], float)
+
+
+def band(ax, records, column, colour, label):
+    """Median, quartiles and range over the seeds."""
+    update, values = curves(records, column)
+    ax.fill_between(update, values.min(0), values.max(0), color=colour, alpha=0.12, lw=0)
+    ax.fill_between(update, *np.quantile(values, (0.25, 0.75), axis=0), color=colour, alpha=0.25, lw=0)
+    ax.plot(update, np.median(values, 0), color=colour, lw=2, label=label)
+
+
+def metric_of(records):
+    return "test_accuracy" if "test_accuracy" in records[0]["final"] else "test_mse"
+
+
+def title(settings):
+    return f"{settings['task'].replace('_', ' ')}, T = {settings['sequence_len']}"
+
+
+def plot_ortho_vs_random(results):
+    """Held-out loss and metric of the headline, ten seeds as bands."""
+    fig, axes = plt.subplots(2, 3, figsize=(12.5, 6.4), sharex=True)
+    arms = {(arm.settings["task"], arm.settings["init"]): arm.records(results) for arm in studies.HEADLINE}
+    for (top, bottom), task in zip(axes.T, rp.HEADLINE_TASKS):
+        described = rp.task_of(rp.Settings(task=task))
+        for k, init in enumerate(rp.HEADLINE_INITS):
+            records = arms[task, init]
+            band(top, records, "test_loss", COLOUR[init], NAME[init])
+            band(bottom, records, metric_of(records), COLOUR[init], NAME[init])
+            solved = [record["final"]["updates_to_solve"] for record in records]
+            solved = [update for update in solved if update is not None]
+            ticks, = bottom.plot(solved, np.full(len(solved), 1.04 + 0.045 * k), "|", ms=9, mew=1.5, color=COLOUR[init],
+                                 transform=bottom.get_xaxis_transform(), clip_on=False)
+            ticks.set_in_layout(False)
+            end = sum(record["final"]["solved"] for record in records)
+            bottom.annotate(f"{end} of {len(records)} end solved", (0.98, 0.67 - 0.09 * k), color=COLOUR[init],
+                            xycoords="axes fraction", ha="right", fontsize=9, weight="bold")
+        top.set(yscale="log", title=title(arms[task, "ortho"][0]["settings"]))
+        top.axhline(described.constant_loss, color=GREY, ls=":", lw=1.2, label="constant answer")
+        bottom.axhline(described.chance, color=GREY, ls=":", lw=1.2, label="constant answer")
+        bottom.axhline(described.solved, color=GREEN, ls="--", lw=1.2, label="solved beyond this line")
+        bottom.set(xlabel="updates (50 sequences each)", ylabel="held-out accuracy", ylim=(0, 1.02))
+        top.set_ylabel("held-out loss\n(cross-entropy, nats)")
+    axes[0, 0].set_ylabel("held-out loss\n(half the squared error)")
+    axes[1, 0].set(ylabel="held-out mean squared error", yscale="log", ylim=(0.01, 2))
+    handles, labels = axes[1, 0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=4)
+    fig.suptitle("Orthogonal and small random starts of W_hh, ten seeds each: median, quartiles, range\n"
+                 "(ticks above the lower panels: when a seed was first solved)", fontsize=11)
+    return fig
+
+
+def plot_summary_table(results):
+    """The headline's final figures as a coloured table."""
+    header = ["task", "T", "figure", "constant\nanswer", "start", "seed 0", "ten seeds: median [range]", "ever\nsolved",
+              "solved\nat the end"]
+    rows, colours = [], []
+    for arm in studies.HEADLINE:
+        records = arm.records(results)
+        described, metric = rp.task_of(rp.Settings(**arm.settings)), metric_of(records)
+        values = [record["final"][metric] for record in records]
+        end = sum(record["final"]["solved"] for record in records)
+        ever = sum(record["final"]["updates_to_solve"] is not None for record in records)
+        rows.append([
+            arm.settings["task"], records[0]["settings"]["sequence_len"],
+            "accuracy" if described.classes else "MSE", f"{described.chance:.3f}", NAME[arm.settings["init"]],
+            f"{values[0]:.3f}", f"{np.median(values):.3f} [{min(values):.3f}, {max(values):.3f}]",
+            f"{ever} of {len(records)}", f"{end} of {len(records)}"])
+        shade = "#d9efe7" if end == len(records) else "#fbe3d6" if end == 0 else "#fff3d1"
+        colours.append(["white"] * 8 + [shade])
+    fig, ax = plt.subplots(figsize=(12, 3.1))
+    ax.axis("off")
+    table = ax.table(rows, colLabels=header, cellColours=colours, loc="center", cellLoc="center",
+                     colWidths=[0.15, 0.04, 0.08, 0.08, 0.15, 0.07, 0.21, 0.09, 0.1])
+    table.auto_set_font_size(False)
+    table.set_fontsize(9.5)
+    table.scale(1, 1.75)
+    for (row, _), cell in table.get_celld().items():
+        cell.set_edgecolor("#cccccc")
+        if row == 0:
+            cell.set_height(cell.get_height() * 1.35)
+            cell.set_text_props(weight="bold")
+    return fig
+
+
+def plot_spectrum(results):
+    """Singular values of W_hh of the headline's own matrices, seed 0, before and after training."""
+    fig, axes = plt.subplots(1, 3, figsize=(12.5, 4.2), sharey=True)
+    for ax, task in zip(axes, rp.HEADLINE_TASKS):
+        for arm in studies.HEADLINE:
+            if arm.settings["task"] == task:
+                record, init = arm.records(results)[0], arm.settings["init"]
+                for when, style in (("start", "--"), ("end", "-")):
+                    found = record["spectrum"][when]
+                    values = found["singular_values"]
+                    ax.plot(np.arange(1, len(values) + 1), values, style, lw=2, color=COLOUR[init],
+                            label=f"{init}, {when}: radius {found['spectral_radius']:.2f}")
+        ax.set(title=title(record["settings"]), xlabel="rank of the singular value")
+        ax.legend(fontsize=8.5)
+    axes[0].set(ylabel="singular value of W_hh", ylim=(0, None))
+    fig.suptitle("Singular values of W_hh before (dashed) and after training (solid), seed 0; "
+                 "radius: largest |eigenvalue|", fontsize=11)
+    return fig
+
+
+GLYPHS = {  # a character for each symbol of a task
+    "temporal_order": "ABcdef", "temporal_order_3": "ABcdef", "3bit_memorization": "01?xy",
+    "noiseless_memorization": "01·!", "random_permutation": "01" + "abcdefghijklmnopqr"}
+EXAMPLES = {"noiseless_memorization": dict(sequence_len=20), "random_permutation": dict(vocabulary=20)}
+
+
+def answer_of(task, target):
+    """The target of one sequence in words; target: (outputs,)."""
+    if task in ("addition", "multiplication", "xor"):
+        return f"{target[0]:.3g}"
+    if task == "random_permutation":
+        return f"the next symbol at every step; at the last step the first one, {target[-1]}"
+    if task == "noiseless_memorization":
+        return f"{''.join(map(str, target))}, over the last {len(target)} steps"
+    digits = f"{target[0]:0{2 if task == 'temporal_order' else 3}b}"
+    return digits.translate(str.maketrans("01", "AB")) if task.startswith("temporal") else digits
+
+
+def draw_symbols(ax, glyphs, symbols):
+    """A row of characters: the two or more informative kinds in blue, trigger and query in red, the rest in grey."""
+    for t, symbol in enumerate(symbols):
+        glyph = glyphs[symbol]
+        colour = BLUE if symbol < 2 else RED if glyph in "?!" else GREY
+        ax.text(t, 0.5, glyph, ha="center", va="center", fontsize=12, color=colour,
+                weight="normal" if colour == GREY else "bold")
+    ax.set(ylim=(0, 1), yticks=[])
+
+
+def plot_task_examples(results):
+    """One sequence of each task, drawn from the display stream: nothing of results is needed."""
+    fig, axes = plt.subplots(len(rp.TASKS), 1, figsize=(11, 12))
+    for ax, task in zip(axes, rp.TASKS):
+        settings = rp.Settings(task=task, **{"sequence_len": 30} | EXAMPLES.get(task, {}))
+        x, target = rp.task_of(settings).generate(rp.streams(3)["display"], settings.sequence_len, 1)
+        x, T = x[:, :, 0], len(x)
+        if task in GLYPHS:
+            draw_symbols(ax, GLYPHS[task], x.argmax(1))
+        else:
+            ax.bar(np.arange(T), np.maximum(x[:, 0], 0.02), color=np.where(x[:, 1] == 1, BLUE, "#cccccc"))
+            ax.set(ylim=(0, 1.1), ylabel="value")
+        ax.set_title(f"{task}: the answer is {answer_of(task, target[:, 0])}", loc="left", fontsize=10)
+        ax.set_xlim(-0.7, T - 0.3)
+        ax.grid(False)
+    axes[-1].set_xlabel("step")
+    fig.suptitle("One sequence of each task (blue: what must be remembered; red: trigger or query; grey: distraction)",
+                 fontsize=11)
+    return fig
+
+
+def plot_each(ax, arm, results, column, colour, label):
+    """A line for each seed."""
+    for k, record in enumerate(arm.records(results)):
+        history = record["history"]
+        ax.plot(history["update"], history[column], color=colour, lw=1.3, alpha=0.8, label=None if k else label)
+
+
+def plot_xor(results):
+    """XOR at T = 30: with a length curriculum and at a fixed length; and how far the length can be pushed."""
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.3))
+    plot_each(left, studies.XOR[0], results, "test_accuracy", BLUE, "curriculum and mixed lengths")
+    for arm, colour in zip(studies.XOR_WITHOUT, (ORANGE, PINK, RED, GREEN, SKY)):
+        plot_each(left, arm, results, "test_accuracy", colour, arm.label)
+    for arm, colour in zip(studies.XOR, (BLUE, GREEN, PINK, ORANGE)):
+        plot_each(middle, arm, results, "longest", colour, arm.label)
+        plot_each(right, arm, results, "test_accuracy", colour, arm.label)
+    left.set(title="XOR, T = 30", ylabel="held-out accuracy at T = 30", ylim=(0.2, 1.03))
+    middle.set(title="Up to T = 200: length the curriculum has reached", ylabel="longest training sequence (steps)",
+               ylim=(0, None))
+    right.set(title="The same runs, on the full T", ylabel="held-out accuracy at the full T", ylim=(0.2, 1.03))
+    for ax in (left, middle, right):
+        ax.set_xlabel("updates (50 sequences each)")
+        ax.legend(fontsize=8, loc="best" if ax is middle else "lower right")
+    for ax in (left, right):
+        ax.axhline(0.5, color=GREY, ls=":", lw=1.2)
+    return fig
+
+
+PICTURES = {
+    "ortho_vs_random": plot_ortho_vs_random, "summary_table": plot_summary_table, "spectrum_W_hh": plot_spectrum,
+    "task_examples": plot_task_examples, "xor_curriculum": plot_xor}
+
+
+def main(argv=None):
+    parser = rp.Parser(description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--results", default="results.json", help="file of results")
+    parser.add_argument("--outdir", default="viz", help="where the pictures go")
+    args = parser.parse_args(argv)
+    try:
+        os.makedirs(args.outdir, exist_ok=True)
+        if not os.access(args.outdir, os.W_OK):
+            raise OSError(f"{args.outdir} cannot be written")
+        rp.read_results(args.results)
+        results = complete(studies.HEADLINE + studies.XOR + studies.XOR_WITHOUT, args.results)
+    except (OSError, rp.ResultsError) as error:
+        parser.error(str(error))
+    for name, plot in PICTURES.items():
+        path = os.path.join(args.outdir, f"{name}.png")
+        fig = plot(results)
+        fig.savefig(path)
+        plt.close(fig)
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
