@@ -350,7 +350,7 @@ CASES = {
     "lstm_1997": dict(cell="lstm", forget_bias="none"), "gru_after": AFTER, "gru_before": BEFORE,
     "gru_hard": dict(cell="gru", recurrent_activation="hard_sigmoid"),
 }
-REFERENCE = ROOT / "tests" / "information_latching_reference.npz"
+REFERENCE = ROOT / "tests" / "reference" / "information_latching.npz"
 
 
 def compare(case, H, arrays):
@@ -379,7 +379,7 @@ def test_agreement_with_torchs_committed_values(case, H):
 
 def test_agreement_with_torch_itself():
     try:
-        import make_information_latching_reference as maker
+        import make_information_latching as maker
     except ImportError:
         if os.environ.get("REQUIRE_TORCH") == "1":
             raise

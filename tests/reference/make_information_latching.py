@@ -1,6 +1,6 @@
 """Reference values of the cells of information_latching.py, computed by torch in double precision.
 
-    python3 tests/make_information_latching_reference.py     writes tests/information_latching_reference.npz
+    python3 tests/reference/make_information_latching.py     writes information_latching.npz beside it
 
 torch.nn's RNN, LSTM and GRU where they are the same cell (torch's GRU resets after the product); the others, which
 torch.nn lacks, are written out below, equation by equation, and differentiated by torch.autograd.
@@ -98,4 +98,4 @@ def references():
 
 
 if __name__ == "__main__":
-    np.savez_compressed(Path(__file__).with_name("information_latching_reference.npz"), **references())
+    np.savez_compressed(Path(__file__).with_name("information_latching.npz"), **references())
