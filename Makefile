@@ -32,6 +32,7 @@ test: .venv/dev
 
 plots: .venv/run
 	$(RUN) visualize_adding_problem.py
+	$(RUN) visualize_information_latching.py
 	$(RUN) make_adding_problem_gif.py
 	$(RUN) visualize_rnn_pathological.py
 	$(RUN) make_rnn_pathological_gif.py
@@ -39,6 +40,7 @@ plots: .venv/run
 
 gradcheck: .venv/run
 	$(RUN) adding_problem.py --gradcheck
+	$(RUN) information_latching.py --gradcheck
 	$(RUN) rnn_pathological.py --gradcheck
 	$(RUN) data_movement.py --check
 
@@ -47,6 +49,7 @@ reproduce: .venv/run
 
 bench: .venv/bench
 	$(RUN) benchmarks/bench_adding_problem.py
+	$(RUN) benchmarks/bench_information_latching.py
 	$(RUN) benchmarks/bench_rnn_pathological.py
 
 lint: .venv/dev

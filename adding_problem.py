@@ -415,14 +415,16 @@ def squared_error(y, target):
 # Optimizer
 # ----------------------------------------------------------------------------------------------------------------------
 
-# --- shared: adam ---
+# --- shared: clip ---
 def clip_norm(grad, limit):
     """Scales grad in place so that its L2 norm is at most limit (Pascanu, Mikolov & Bengio 2013)."""
     norm = math.sqrt(grad.dot(grad))
     if norm > limit:
         grad *= limit / norm
+# --- end shared ---
 
 
+# --- shared: adam ---
 class Adam:
     """Adam (Kingma & Ba 2015) on a flat parameter vector, in place; betas 0.9 and 0.999, epsilon 1e-8."""
 
@@ -979,7 +981,7 @@ def main(argv=None):
             records.append(record)
             saved &= save(options.out, EXPERIMENT, record)
             print(summary(record), flush=True)
-    except concurrent.futures.process.BrokenProcessPool:
+    except concurrent.futures.BrokenExecutor:
         print("a process died; the seeds that ended are saved", file=sys.stderr)
         saved = False
     statuses = [record["final"]["status"] for record in records]

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2.0", "matplotlib>=3.8", "imageio>=2.34"]
+# ///
 """Animation of 3-bit memorization at T = 60 with both starts: held-out loss and accuracy move apart.
 
     python3 make_rnn_pathological_gif.py                reads results.json, writes rnn_pathological.gif

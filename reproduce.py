@@ -177,7 +177,7 @@ def run_calls(calls, jobs, scheduler, stop):
                     break
                 call, error = futures[future], future.exception()
                 left[call] -= 1
-                if left[call] and isinstance(error, concurrent.futures.process.BrokenProcessPool):
+                if left[call] and isinstance(error, concurrent.futures.BrokenExecutor):
                     continue
                 del left[call]
                 yield call, error or future.result()

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2.0"]
+# ///
 """The runs behind docs/rnn_pathological.md: for each study its settings, apart from the seed, and its seeds.
 
 The tables, the pictures and the script that reproduces them all read this list. As a script it prints the commands:

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2.0", "matplotlib>=3.8"]
+# ///
 """Pictures of the pathological tasks, from results.json alone.
 
     python3 visualize_rnn_pathological.py               reads results.json, writes viz/*.png
