@@ -66,18 +66,20 @@ class Flags:
 # Records
 # ----------------------------------------------------------------------------------------------------------------------
 
-def find_or_run(path, **changes):
-    """Final figures of the step with these settings; data_movement.py is run for it where they are missing.
+def find(results, settings):
+    """Final figures of the step with these settings (a dict), or None."""
+    records = results.get(dm.EXPERIMENT, [])
+    return next((record["final"] for record in records if record["settings"] == settings), None)
+
+
+def find_or_run(path, results, **changes):
+    """Final figures of the step with these settings; data_movement.py is run for it where results lack them.
 
     Raises ResultsError for an unusable file, SystemExit with the exit code if the run fails.
     """
     settings = dataclasses.asdict(dm.Settings(**changes))
-
-    def found():
-        records = dm.read_results(path).get(dm.EXPERIMENT, [])
-        return next((record["final"] for record in records if record["settings"] == settings), None)
-
-    if found() is None:
+    final = find(results, settings)
+    if final is None:
         flags = [word for name, value in settings.items() if value is not None
                  for word in (f"--{name.replace('_', '-')}", str(value))]
         name = f"{settings['model']}, T = {settings['T']}"
@@ -85,7 +87,8 @@ def find_or_run(path, **changes):
         code = subprocess.run([sys.executable, str(Path(dm.__file__)), *flags, "--out", path]).returncode
         if code:
             sys.exit(code)
-    return found()
+        final = find(dm.read_results(path), settings)
+    return final
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -170,10 +173,11 @@ def main(argv=None):
     dm.add_flags(parser, Flags)
     flags = dm.from_flags(Flags, parser.parse_args(argv))
     try:
-        dm.read_results(flags.results)
+        results = dm.read_results(flags.results)
         writable_folder(flags.outdir)
-        by_length = {model: [find_or_run(flags.results, model=model, T=T) for T in LENGTHS] for model, *_ in MODELS}
-        steps = [(label, find_or_run(flags.results, **changes)) for label, changes in STEPS]
+        by_length = {
+            model: [find_or_run(flags.results, results, model=model, T=T) for T in LENGTHS] for model, *_ in MODELS}
+        steps = [(label, find_or_run(flags.results, results, **changes)) for label, changes in STEPS]
     except (OSError, dm.ResultsError) as error:
         parser.error(str(error))
     pictures = {"data_movement": costs(by_length, steps), "data_movement_depths": depths([steps[1], steps[3]])}

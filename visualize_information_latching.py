@@ -60,8 +60,11 @@ def study_records(path, name):
 
     Raises ResultsError for an unusable file, SystemExit with the experiment's exit code if its run fails.
     """
-    settings = latching.study(name)
-    records = [find(latching.read_results(path), wanted) for wanted in settings]
+    def found():
+        results = latching.read_results(path)
+        return [find(results, wanted) for wanted in latching.study(name)]
+
+    records = found()
     if None in records:
         print(f"{records.count(None)} runs of the study {name} are not in {path}: running information_latching.py",
               flush=True)
@@ -69,7 +72,7 @@ def study_records(path, name):
         code = subprocess.run([sys.executable, *command]).returncode
         if code == 130 or code == 2:
             sys.exit(code)
-        records = [find(latching.read_results(path), wanted) for wanted in settings]
+        records = found()
     return records
 
 
