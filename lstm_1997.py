@@ -19,6 +19,7 @@ Commands:
     python3 lstm_1997.py                                  Experiment 6a, Table 9
     python3 lstm_1997.py --experiment 4 --T 100           the adding problem, first row of Table 7
     python3 lstm_1997.py --table 7 --jobs 2               every row of a table, beside the paper's figures
+    python3 lstm_1997.py --table 4 5 6 --T 100            the rows of some tables that have T = 100
     python3 lstm_1997.py --all                            every row of Tables 1 to 9: many hours
     python3 lstm_1997.py --gradcheck                      truncated and full gradient, before anything is trusted
 
@@ -665,8 +666,8 @@ class Net:
         self.sigma = np.zeros((slots + 1, C, R), dtype)  # sigma[t] is before step t
         self.h = np.zeros((slots, C, R), dtype)  # h(s) over its range
         self.net_x = np.zeros((slots, 3 * C, R), dtype) if shape.gather else [None] * slots
-        self.part = np.zeros((C, R), dtype)
-
+        self.put = np.zeros((slots, C, R), dtype)  # y_in g / 2, what a step adds to sigma
+        self.to_cell, self.to_gate = np.zeros((2, slots, C, R))
         self.local = np.zeros((slots, 3 * C, R))  # e_l(t)
 
         self.readings, one = readings, np.ones(R)
@@ -675,7 +676,6 @@ class Net:
         out_scale, out_shift = (0.5, 0.5) if shape.output_gates else (0, 1)
         self.scale = np.repeat([one * g_scale, one * 0.5, one * out_scale], C, axis=0)  # (3C, R): g / 2, y_in, y_out
         self.shift = np.repeat([one * g_shift, one * 0.5, one * out_shift], C, axis=0)
-        self.slope_scale = self.scale * np.repeat([1, 0.5, 0.5], C)[:, None]  # g', f'_in, f'_out
         self.fold = np.full((len(theta), 1, shape.sources), 0.5)
         self.fold[:, 0, :C] *= self.h_range[: len(theta), None]
         self.S[0, C : 3 * C] = readings.gate_start
@@ -683,7 +683,8 @@ class Net:
         y = self.S[1:, : 3 * C]
         self.cycle = list(zip(
             self.S if self.shared else self.S.transpose(0, 2, 1), self.a if self.shared else self.a.transpose(0, 2, 1),
-            self.a, self.net_x, y, y[:, :C], y[:, C : 2 * C], y[:, 2 * C :], self.sigma, self.sigma[1:], self.h))
+            self.a, self.net_x, y, y[:, :C], y[:, C : 2 * C], y[:, 2 * C :], self.sigma, self.sigma[1:], self.put,
+            self.h))
 
     def add_cells(self, present):
         """2a, 2b: a cell that is not there yet has its output held at 0. present: (R,)."""
@@ -711,14 +712,14 @@ class Net:
         """Steps first ... last - 1 of the loaded sequences."""
         product, W = (np.matmul, self.W_rows[0]) if self.shared else (np.matvec, self.W_rows)
         squash = np.positive if self.shape.identity_h else np.tanh
-        scale, shift, part, tanh, multiply, add = self.scale, self.shift, self.part, np.tanh, np.multiply, np.add
-        for s, net, a, net_x, y, y_c, y_in, y_out, before, sigma, h in self.cycle[first:last]:
+        scale, shift, tanh, multiply, add = self.scale, self.shift, np.tanh, np.multiply, np.add
+        for s, net, a, net_x, y, y_c, y_in, y_out, before, sigma, put, h in self.cycle[first:last]:
             product(W, s, net)
             if net_x is not None:
                 add(a, net_x, a)
             tanh(a, a)  # a and net are the same memory
             add(multiply(a, scale, y), shift, y)  # g / 2, y_in, y_out
-            add(before, multiply(y_c, y_in, part), sigma)
+            add(before, multiply(y_c, y_in, put), sigma)
             squash(sigma, h)
             multiply(y_out, h, y_c)
 
@@ -761,7 +762,8 @@ class Net:
             self.dV[:] = 0
             symbols = self.x[end, self.lane][None] if isinstance(slots, np.ndarray) else self.x[slots]
             np.add.at(self.dV, (self.lane, symbols), e)
-        self.delta *= self.shape.exists
+        if self.shape.weights < self.shape.size:
+            self.delta *= self.shape.exists
 
     def local_errors(self, epsilon, slots, last):
         """The truncated e_l(t), with which sum over t of e_l(t) y_m(t-1) is the whole change of a weight. (T, 3C, R)
@@ -769,10 +771,10 @@ class Net:
         The derivatives of the states, A.23 and A.25, are plain sums over time; so A.24 and A.26 may be summed the other
         way round: what a step puts into the state, times all the errors e_s that this state meets from then on.
         """
-        C, y, h = self.shape.cells, self.S[1:], self.at(self.h, slots)
-        local = self.slopes(last)
-        e_s = epsilon * self.at(y, slots)[..., 2 * C : 3 * C, :] * self.slope_h(h)  # A.21
-        e_out = epsilon * self.h_range * h * self.at(local, slots)[..., 2 * C :, :]  # A.19
+        C, local = self.shape.cells, self.local[:last]
+        h, y_out = self.at(self.h, slots), self.at(self.S[1:], slots)[..., 2 * C : 3 * C, :]
+        e_s = epsilon * y_out * self.slope_h(h)  # A.21
+        e_out = epsilon * self.h_range * h * y_out * (1 - y_out)  # A.19
         if isinstance(slots, np.ndarray):
             local[:, 2 * C :] = 0
             local[slots, 2 * C :, self.lane] = e_out.T
@@ -780,18 +782,16 @@ class Net:
         else:
             local[:, 2 * C :] = e_out
             met = e_s[::-1].cumsum(0)[::-1]
-        local[:, :C] *= y[:last, C : 2 * C]
-        local[:, :C] *= met
-        local[:, C : 2 * C] *= self.g(slice(last))
-        local[:, C : 2 * C] *= met
+        to_cell, to_gate = self.inflow(slice(last))
+        np.multiply(to_cell, met * self.scale[:C], out=local[:, :C])
+        np.multiply(to_gate, met + met, out=local[:, C : 2 * C])
         for lane, end in enumerate(slots if isinstance(slots, np.ndarray) else ()):
             local[end + 1 :, :, lane] = 0
         return local
 
     def local_errors_full(self, epsilon, slots, last):
         """The e_l(t) of the full gradient, back through all recurrent connections. (T, 3C, R)"""
-        C, y = self.shape.cells, self.S[1:]
-        local, g = self.slopes(last), self.g(slice(last))
+        C, y, local, (to_cell, to_gate) = self.shape.cells, self.S[1:], self.local[:last], self.inflow(slice(last))
         arriving = np.zeros((last, C, len(self.lane)))  # at the outputs of the cells, over the range of h
         if isinstance(slots, np.ndarray):
             arriving[slots, :, self.lane] = (epsilon * self.h_range).T
@@ -800,29 +800,29 @@ class Net:
         W = 2 * self.W_rows[:, :, : 3 * C]
         back, e_s = np.zeros((3 * C, len(self.lane))), np.zeros((C, len(self.lane)))
         for t in reversed(range(last)):
-            e_c = back[:C] + arriving[t]
-            e_s += e_c * y[t, 2 * C : 3 * C] * self.slope_h(self.h[t]) / self.h_range
-            local[t, 2 * C :] *= back[2 * C :] + e_c * self.h[t]
-            local[t, C : 2 * C] *= back[C : 2 * C] + e_s * g[t]
-            local[t, :C] *= e_s * y[t, C : 2 * C]
+            e_c, y_in, y_out = back[:C] + arriving[t], y[t, C : 2 * C], y[t, 2 * C : 3 * C]
+            e_s += e_c * y_out * self.slope_h(self.h[t]) / self.h_range
+            local[t, :C] = e_s * self.scale[:C] * to_cell[t]
+            local[t, C : 2 * C] = 2 * e_s * to_gate[t] + back[C : 2 * C] * y_in * (1 - y_in)
+            local[t, 2 * C :] = (back[2 * C :] + e_c * self.h[t]) * y_out * (1 - y_out)
             back = np.vecmat(local[t].T, W).T
         return local
 
-    def slopes(self, last):
-        """g' of the cells, f' of the input gates, f' of the output gates, in self.local. (T, 3C, R)"""
-        local = np.multiply(self.a[:last], self.a[:last], out=self.local[:last])
-        np.subtract(1, local, out=local)
-        local *= self.slope_scale
-        return local
+    def inflow(self, steps):
+        """What A.25 and A.23 add to the derivatives of the states at some steps: ds_c(t) / dnet(t) of the cell, over
+        the scale of g, and of its input gate, over 2. Each (T, C, R)."""
+        C, to_cell, to_gate = self.shape.cells, self.to_cell[steps], self.to_gate[steps]
+        a, y_in = self.a[steps, :C], self.S[1:][steps, C : 2 * C]
+        np.multiply(a, a, out=to_cell)
+        np.subtract(1, to_cell, out=to_cell)
+        np.multiply(to_cell, y_in, out=to_cell)  # y_in g' = y_in (1 - a^2) scale
+        np.subtract(1, y_in, out=to_gate)
+        np.multiply(to_gate, self.put[steps], out=to_gate)  # g f'_in = g y_in (1 - y_in)
+        return to_cell, to_gate
 
     def slope_h(self, h):
         """h'(s), from h(s) over its range."""
         return 0.5 * self.h_range * (1 if self.shape.identity_h else 1 - h * h)
-
-    def g(self, steps):
-        """g(net) of the cells at some steps. (..., C, R)"""
-        C = self.shape.cells
-        return 2 * (self.a[steps][..., :C, :] * self.scale[:C] + self.shift[:C])
 
     def weight_changes(self, local):
         """Sums local e_l(t) times the sources y_m(t-1) over time, in stretches of equal length: the bits of a trial do
@@ -888,15 +888,16 @@ class Net:
             outputs[t] = self.outputs(slice(t, t + 1))[0]
             e = self.errors(outputs[t : t + 1], target, end, first=t)[0]
             epsilon = np.vecmat(e, self.W_out[..., :-1]).T
-            y, h, sources = self.S[t + 1], self.h[t], self.S[t].T[:, None, :]
-            slope = (1 - self.a[t] * self.a[t]) * self.slope_scale
-            e_s = epsilon * y[2 * C : 3 * C] * self.slope_h(h)  # A.21
-            running[:, :C] += (slope[:C] * y[C : 2 * C]).T[:, :, None] * sources
-            running[:, C:] += (slope[C : 2 * C] * self.g(t)).T[:, :, None] * sources
+            y_c, y_out, h, sources = self.S[t + 1, :C], self.S[t + 1, 2 * C : 3 * C], self.h[t], self.S[t].T[:, None]
+            (to_cell,), (to_gate,) = self.inflow(slice(t, t + 1))
+            running[:, :C] += (self.scale[:C] * to_cell).T[:, :, None] * sources
+            running[:, C:] += (2 * to_gate).T[:, :, None] * sources
+            e_s = epsilon * y_out * self.slope_h(h)  # A.21
             np.multiply(running, np.concatenate([e_s, e_s]).T[:, :, None], out=change[:, : 2 * C])  # A.24, A.26
-            change[:, 2 * C :] = (epsilon * self.h_range * h * slope[2 * C :]).T[:, :, None] * sources  # A.19, A.20
+            e_out = epsilon * self.h_range * h * y_out * (1 - y_out)  # A.19
+            change[:, 2 * C :] = e_out.T[:, :, None] * sources  # A.20
             self.collect(change)
-            self.dW_out[..., :-1] = e[:, :, None] * (y[:C] * self.h_range).T[:, None, :]
+            self.dW_out[..., :-1] = e[:, :, None] * (y_c * self.h_range).T[:, None]
             self.dW_out[..., -1] = e
             self.delta[:, :dense] *= self.shape.exists[:dense]
             self.theta[:, :dense] += self.readings.lr[:, None] * self.delta[:, :dense]
@@ -1323,6 +1324,28 @@ def stacked(batches):
     return x, target, np.stack([batch.end for batch in batches], axis=-1)
 
 
+def checkpoint_path(rows, out):
+    """The file of a stack's checkpoint, beside the file of results and named after the stack's rows."""
+    identity = json.dumps([dataclasses.asdict(row) for row in rows])
+    return Path(f"{out}.{hashlib.sha256(identity.encode()).hexdigest()[:12]}.npz")
+
+
+def read_checkpoint(path):
+    """State and arrays of a checkpoint; None if there is none. Raises ResultsError for one this program cannot use."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        state = json.loads(str(arrays.pop("state")))
+        source = state["source"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ResultsError(f"the checkpoint {path} cannot be read ({error}): move it away to start again") from error
+    if source != source_hash(__file__):
+        raise ResultsError(f"the checkpoint {path} was made by other code: move it away to start again")
+    return state, arrays
+
+
 class Stack:
     """Trials in lockstep, of one row or of several whose nets have the same shape.
 
@@ -1331,7 +1354,7 @@ class Stack:
     """
 
     def __init__(self, rows, out):
-        self.rows, self.out, self.shape = rows, out, Shape(rows[0])
+        self.rows, self.shape, self.checkpoint = rows, Shape(rows[0]), checkpoint_path(rows, out)
         self.trials = [Trial(row, row.seed + k) for row in rows for k in range(row.trials)]
         self.done, self.n, self.seconds = {}, 0, 0.0  # figures by row and seed; sequences and seconds so far
         self.history = [dict(train_sequences=[], trials_running=[], median_training_error=[]) for _ in rows]
@@ -1503,12 +1526,6 @@ class Stack:
     def title(self):
         return ", ".join(row.named for row in self.rows[:3]) + (", ..." if len(self.rows) > 3 else "")
 
-    @property
-    def checkpoint(self):
-        """The checkpoint's file, named after the rows it belongs to."""
-        rows = json.dumps([dataclasses.asdict(row) for row in self.rows])
-        return f"{self.out}.{hashlib.sha256(rows.encode()).hexdigest()[:12]}.npz"
-
     def save(self):
         """Writes the checkpoint; a disk that refuses is reported and training goes on."""
         lanes = slice(len(self.trials))
@@ -1532,17 +1549,10 @@ class Stack:
 
     def resume(self):
         """Goes on from the checkpoint, if there is one. Raises ResultsError for one that does not fit this program."""
-        try:
-            with np.load(self.checkpoint, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            state = json.loads(str(arrays.pop("state")))
-            source = state["source"]
-        except FileNotFoundError:
+        found = read_checkpoint(self.checkpoint)
+        if found is None:
             return
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise ResultsError(f"the checkpoint {self.checkpoint} cannot be read ({error}): move it away") from error
-        if source != source_hash(__file__):
-            raise ResultsError(f"the checkpoint {self.checkpoint} was made by other code: move it away to start again")
+        state, arrays = found
         self.n, self.seconds, self.done, self.history = (
             state[name] for name in ("sequences", "seconds", "done", "history"))
         self.trials = []
@@ -1821,7 +1831,9 @@ def parse(argv):
         description=__doc__.split("\n\n")[0], epilog="Exit codes: 0 done, 1 failed check or diverged, 2 bad input, "
         "130 interrupted.", allow_abbrev=False)
     add_flags(parser, Settings, Options)
-    parser.add_argument("--table", type=int, choices=range(1, 10), help="every row of a table of the paper")
+    parser.add_argument(
+        "--table", type=int, nargs="+", choices=range(1, 10), metavar="TABLE", help="every row of these of the paper's "
+        "Tables 1 to 9; --T, --N, --q, --p and --blocks choose among them")
     parser.add_argument("--all", action="store_true", help="every row of Tables 1 to 9")
     parser.add_argument("--full-gradient", action="store_true", help="the same as --gradient full")
     parser.add_argument("--quiet", action="store_true", help="only the final lines")
@@ -1834,15 +1846,18 @@ def parse(argv):
         args.gradient = "full"
     if args.all + (args.table is not None) + ("--experiment" in given) > 1:
         parser.error("--experiment, --table and --all exclude each other")
-    lines = [line for line in LINES if args.all or line.table == args.table]
-    if lines and any(f"--{name}" in given for name in IDENTITY if name != "lr"):
-        parser.error("--T, --N, --q, --p and --blocks need --experiment: a table has its own")
+    chosen = {name: getattr(args, name) for name in IDENTITY if name != "lr" and getattr(args, name) is not None}
+    lines = [
+        line for line in LINES if (args.all or line.table in (args.table or ()))
+        and all(getattr(line, name) == value for name, value in chosen.items())]
+    if (args.all or args.table) and not lines:
+        parser.error("no row of the paper has all these settings")
     try:
         rows = [from_flags(Settings, args, **row_of(line, args)) for line in lines] or [from_flags(Settings, args)]
         if not args.gradcheck:
             check_results(args.out)
             for group in stacks(rows):
-                Stack(group, args.out).resume()
+                read_checkpoint(checkpoint_path(group, args.out))
     except (ValueError, ResultsError) as error:
         parser.error(str(error))
     return rows, from_flags(Options, args), args
@@ -1891,6 +1906,9 @@ def main(argv=None):
                 saved &= save(options.out, EXPERIMENT, record)
                 statuses.append(record["final"]["status"])
                 print(summary(record), flush=True)
+            if records and saved:
+                group = [Settings(**record["settings"]) for record in records]
+                checkpoint_path(group, options.out).unlink(missing_ok=True)
     except concurrent.futures.process.BrokenProcessPool:
         print("a process died; its checkpoint remains, the same command goes on from there", file=sys.stderr)
         saved = False
