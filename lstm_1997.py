@@ -219,13 +219,12 @@ class Settings:
 
     def __post_init__(self):
         """Fills what depends on the experiment. Raises ValueError for settings that contradict one another."""
-        lines = [line for line in LINES if line.experiment == self.experiment]
-        used = {name for name in IDENTITY if getattr(lines[0], name) is not None}
+        line = self.line
+        used = {name for name in IDENTITY if getattr(line, name) is not None}
         used -= {"blocks"} if self.experiment != "1" else set()
         for name in IDENTITY:
             if name not in used and getattr(self, name) is not None:
                 raise ValueError(f"--{name} has no meaning for experiment {self.experiment}")
-        line = next((line for line in lines if self.fits(line)), lines[0])
         chosen = {name: getattr(line, name) for name in used} | dict(
             trials=line.trials, max_sequences=-(-2 * line.paper // CHUNK) * CHUNK,
             test_every=None if self.experiment in ("4", "5", "6a", "6b") else
@@ -249,16 +248,19 @@ class Settings:
         if self.seed + self.trials >= 2**63:
             raise ValueError("--seed is too large")
 
-    def fits(self, line):
-        """Whether the settings that were given are those of a line of the tables."""
-        return self.experiment == line.experiment and all(
-            getattr(self, name) in (None, getattr(line, name)) for name in IDENTITY)
+    def agreement(self, line):
+        """How many of the settings that tell rows apart are those of a line of the tables, or not given."""
+        return sum(getattr(self, name) in (None, getattr(line, name)) for name in IDENTITY)
 
     @property
     def line(self):
-        """The line of the tables these settings are, or the first one of their experiment."""
-        lines = [line for line in LINES if line.experiment == self.experiment]
-        return next((line for line in lines if self.fits(line)), lines[0])
+        """The line of the tables these settings are, or the one of their experiment that agrees best."""
+        return max((line for line in LINES if line.experiment == self.experiment), key=self.agreement)
+
+    @property
+    def in_paper(self):
+        """Whether the paper has a row with these settings."""
+        return self.agreement(self.line) == len(IDENTITY)
 
     @property
     def named(self):
@@ -563,8 +565,8 @@ class Shape:
         self.size = int(self.ends[-1])
         self.exists = self.existing()
         self.weights = int(self.exists.sum())
-        in_paper = settings.fits(line) and settings.output_gates == "paper"
-        assert not in_paper or self.weights == line.weights, f"{self.weights} weights, the paper has {line.weights}"
+        counted = settings.in_paper and settings.output_gates == "paper"
+        assert not counted or self.weights == line.weights, f"{self.weights} weights, the paper has {line.weights}"
 
     def split(self, theta):
         """Views of weight vectors (R, size): W (R, hidden, sources), W_x (R, n_in, hidden) for gathered inputs,
@@ -1094,9 +1096,10 @@ def check_truncated(settings, updates):
 
 
 def worst_error(shape, ours, literal):
-    """The largest relative error over all weights; entries below 1e-4 of their tensor's largest count as that large."""
+    """The largest relative error over all weights; entries below 1e-4 of their tensor's largest count as that large.
+    Infinite if a tensor does not change at all, or a weight that does not exist does."""
     pairs = [(a, shape.tensors(literal)[name]) for name, a in shape.tensors(ours).items()]
-    if not all(abs(a).max() > 0 and abs(b).max() > 0 for a, b in pairs):
+    if ours[~shape.exists].any() or not all(abs(a).max() > 0 and abs(b).max() > 0 for a, b in pairs):
         return math.inf
     return max(float((abs(a - b) / np.maximum(abs(a) + abs(b), 1e-4 * abs(b).max())).max()) for a, b in pairs)
 
@@ -1265,7 +1268,7 @@ class Trial:
         """Whether the trial meets its criterion on held-out sequences. net: its weights, LANES wide."""
         experiment = self.settings.experiment
         if experiment in ("3a", "3b", "3c"):
-            figures = [errors(net, batch) for batch in self.stop_sets()]
+            figures = [errors(net, batch, experiment) for batch in self.stop_sets()]
             wrong = sum(int(wrong_sequences(experiment, error).sum()) for error in figures)
             return held_out_reached(experiment, len(self.stops), wrong, float(np.concatenate(figures).mean()))
         return not any(wrong_in(net, batch, experiment).any() for batch in self.stop_sets())
@@ -1277,7 +1280,7 @@ class Trial:
             wrong = sum(int(wrong_in(net, batch, experiment).sum()) for batch in reber_sets(self.seed))
             return dict(wrong=wrong, test_sequences=512, mean_absolute_error=None, mean_squared_error=None)
         rng = streams(self.seed)["eval"].spawn(2)[1]
-        error = np.concatenate([errors(net, self.task(rng, LANES)) for _ in range(N_TEST // LANES)])
+        error = np.concatenate([errors(net, self.task(rng, LANES), experiment) for _ in range(N_TEST // LANES)])
         return dict(
             wrong=int(wrong_sequences(experiment, error).sum()), test_sequences=N_TEST,
             mean_absolute_error=float(error.mean()), mean_squared_error=float((error * error).mean()))
@@ -1298,10 +1301,10 @@ def predictions(net, batch):
     return np.concatenate(parts)
 
 
-def errors(net, batch):
+def errors(net, batch, experiment):
     """Absolute errors of the outputs, (n, K), against the target without noise; in 2a the largest over the steps."""
-    y, settings = predictions(net, batch), net.settings
-    if settings.experiment == "2a":
+    y = predictions(net, batch)
+    if experiment == "2a":
         return abs(y - np.eye(y.shape[-1])[batch.target]).max(1)
     if net.shape.every_step:  # 2b: at the end
         row = np.arange(len(batch.end))
@@ -1313,7 +1316,7 @@ def wrong_in(net, batch, experiment):
     """Which sequences of a batch are wrong. (n,)"""
     if experiment == "1":
         return wrong_strings(predictions(net, batch), batch.truth, batch.end)
-    return wrong_sequences(experiment, errors(net, batch))
+    return wrong_sequences(experiment, errors(net, batch, experiment))
 
 
 def stacked(batches):
@@ -1396,7 +1399,7 @@ class Stack:
         if trial.settings not in self.testers:
             self.testers[trial.settings] = self.net_of([trial], np.zeros((1, self.shape.size)), LANES)
         tester = self.testers[trial.settings]
-        tester.settings, tester.theta[0] = trial.settings, self.theta[lane]
+        tester.theta[0] = self.theta[lane]
         if self.shape.layered:
             tester.add_cells(trial.added_after is not None)
         return tester
@@ -1871,17 +1874,18 @@ def row_of(line, args):
 
 
 def summary(record):
-    """One line on a row: trials that stopped, median with the others counted as larger, mean of those that stopped,
-    test figures, and the paper's."""
+    """One line on a row: trials that stopped, median with the others counted as larger, mean of those that stopped and
+    their wrong test sequences, beside the paper's."""
     row = Settings(**record["settings"])
     final, line = record["final"], row.line
-    paper = f"{line.paper}" if row.fits(line) else "-"
-    wrong = np.mean(final["wrong"])
-    paper_wrong = f"{line.paper_wrong:g}" if row.fits(line) and line.paper_wrong is not None else "-"
-    return (
-        f"{row.named} [{row.reading}]: {counts(final['sequences_to_success'])}; paper {paper}; "
-        f"wrong {wrong:.1f} of {final['test_sequences']}; paper {paper_wrong}"
-        f"{'' if final['status'] == 'done' else '  ' + final['status'].upper()}")
+    wrong = [wrong for wrong, n in zip(final["wrong"], final["sequences_to_success"]) if n is not None]
+    words = f"{row.named} [{row.reading}]: {counts(final['sequences_to_success'])}"
+    if row.in_paper:
+        words += f" (paper {line.paper})"
+    if wrong:
+        words += f"; {np.mean(wrong):.1f} wrong of {final['test_sequences']}"
+        words += f" (paper {line.paper_wrong:g})" if row.in_paper and line.paper_wrong is not None else ""
+    return words + ("" if final["status"] == "done" else "  " + final["status"].upper())
 
 
 def counts(sequences):

@@ -1,0 +1,430 @@
+"""lstm_1997.py: tasks and criteria against their definitions, gradients and mutants, lockstep, resume, command line."""
+
+import importlib.util
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+import lstm_1997 as lstm
+
+SOURCE = (ROOT / "lstm_1997.py").read_text(encoding="utf-8")
+few = hypothesis_settings(max_examples=25, deadline=None)
+seeds = st.integers(0, 2**32)
+
+
+def rng_of(seed):
+    return np.random.default_rng(seed)
+
+
+# --- the tables -------------------------------------------------------------------------------------------------------
+
+WEIGHTS = {  # column 8 of Table 10, row by row
+    "1": [264, 276, 276, 264, 276], "2a": [10504], "2b": [10504],
+    "2c": [364, 664, 1264, 3064, 6064, 3064, 1264, 664, 364], "3a": [102] * 3, "3b": [102] * 3, "3c": [102] * 2,
+    "4": [93] * 3, "5": [93], "6a": [156], "6b": [308]}
+
+
+def settings_of(line):
+    identity = {name: getattr(line, name) for name in lstm.IDENTITY}
+    identity["blocks"] = line.blocks if line.experiment == "1" else None
+    return lstm.Settings(experiment=line.experiment, **identity)
+
+
+def test_every_row_has_the_papers_number_of_weights():
+    for experiment, weights in WEIGHTS.items():
+        lines = [line for line in lstm.LINES if line.experiment == experiment]
+        assert [line.weights for line in lines] == weights
+        for line in lines:
+            settings = settings_of(line)
+            shape = lstm.Shape(settings)
+            assert settings.line is line
+            assert (shape.weights, shape.inputs, shape.outputs) == (line.weights, line.n_in, line.n_out)
+    assert len(lstm.LINES) == sum(map(len, WEIGHTS.values()))
+
+
+def test_a_wrong_number_of_weights_is_refused(monkeypatch):
+    monkeypatch.setattr(lstm, "LINES", tuple(line._replace(weights=157) for line in lstm.LINES))
+    with pytest.raises(AssertionError, match="156 weights, the paper has 157"):
+        lstm.Shape(lstm.Settings(experiment="6a"))
+
+
+def test_initial_weights_lie_in_the_interval_and_gate_biases_are_the_tables():
+    for experiment, in_bias, out_bias in (
+            ("1", None, (-1, -2, -3, -4)), ("3a", (-1, -3, -5), (-2, -4, -6)), ("4", (-3, -6), None), ("5", None, None),
+            ("6b", (-2, -4, -6), None), ("2c", None, None)):
+        settings = lstm.Settings(experiment=experiment)
+        shape, line = lstm.Shape(settings), settings.line
+        theta = lstm.initial_weights(settings, shape, rng_of(0))
+        W = shape.split(theta[None])[0][0]
+        first_in, first_out = shape.cells, shape.cells + shape.blocks
+        for first, bias in ((first_in, in_bias), (first_out, out_bias)):
+            if bias:
+                assert W[first : first + shape.blocks, -1].tolist() == list(bias)
+                W[first : first + shape.blocks, -1] = 0
+        assert np.abs(theta).max() <= line.init
+        assert np.abs(theta).max() > 0.9 * line.init
+        assert not theta[~shape.exists].any()
+
+
+# --- tasks ------------------------------------------------------------------------------------------------------------
+
+INNER = {  # the Reber grammar as a table of its own: node -> {symbol: node}
+    0: {"B": 1}, 1: {"T": 2, "P": 3}, 2: {"S": 2, "X": 4}, 3: {"T": 3, "V": 5}, 4: {"X": 3, "S": 6},
+    5: {"P": 4, "V": 6}, 6: {"E": 7}}
+
+
+def parse_reber(string):
+    """The sets of symbols possible after each prefix of an embedded Reber string; fails for any other string."""
+    assert string[0] == "B" and string[1] in "TP" and string[-2:] == string[1] + "E"
+    sets, node = [set("TP")], 0
+    for symbol in string[2:-2]:
+        sets.append(set(INNER[node]))
+        node = INNER[node][symbol]
+    assert node == 7
+    return [*sets, {string[1]}, {"E"}]
+
+
+@few
+@given(seeds)
+def test_reber_strings_follow_the_grammar(seed):
+    string, possible = lstm.reber_string(rng_of(seed))
+    assert [set(letters) for letters in possible] == parse_reber(string)
+    assert len(string) >= 9
+
+
+def test_reber_edges_are_taken_with_probability_one_half():
+    rng = rng_of(0)
+    strings = [lstm.reber_string(rng)[0] for _ in range(4000)]
+    assert abs(np.mean([string[1] == "T" for string in strings]) - 0.5) < 0.03
+    assert abs(np.mean([string[3] == "T" for string in strings]) - 0.5) < 0.03
+    shortest = np.mean([len(string) == 9 for string in strings])  # B T X S E and B P V V E inside: 1/8 each
+    assert abs(shortest - 0.25) < 0.03
+
+
+def test_reber_sets_are_apart_and_shared_by_ten_trials():
+    training, test = lstm.reber_sets(3)
+    assert np.array_equal(lstm.reber_sets(9)[0].x, training.x)
+    assert not np.array_equal(lstm.reber_sets(10)[0].x, training.x)
+    for part in (training, test):
+        assert part.x.shape == (256, lstm.REBER_STEPS) and part.truth.shape == (256, lstm.REBER_STEPS, 7)
+
+    def strings(part):
+        return ["".join(lstm.REBER_SYMBOLS[s] for s in [*x[: end + 1], target[end]])
+                for x, end, target in zip(part.x, part.end, part.target)]
+
+    assert not set(strings(training)) & set(strings(test))
+    for k, string in enumerate(strings(test)):
+        for t, letters in enumerate(parse_reber(string)):
+            assert {lstm.REBER_SYMBOLS[i] for i in np.flatnonzero(test.truth[k, t])} == letters
+            assert test.target[k, t] == lstm.REBER_SYMBOLS.index(string[t + 1])
+
+
+@few
+@given(seeds, st.integers(2, 30), st.booleans())
+def test_long_lag_sequences(seed, p, shuffled):
+    batch = lstm.long_lag(rng_of(seed), 50, p, shuffled, at_end=False)
+    assert batch.x.shape == (50, p) and (batch.end == p - 1).all()
+    assert set(batch.x[:, 0]) <= {p - 1, p}
+    assert np.array_equal(batch.target[:, -1], batch.x[:, 0]) and np.array_equal(batch.target[:, :-1], batch.x[:, 1:])
+    if shuffled:
+        assert batch.x[:, 1:].max(initial=0) <= max(0, p - 2)
+    else:
+        assert (batch.x[:, 1:] == np.arange(p - 1)).all()
+    at_end = lstm.long_lag(rng_of(seed), 50, p, shuffled, at_end=True)
+    assert np.array_equal(at_end.target.argmax(1), at_end.x[:, 0]) and (at_end.target.sum(1) == 1).all()
+
+
+@few
+@given(seeds, st.integers(1, 40), st.integers(1, 40))
+def test_very_long_lag_sequences(seed, q, p):
+    batch = lstm.very_long_lag(rng_of(seed), 50, q, p)
+    for x, end, target in zip(batch.x, batch.end, batch.target):
+        assert x[0] == p + 1 and x[end] == p and end >= q + 2
+        assert (x[2:end] < p).all()
+        assert x[1] == (p + 2 if target[0] else p + 3) and target.sum() == 1
+
+
+def test_very_long_lag_length_and_classes():
+    batch = lstm.very_long_lag(rng_of(1), 20_000, 50, 50)
+    # the paper's sum, 4 + sum over k of 0.9^k (q + k) / 10, is q + 13, not the q + 14 it prints
+    assert abs((batch.end + 2).mean() - 63) < 0.3
+    assert abs((batch.end == 52).mean() - 0.1) < 0.01
+    assert abs(batch.target[:, 0].mean() - 0.5) < 0.02
+    in_sequence = np.arange(batch.x.shape[1]) <= batch.end[:, None]
+    assert abs(((batch.x == 7) & in_sequence).sum(1).mean() - 59 / 50) < 0.05  # (q + 9) / p
+
+
+@few
+@given(seeds, st.sampled_from([1, 3]), st.sampled_from(["3a", "3b", "3c"]))
+def test_two_sequences(seed, N, variant):
+    batch = lstm.two_sequences(rng_of(seed), 40, 100, N, variant)
+    assert batch.x.shape == (40, 110, 1) and batch.end.min() >= 99 and batch.end.max() <= 109
+    carried = batch.x[:, :N, 0]
+    high = batch.truth[:, 0] == {"3a": 1.0, "3b": 1.0, "3c": 0.2}[variant]  # class 1
+    if variant != "3b":
+        assert (carried == np.where(high, 1.0, -1.0)[:, None]).all()
+    assert np.array_equal(batch.target, batch.truth) == (variant != "3c")
+
+
+def test_two_sequences_noise():
+    rest = lstm.two_sequences(rng_of(0), 2000, 100, 1, "3a").x[:, 1:]
+    assert abs(rest.mean()) < 0.01 and abs(rest.var() - 0.2) < 0.005
+    noisy = lstm.two_sequences(rng_of(0), 20_000, 22, 1, "3b")
+    assert abs((noisy.x[:, 0, 0] - np.where(noisy.truth[:, 0] == 1, 1, -1)).var() - 0.2) < 0.01
+    # one noisy element of 1 or -1 leaves an error of Q(1 / sqrt 0.2) = 0.0127 to the best classifier
+    wrong = np.mean((noisy.x[:, 0, 0] > 0) != (noisy.truth[:, 0] == 1))
+    assert abs(wrong - 0.5 * math.erfc(1 / math.sqrt(0.4))) < 0.003
+    targets = lstm.two_sequences(rng_of(0), 20_000, 22, 1, "3c")
+    assert abs((targets.target - targets.truth).var() - 0.1) < 0.005
+    assert set(targets.truth[:, 0]) == {0.2, 0.8}
+
+
+@few
+@given(seeds, st.integers(22, 200), st.booleans())
+def test_marked_pairs(seed, T, multiply):
+    batch = lstm.marked_pairs(rng_of(seed), 100, T, multiply)
+    for x, end, target in zip(batch.x, batch.end, batch.target):
+        assert T - 1 <= end <= T + T // 10 - 1
+        marked = np.flatnonzero(x[: end + 1, 1] == 1)
+        assert len(marked) == 2 and marked.min() < 10 and marked.max() <= T // 2 - 1
+        assert x[end, 1] == -1 and (x[0, 1] == -1) == (0 not in marked)
+        assert np.count_nonzero(x[: end + 1, 1]) == 4 - (0 in marked)
+        if 0 in marked:
+            assert x[0, 0] == (1 if multiply else 0)
+        values = x[marked, 0]
+        assert target[0] == pytest.approx(values.prod() if multiply else 0.5 + values.sum() / 4, abs=1e-15)
+        assert 0 <= target[0] <= 1
+
+
+def test_marked_pairs_moments():
+    added = lstm.marked_pairs(rng_of(0), 20_000, 100, False)
+    one = 0.1 + 0.9 / 49  # chance that the first pair is marked, whose value is then 0
+    assert abs(added.target.mean() - 0.5) < 0.005
+    assert abs(added.target.var() - (2 - one) / 3 / 16) < 0.001
+    second = np.array([np.flatnonzero(x[:, 1] == 1).max() for x in added.x])
+    assert second.max() == 49
+    multiplied = lstm.marked_pairs(rng_of(0), 20_000, 100, True)
+    assert abs(multiplied.target.mean() - ((1 - one) / 4 + one / 2)) < 0.005
+    assert multiplied.x[:, :, 0].min() >= 0
+
+
+@few
+@given(seeds, st.sampled_from(["6a", "6b"]))
+def test_temporal_order(seed, experiment):
+    windows = lstm.ORDER_WINDOWS[experiment]
+    batch = lstm.temporal_order(rng_of(seed), 50, windows)
+    for x, end, target in zip(batch.x, batch.end, batch.target):
+        string = "".join("EBabcdXY"[s] for s in x[: end + 1])
+        assert 100 <= len(string) <= 110 and string[0] == "E" and string[-1] == "B"
+        marks = [k for k, letter in enumerate(string) if letter in "XY"]
+        assert len(marks) == len(windows) and set(string[1:-1]) <= set("abcdXY")
+        assert all(low <= k + 1 <= high for k, (low, high) in zip(marks, windows))
+        names = "QRSU" if experiment == "6a" else "QRSUVABC"
+        rules = {"XX": "Q", "XY": "R", "YX": "S", "YY": "U", "XXX": "Q", "XXY": "R", "XYX": "S", "XYY": "U", "YXX": "V",
+                 "YXY": "A", "YYX": "B", "YYY": "C"}
+        assert names[target.argmax()] == rules["".join(string[k] for k in marks)] and target.sum() == 1
+
+
+def test_training_strings_are_picked_from_the_training_set():
+    training, _ = lstm.reber_sets(0)
+    known = {(*x, end) for x, end in zip(training.x, training.end)}
+    batch = lstm.Trial(lstm.Settings(experiment="1"), 0).draw(300)
+    assert {(*x, end) for x, end in zip(batch.x, batch.end)} <= known
+
+
+# --- criteria ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("experiment, bound", [
+    ("2a", 0.25), ("2b", 0.25), ("2c", 0.2), ("3a", 0.2), ("3b", 0.2), ("4", 0.04), ("5", 0.04), ("6a", 0.3),
+    ("6b", 0.3)])
+def test_a_sequence_is_right_below_the_bound(experiment, bound):
+    errors = np.array([[0.0, np.nextafter(bound, 0)], [0.0, bound], [bound + 0.01, 0.0], [np.nan, 0.0]])
+    assert lstm.wrong_sequences(experiment, errors).tolist() == [False, True, True, True]
+
+
+def test_3c_is_wrong_above_a_tenth():
+    assert lstm.wrong_sequences("3c", np.array([[0.1], [0.1001]])).tolist() == [False, True]
+
+
+def test_wrong_strings():
+    possible = np.array([[[1, 1, 0], [0, 0, 1]]])
+    end = np.array([1])
+    assert not lstm.wrong_strings(np.array([[[0.5, 0.4, 0.3], [0.1, 0.2, 0.3]]]), possible, end)[0]
+    assert lstm.wrong_strings(np.array([[[0.5, 0.3, 0.3], [0.1, 0.2, 0.3]]]), possible, end)[0]  # a tie is wrong
+    assert lstm.wrong_strings(np.array([[[0.5, 0.4, 0.3], [0.1, 0.4, 0.3]]]), possible, end)[0]
+    assert not lstm.wrong_strings(np.array([[[0.5, 0.4, 0.3], [0.1, 0.4, 0.3]]]), possible, np.array([0]))[0]
+
+
+def test_held_out_criteria():
+    reached = lstm.held_out_reached
+    assert reached("3a", 0, 0, 0.5) and not reached("3a", 0, 1, 0.0)  # ST1
+    assert not reached("3a", 1, 0, 0.01) and reached("3a", 1, 0, 0.0099)  # ST2
+    assert reached("3b", 0, 5, 0.5) and not reached("3b", 0, 6, 0.0)
+    assert not reached("3b", 1, 5, 0.04) and reached("3b", 1, 5, 0.0399)
+    assert not reached("3c", 0, 0, 0.015) and reached("3c", 0, 0, 0.0149) and not reached("3c", 0, 1, 0.0)
+
+
+def test_window_criteria():
+    assert [lstm.window_limit("5", stops) for stops in (0, 1)] == [139, 12]
+    assert lstm.window_limit("4", 0) == lstm.window_limit("6a", 0) == 0 and lstm.window_limit("3a", 0) == -1
+    assert lstm.window_reached("4", 0.0099) and not lstm.window_reached("4", 0.01)
+    assert lstm.window_reached("6b", 0.099) and not lstm.window_reached("6b", 0.1)
+    assert lstm.window_reached("5", 0.9)
+    assert [lstm.stops_in(experiment) for experiment in ("3a", "3b", "3c", "5", "4")] == [2, 2, 1, 2, 1]
+
+
+def test_the_window_counts_the_last_2000_sequences_and_stops_at_the_first_possible_one(tmp_path):
+    settings = lstm.Settings(experiment="4", trials=3, max_sequences=10_000)
+    stack = lstm.Stack([settings], tmp_path / "results.json")
+    stops = []
+    stack.stop = lambda lane: (stops.append((stack.n, stack.trials[lane].seed)), stack.trials[lane].stops.append({}))
+    right, wrong, inexact = [0.001], [0.05], [0.03]
+    for stack.n in range(1, 5001):
+        first = right if stack.n != 500 else wrong  # wrong at 500: 501 ... 2500 are right
+        second = right if stack.n > 100 else inexact  # right from the start, but with a mean above 0.01 for a while
+        third = wrong if stack.n % 1000 == 0 else right
+        staying = stack.stop_by_window(np.array([first, second, third][: len(stack.columns)]))
+        if staying is not None:
+            assert len(staying) < len(stack.trials)
+            break
+    assert stops == [(2000, 1)]
+    stack = lstm.Stack([settings], tmp_path / "results.json")
+    stack.stop = lambda lane: (stops.append((stack.n, stack.trials[lane].seed)), stack.trials[lane].stops.append({}))
+    for stack.n in range(1, 2501):
+        stack.stop_by_window(np.array([right if stack.n != 500 else wrong, wrong, wrong]))
+    assert stops[1:] == [(2500, 0)]
+
+
+# --- gradients --------------------------------------------------------------------------------------------------------
+
+
+def test_the_gradient_check_passes(capsys):
+    assert lstm.gradcheck_all() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 32 and all(line.endswith("ok") for line in lines)
+
+
+def mutated(old, new):
+    """The module with one piece of its text replaced."""
+    assert SOURCE.count(old) == 1, f"{SOURCE.count(old)} times: {old}"
+    spec = importlib.util.spec_from_loader("mutant", loader=None)
+    module = importlib.util.module_from_spec(spec)
+    module.__file__ = str(ROOT / "lstm_1997.py")
+    sys.modules["mutant"] = module
+    exec(compile(SOURCE.replace(old, new), "mutant", "exec"), module.__dict__)
+    return module
+
+
+CHECKED = {
+    "end": dict(experiment="4", T=30, ranges="h4"), "steps": dict(experiment="1", blocks=3, ranges="h4"),
+    "symbols": dict(experiment="2c", q=20, p=5), "layered": dict(experiment="2b", p=30, errors_at="end"),
+    "layered steps": dict(experiment="2a", p=30)}
+BOTH = (  # seen by the truncated and by the full gradient
+    ("end", "np.subtract(1, to_cell, out=to_cell)", "np.subtract(2, to_cell, out=to_cell)"),
+    ("end", "np.multiply(to_cell, y_in, out=to_cell)", "np.multiply(to_cell, 1, out=to_cell)"),
+    ("end", "np.subtract(1, y_in, out=to_gate)", "np.subtract(1, y_in * y_in, out=to_gate)"),
+    ("end", "np.multiply(to_gate, self.put[steps], out=to_gate)", "pass"),
+    ("end", "(1 if self.shape.identity_h else 1 - h * h)", "1"),
+    ("end", "return 0.5 * self.h_range * (1", "return self.h_range * (1"),
+    ("end", "self.dW *= 2 * self.fold", "self.dW *= 1"),
+    ("end", "self.local[len(local) : n * self.stretch] = 0", "self.local[len(local) : n * self.stretch] = 1"),
+    ("symbols", "where = (self.lane * self.shape.inputs + self.x[: len(local)]).ravel()",
+     "where = (self.lane * self.shape.inputs + self.x[: len(local)] * 0).ravel()"),
+    ("steps", "            self.delta *= self.shape.exists\n\n    def local", "            pass\n\n    def local"),
+    ("end", "e.sum(0, out=self.dW_out[..., -1])", "e.mean(0, out=self.dW_out[..., -1]).__imul__(0.5)"),
+)
+TRUNCATED = (
+    ("end", "= epsilon * y_out * self.slope_h(h)  # A.21\n        e_out", "= epsilon * self.slope_h(h)\n        e_out"),
+    ("end", "* h * y_out * (1 - y_out)  # A.19\n        if", "* y_out * (1 - y_out)\n        if"),
+    ("end", "* h * y_out * (1 - y_out)  # A.19\n        if", "* h * y_out\n        if"),
+    ("end", "local[slots, 2 * C :, self.lane] = e_out.T", "local[slots - 1, 2 * C :, self.lane] = e_out.T"),
+    ("end", "            local[:, 2 * C :] = 0\n", ""),
+    ("steps", "met = e_s[::-1].cumsum(0)[::-1]", "met = e_s.cumsum(0)"),
+    ("steps", "met = e_s[::-1].cumsum(0)[::-1]", "met = e_s"),
+    ("steps", "            local[:, 2 * C :] = e_out\n", "            local[:, 2 * C :] = 0\n"),
+    ("end", "np.multiply(to_cell, met * self.scale[:C], out", "np.multiply(to_cell, met, out"),
+    ("end", "np.multiply(to_gate, met + met, out", "np.multiply(to_gate, met, out"),
+    ("end", "            local[end + 1 :, :, lane] = 0\n", "            pass\n"),
+    ("end", "local[end + 1 :, :, lane] = 0", "local[end:, :, lane] = 0"),
+    ("layered", "np.add.at(self.dV, (self.lane, symbols), e)", "self.dV[self.lane, symbols] = 0"),
+    ("layered steps", "            self.dV[:] = 0\n", ""),
+)
+FULL = (
+    ("end", "arriving[slots, :, self.lane] = (epsilon * self.h_range).T", "arriving[slots, :, self.lane] = epsilon.T"),
+    ("steps", "arriving[:] = epsilon * self.h_range", "arriving[:] = epsilon"),
+    ("end", "W = 2 * self.W_rows[:, :, : 3 * C]", "W = self.W_rows[:, :, : 3 * C]"),
+    ("end", "e_c, y_in, y_out = back[:C] + arriving[t], y", "e_c, y_in, y_out = arriving[t], y"),
+    ("end", "e_s += e_c * y_out", "e_s = e_c * y_out"),
+    ("end", "self.slope_h(self.h[t]) / self.h_range", "self.slope_h(self.h[t])"),
+    ("end", "e_s * self.scale[:C] * to_cell[t]", "e_s * to_cell[t]"),
+    ("end", "2 * e_s * to_gate[t] + back[C : 2 * C] * y_in * (1 - y_in)", "2 * e_s * to_gate[t]"),
+    ("end", "2 * e_s * to_gate[t] + back", "e_s * to_gate[t] + back"),
+    ("end", "(back[2 * C :] + e_c * self.h[t])", "(e_c * self.h[t])"),
+    ("end", "(back[2 * C :] + e_c * self.h[t])", "(back[2 * C :] + e_c)"),
+    ("end", "back = np.vecmat(local[t].T, W).T", "pass"),
+)
+STEPWISE = (
+    ("steps", "running[:, :C] += (self.scale[:C] * to_cell)", "running[:, :C] = (self.scale[:C] * to_cell)"),
+    ("steps", "running[:, :C] += (self.scale[:C] * to_cell)", "running[:, :C] += (to_cell)"),
+    ("steps", "running[:, C:] += (2 * to_gate)", "running[:, C:] += (to_gate)"),
+    ("steps", "= epsilon * y_out * self.slope_h(h)  # A.21\n            np", "= epsilon * self.slope_h(h)\n            np"),
+    ("steps", "np.concatenate([e_s, e_s]).T[:, :, None], out", "np.concatenate([e_s, 0 * e_s]).T[:, :, None], out"),
+    ("steps", "* h * y_out * (1 - y_out)  # A.19\n            change", "* h * y_out\n            change"),
+    ("steps", "change[:, 2 * C :] = e_out.T[:, :, None] * sources", "change[:, 2 * C :] = 0"),
+    ("steps", "e[:, :, None] * (y_c * self.h_range).T[:, None]", "e[:, :, None] * y_c.T[:, None]"),
+    ("steps", "self.delta[:, :dense] *= self.shape.exists[:dense]", "pass"),
+    ("steps", "            self.fold_weights()\n            self.run(t, t + 1)", "            self.run(t, t + 1)"),
+    ("layered steps", "self.V[self.lane, self.x[t]] += self.readings.lr[:, None] * e", "pass"),
+    ("steps", "target, end, first=t)[0]", "target, end)[0]"),
+)
+
+
+def passes(module, check, gradient):
+    settings = module.Settings(**CHECKED[check])
+    with np.errstate(all="ignore"):
+        if gradient == "full":
+            return all(row[-1] for row in module.check_full(settings, 4))
+        return module.check_truncated(settings, 4)[1] <= module.APPENDIX_TOLERANCE
+
+
+@pytest.mark.parametrize("check", CHECKED)
+def test_the_checks_the_mutants_face_pass_without_them(check):
+    assert passes(lstm, check, "truncated")
+    assert check.startswith("layered") or passes(lstm, check, "full")
+
+
+@pytest.mark.parametrize("gradient, mutants", [
+    ("truncated", BOTH + TRUNCATED), ("full", BOTH[:8] + FULL), ("truncated", STEPWISE)],
+    ids=["truncated", "full", "stepwise"])
+def test_every_mutant_is_rejected(gradient, mutants):
+    survivors = [(old, new) for check, old, new in mutants if passes(mutated(old, new), check, gradient)]
+    assert survivors == []
+
+
+def run(*words, cwd, timeout=120, script=ROOT / "lstm_1997.py", environment=None):
+    return subprocess.run(
+        [sys.executable, str(script), *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=timeout,
+        env=os.environ | (environment or {}))
+
+
+def test_a_mutant_fails_on_the_command_line(tmp_path):
+    old, new = "np.multiply(to_gate, met + met, out", "np.multiply(to_gate, met, out"
+    checks = 'dict(experiment="4", T=30), dict(experiment="6a"), '
+    assert SOURCE.count(checks) == 1
+    source = SOURCE.replace(old, new)
+    first, last = source.index(checks), source.index("errors_at=\"end\"))", source.index(checks))
+    script = tmp_path / "lstm_1997.py"
+    script.write_text(source[:first] + 'dict(experiment="4", T=30), ' + source[last + len('errors_at="end")') :])
+    done = run("--gradcheck", cwd=tmp_path, script=script)
+    assert done.returncode == 1 and "FAILED" in done.stdout
