@@ -1,10 +1,13 @@
 """lstm_1997.py: tasks and criteria against their definitions, gradients and mutants, lockstep, resume, command line."""
 
 import importlib.util
+import json
 import math
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "tests")]
+import bench_lstm_1997 as bench
+import make_lstm_1997_reference as reference
+
 import lstm_1997 as lstm
 
 SOURCE = (ROOT / "lstm_1997.py").read_text(encoding="utf-8")
@@ -428,3 +434,294 @@ def test_a_mutant_fails_on_the_command_line(tmp_path):
     script.write_text(source[:first] + 'dict(experiment="4", T=30), ' + source[last + len('errors_at="end")') :])
     done = run("--gradcheck", cwd=tmp_path, script=script)
     assert done.returncode == 1 and "FAILED" in done.stdout
+
+
+# --- torch ------------------------------------------------------------------------------------------------------------
+
+
+def compare_with(arrays):
+    for name in reference.CASES:
+        settings, shape, theta, x, target, end = reference.case(name)
+        net = lstm.Net(shape, theta.copy(), lstm.Readings.of([settings] * 2))
+        y = net.forward(x, end)
+        for kind in ("truncated", "full"):
+            net.backward(net.errors(y, target, end), end, full=kind == "full")
+            for lane in range(2):
+                outputs = y[: end[lane] + 1, lane] if shape.every_step else y[lane]
+                assert abs(outputs - arrays[f"{name} {lane} outputs"]).max() < 1e-12
+                assert abs(net.delta[lane] - arrays[f"{name} {lane} {kind}"]).max() < 1e-12
+
+
+def test_outputs_and_gradients_are_those_torch_computed_once():
+    with np.load(reference.FILE) as arrays:
+        assert len(arrays.files) == 3 * 2 * len(reference.CASES)
+        compare_with(arrays)
+
+
+def test_outputs_and_gradients_are_those_torch_computes_now():
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        if os.environ.get("REQUIRE_TORCH") == "1":
+            raise
+        pytest.skip("torch is not installed")
+    compare_with(reference.reference())
+
+
+# --- lockstep, resume, divergence -------------------------------------------------------------------------------------
+
+READINGS = [
+    dict(experiment="6a"), dict(experiment="4"), dict(experiment="3b", N=1), dict(experiment="2c", q=50),
+    dict(experiment="2c", q=130, p=7), dict(experiment="1", blocks=3), dict(experiment="1", update="step"),
+    dict(experiment="2a", p=10, update="step", add_cell_when=0), dict(experiment="2b", p=10, add_cell_when=0),
+    dict(experiment="6a", gradient="full")]
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=str)
+def test_a_trial_gives_the_same_bits_alone_and_in_company(reading, tmp_path, monkeypatch):
+    monkeypatch.setattr(lstm, "CHUNK", 8)  # sequences of many lengths, and an update after each
+    weights = []
+    for trials in (1, 10, 60):
+        stack = lstm.Stack([lstm.Settings(trials=trials, **reading)], tmp_path / "results.json")
+        stack.train_chunk()
+        weights.append(stack.theta[0])
+    assert np.array_equal(weights[0], weights[1]) and np.array_equal(weights[0], weights[2])
+
+
+def test_trials_that_leave_do_not_change_the_others(tmp_path):
+    settings = lstm.Settings(experiment="4", trials=6)
+    whole, thinned = (lstm.Stack([settings], tmp_path / "results.json") for _ in range(2))
+    for keep in ([0, 2, 3, 5], [1, 2], [1]):  # of seeds 0 ... 5, then 0, 2, 3, 5, then 2, 3; 3 stays alone
+        whole.train_chunk()
+        thinned.train_chunk()
+        thinned.narrow(keep)
+    whole.train_chunk()
+    thinned.train_chunk()
+    assert thinned.trials[0].seed == 3 and len(thinned.theta) == 2
+    assert np.array_equal(thinned.theta[0], whole.theta[3])
+
+
+def test_rows_in_one_stack_give_what_they_give_alone(tmp_path):
+    rows = [lstm.Settings(experiment="3a", N=3, trials=2, max_sequences=1000),
+            lstm.Settings(experiment="3c", N=1, trials=2, max_sequences=1000)]
+    assert len(lstm.stacks(rows)) == 1
+    options = lstm.Options(out=str(tmp_path / "results.json"))
+    together = lstm.train(rows, options)
+    for row, record in zip(rows, together):
+        (alone,) = lstm.train([row], options)
+        assert alone["final"] == record["final"] and alone["history"] == record["history"]
+
+
+def test_rows_of_different_shape_are_not_stacked():
+    rows = [settings_of(line) for line in lstm.LINES]
+    groups = lstm.stacks(rows)
+    assert sorted(map(id, rows)) == sorted(id(row) for group in groups for row in group)
+    assert all(sum(row.trials for row in group) <= lstm.STACK for group in groups)
+    for group in groups:
+        assert len({(lstm.Shape(row).key, row.update) for row in group}) == 1
+    step = lstm.Settings(experiment="1", update="step")
+    assert len(lstm.stacks([step, lstm.Settings(experiment="1")])) == 2
+
+
+def results_of(folder):
+    record = json.loads((folder / "results.json").read_text())["lstm_1997"][0]
+    del record["provenance"]
+    return record
+
+
+SHORT = ("--experiment", "4", "--trials", "3", "--max-sequences", "2500", "--quiet")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    assert run(*SHORT, cwd=folder).returncode == 0
+    return results_of(folder)
+
+
+@pytest.mark.parametrize("how, code", [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_an_ended_run_goes_on_to_the_same_bytes(how, code, tmp_path, uninterrupted):
+    command = [sys.executable, str(ROOT / "lstm_1997.py"), *SHORT, "--checkpoint-every", "1"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("*.npz")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(how)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == code and not (tmp_path / "results.json").exists()
+    assert how != signal.SIGINT or "goes on from the checkpoint" in complaint
+    assert len(list(tmp_path.glob("*.npz"))) == 1
+    assert run(*SHORT, cwd=tmp_path).returncode == 0
+    assert results_of(tmp_path) == uninterrupted
+    assert not list(tmp_path.glob("*.npz"))
+
+
+def test_a_resumed_stack_has_the_same_bytes(tmp_path):
+    rows = [lstm.Settings(experiment="2b", p=10, trials=3, errors_at="xy-end")]
+    whole, first, second = (lstm.Stack(rows, tmp_path / "results.json") for _ in range(3))
+    for _ in range(4):
+        whole.train_chunk()
+    for _ in range(2):
+        first.train_chunk()
+    first.save()
+    second.resume()
+    assert second.n == 2 * lstm.CHUNK
+    for _ in range(2):
+        second.train_chunk()
+    for name in ("theta", "before", "wrong", "window_error", "window_wrong"):
+        assert np.array_equal(getattr(whole, name), getattr(second, name))
+    assert [trial.state() for trial in whole.trials] == [trial.state() for trial in second.trials]
+
+
+def test_a_checkpoint_of_other_code_or_a_broken_one_is_refused(tmp_path, monkeypatch):
+    stack = lstm.Stack([lstm.Settings(experiment="4", trials=2)], tmp_path / "results.json")
+    stack.save()
+    monkeypatch.setattr(lstm, "source_hash", lambda path: "other")
+    with pytest.raises(lstm.ResultsError, match="made by other code"):
+        stack.resume()
+    stack.checkpoint.write_bytes(b"no archive")
+    with pytest.raises(lstm.ResultsError, match="cannot be read"):
+        stack.resume()
+
+
+def test_a_full_disk_does_not_end_the_training(tmp_path, capsys, monkeypatch):
+    stack = lstm.Stack([lstm.Settings(experiment="4", trials=2)], tmp_path / "results.json")
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(lstm.np, "savez", full)
+    stack.save()
+    assert "cannot write the checkpoint" in capsys.readouterr().err and not list(tmp_path.glob("*.npz*"))
+
+
+def test_weights_that_are_not_finite_end_their_trial_alone(tmp_path, monkeypatch):
+    start = lstm.Trial.start
+    monkeypatch.setattr(
+        lstm.Trial, "start", lambda trial, shape: start(trial, shape) * (math.nan if trial.seed == 1 else 1))
+    words = ["--experiment", "4", "--trials", "2", "--max-sequences", "200", "--quiet"]
+    assert lstm.main([*words, "--out", str(tmp_path / "results.json")]) == 1
+    final = results_of(tmp_path)["final"]
+    assert final["status"] == "diverged" and final["mean_absolute_error"][1] is None
+    assert final["mean_absolute_error"][0] < 1
+
+
+def test_the_cell_is_added_when_asked_or_when_the_error_stalls(tmp_path):
+    rows = [lstm.Settings(experiment="2a", p=10, trials=2, update="step", add_cell_when=when) for when in (200, None)]
+    for row in rows:
+        stack = lstm.Stack([row], tmp_path / "results.json")
+        outputs, curve = [], [np.inf]
+        for _ in range(12):
+            before = [trial.added_after for trial in stack.trials]
+            if before[0] is None:
+                W_c = stack.net.W[0, : stack.shape.hidden].copy()
+            stack.train_chunk()
+            if before[0] is None:  # an absent cell neither speaks nor learns
+                assert np.array_equal(stack.net.W[0, : stack.shape.hidden], W_c)
+            outputs.append(stack.trials[0].added_after)
+            curve.append(stack.before[0])
+        if row.add_cell_when:
+            assert outputs[0] is None and set(outputs[1:]) == {200}
+        else:
+            first = next((k for k in range(1, 13) if curve[k] >= curve[k - 1]), None)
+            assert outputs[-1] == (first and 100 * first)
+
+
+# --- record and command line ------------------------------------------------------------------------------------------
+
+
+def test_a_record_holds_what_its_readers_need(tmp_path):
+    row = lstm.Settings(experiment="5", trials=2, max_sequences=200)
+    (record,) = lstm.train([row], lstm.Options(out=str(tmp_path / "results.json")))
+    final = record["final"]
+    assert lstm.Settings(**record["settings"]) == row and record["seeds"] == [0, 1]
+    assert final["sequences_to_success"] == [None, None] and final["trials_stopped"] == 0
+    assert final["sequences_at_first_stop"] == [None, None] and final["test_sequences"] == 2560
+    assert record["history"]["train_sequences"] == [] or record["history"]["train_sequences"][-1] == 200
+    assert lstm.summary(record).startswith("5 T=100 [literal]: 0 of 2 trials stop, median above the cap")
+
+
+def test_counts_treat_capped_trials_as_larger():
+    assert lstm.counts([100, 300, None]) == "2 of 3 trials stop, median 300, mean of those 200 [100, 300]"
+    assert lstm.counts([None, 300, None]).startswith("1 of 3 trials stop, median above the cap")
+
+
+def test_stored_weights_give_the_recorded_figures():
+    results = json.loads((ROOT / "results.json").read_text()) if (ROOT / "results.json").exists() else {}
+    records = [record for record in results.get("lstm_1997", []) if "weights" in record]
+    for record in records:
+        row, seed = lstm.Settings(**record["settings"]), record["weights"]["seed"]
+        stack = lstm.Stack([lstm.Settings(**record["settings"] | dict(seed=seed, trials=1))], "unused")
+        stack.theta[0] = record["weights"]["theta"]
+        figures = stack.trials[0].figures(stack.tester(0))
+        k = record["seeds"].index(seed)
+        assert figures["wrong"] == record["final"]["wrong"][k], row.named
+        if figures["mean_absolute_error"] is not None:
+            assert figures["mean_absolute_error"] == pytest.approx(record["final"]["mean_absolute_error"][k], rel=1e-12)
+
+
+@pytest.mark.parametrize("words, complaint", [
+    (["--experiment", "7"], "invalid choice"), (["--table", "10"], "invalid choice"),
+    (["--experiment", "4", "--q", "3"], "--q has no meaning for experiment 4"),
+    (["--experiment", "6a", "--update", "step"], "--update step needs errors at every step"),
+    (["--experiment", "2a", "--update", "step", "--full-gradient"], "truncated gradient only"),
+    (["--experiment", "4", "--errors-at", "end"], "--errors-at has no meaning for experiment 4"),
+    (["--experiment", "2a", "--errors-at", "end"], "criterion"),
+    (["--experiment", "4", "--add-cell-when", "100"], "--add-cell-when has no meaning"),
+    (["--max-sequences", "150"], "must be a multiple of 100"), (["--lr", "nan"], "not a number"),
+    (["--trials", "0"], "not between"), (["--T", "20", "--experiment", "4"], "not between"),
+    (["--table", "7", "--experiment", "4"], "exclude each other"), (["--all", "--table", "7"], "exclude each other"),
+    (["--table", "7", "--T", "50"], "no row of the paper"),
+    (["--full-gradient", "--gradient", "truncated"], "contradicts"), (["--out", "no/such/folder.json"], "folder"),
+    (["--seed", "-1"], "not between"), (["--nonsense"], "unrecognized")])
+def test_bad_input_is_one_line_and_code_2(words, complaint, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        lstm.main(words)
+    output = capsys.readouterr()
+    assert ended.value.code == 2 and output.out == ""
+    assert len(output.err.splitlines()) == 1 and complaint in output.err
+
+
+def test_a_foreign_results_file_or_checkpoint_stops_the_program_before_it_works(tmp_path, capsys):
+    (tmp_path / "results.json").write_text("[]")
+    with pytest.raises(SystemExit) as ended:
+        lstm.main(["--out", str(tmp_path / "results.json")])
+    assert ended.value.code == 2 and "not a results file" in capsys.readouterr().err
+    lstm.checkpoint_path([lstm.Settings()], tmp_path / "other.json").write_bytes(b"?")
+    with pytest.raises(SystemExit) as ended:
+        lstm.main(["--out", str(tmp_path / "other.json")])
+    assert ended.value.code == 2 and "move it away" in capsys.readouterr().err
+
+
+def test_runs_alone_in_an_empty_folder(tmp_path):
+    (tmp_path / "lstm_1997.py").write_text(SOURCE)
+    done = run(
+        "--table", "4", "5", "--T", "100", "--N", "3", "--trials", "2", "--max-sequences", "100", cwd=tmp_path,
+        script=tmp_path / "lstm_1997.py")
+    assert done.returncode == 0, done.stderr
+    assert "3a T=100 N=3 [literal]: 0 of 2" in done.stdout and "3b T=100 N=3 [literal]: 0 of 2" in done.stdout
+    assert len(json.loads((tmp_path / "results.json").read_text())["lstm_1997"]) == 2
+
+
+def test_two_processes_give_the_same_records(tmp_path):
+    words = ["--table", "9", "--trials", "2", "--max-sequences", "100", "--quiet"]
+    for name, jobs in (("one", 1), ("two", 2)):
+        (tmp_path / name).mkdir()
+        assert run(*words, "--jobs", jobs, cwd=tmp_path / name).returncode == 0
+    one, two = (json.loads((tmp_path / name / "results.json").read_text())["lstm_1997"] for name in ("one", "two"))
+    for record in (*one, *two):
+        del record["provenance"]
+    assert one == two and len(one) == 2
+
+
+# --- benchmark --------------------------------------------------------------------------------------------------------
+
+
+def test_the_textbook_loop_of_the_benchmark_computes_the_same():
+    ours, _ = bench.lockstep(100, 2, 3)
+    textbook, _ = bench.loop(100, 3)
+    before = lstm.Trial(lstm.Settings(experiment="4"), 0).start(lstm.Shape(lstm.Settings(experiment="4")))
+    after = ours()
+    assert abs(after - before).max() > 1e-3
+    assert abs(after - textbook()).max() < 1e-12
