@@ -182,7 +182,7 @@ class Settings:
     N: int | None = setting(None, "elements that carry the class (3a to 3c)", "task", kind=int, low=1, high=10)
     q: int | None = setting(None, "shortest stretch of distractors (2c)", "task", kind=int, low=1, high=10_000)
     p: int | None = setting(
-        None, "delay (2a, 2b) or number of distractor symbols (2c)", "task", kind=int, low=2, high=10_000)
+        None, "delay (2a, 2b) or number of distractor symbols (2c)", "task", kind=int, low=2, high=100_000)
     blocks: int | None = setting(
         None, "memory cell blocks (1): 4 of size 1 or 3 of size 2", "model", kind=int, low=3, high=4)
     lr: float | None = setting(None, "learning rate alpha", "training", kind=float, low=1e-12, high=1e12)
@@ -313,6 +313,11 @@ class Sequences(NamedTuple):
     truth: np.ndarray | None = None  # (n, K) target without its noise (3c)
 
 
+def one_hot(symbols, n):
+    """Local representation: (..., n) with a 1 at each symbol."""
+    return (np.asarray(symbols)[..., None] == np.arange(n)).astype(float)
+
+
 def steps_of(settings):
     """The task's longest possible sequence, in steps."""
     experiment = settings.experiment
@@ -402,7 +407,7 @@ def long_lag(rng, n, p, shuffled, at_end):
     x = np.empty((n, p), int)
     x[:, 0] = rng.integers(p - 1, p + 1, n)
     x[:, 1:] = rng.integers(0, p - 1, (n, p - 1)) if shuffled else np.arange(p - 1)
-    target = np.eye(p + 1)[x[:, 0]] if at_end else np.concatenate([x[:, 1:], x[:, :1]], axis=1)
+    target = one_hot(x[:, 0], p + 1) if at_end else np.concatenate([x[:, 1:], x[:, :1]], axis=1)
     return Sequences(x, np.full(n, p - 1), target)
 
 
@@ -419,7 +424,7 @@ def very_long_lag(rng, n, q, p):
     which = rng.integers(0, 2, n)
     end = q + 2 + np.minimum(rng.geometric(0.1, n) - 1, SUFFIX)
     x[:, 0], x[:, 1], x[np.arange(n), end] = b, x_symbol + which, e
-    return Sequences(x, end, np.eye(2)[which])
+    return Sequences(x, end, one_hot(which, 2))
 
 
 NOISE = math.sqrt(0.2)  # "variance 0.2"
@@ -475,7 +480,7 @@ def temporal_order(rng, n, windows):
         x[row, rng.integers(low, high + 1, n) - 1] = 6 + mark
         kind = 2 * kind + mark
     x[:, 0], x[row, end] = 0, 1
-    return Sequences(x, end, np.eye(2 ** len(windows))[kind])
+    return Sequences(x, end, one_hot(kind, 2 ** len(windows)))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -865,7 +870,7 @@ class Net:
         if not self.shape.every_step:
             return target - y
         steps = np.arange(first, first + len(y))[:, None]
-        difference = np.eye(self.shape.outputs)[target[first : first + len(y)]] - y
+        difference = one_hot(target[first : first + len(y)], self.shape.outputs) - y
         difference *= (steps <= end)[:, :, None]
         if self.shape.xy_at_end:
             difference[:, :, -2:] *= (steps == end)[:, :, None]
@@ -913,75 +918,77 @@ class Net:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
+def logistic(net):
+    """f of A.1."""
+    return 1 / (1 + math.exp(-net))
+
+
+def squashing(shape, readings):
+    """h, h', g and g' of one lane (A.2 and A.3 in the text's ranges), functions of a number."""
+    f, h_range, g_range = logistic, float(readings.h_range[0]), float(readings.g_range[0])
+    if shape.identity_h:
+        return lambda s: s, lambda s: 1.0, f, lambda net: f(net) * (1 - f(net))
+    return (
+        lambda s: h_range * (2 * f(s) - 1), lambda s: 2 * h_range * f(s) * (1 - f(s)),
+        lambda net: g_range * (2 * f(net) - 1), lambda net: 2 * g_range * f(net) * (1 - f(net)))
+
+
 def appendix(shape, theta, readings, x, target, end, every_step):
     """Appendix A in forward mode, unit by unit, for one trial: slow, short, and the reference of the gradient check.
 
-    theta: (size,), changed in place if every_step; x: (T,) symbols or (T, n_in); target: (T, K), rows of NaN where
-    there is no error; readings: of one lane. Returns the change of the weights over alpha, summed over the sequence.
+    theta: (size,), changed in place if every_step; x: (T,) symbols or (T, n_in); target: (T, K), NaN where there is no
+    error; readings: of one lane. Returns the change of the weights over alpha, summed over the sequence.
     """
-    def f(net):  # A.1
-        return 1 / (1 + math.exp(-net))
-
-    h_range, g_range = float(readings.h_range[0]), float(readings.g_range[0])
-    weight, offset, factor, lr = (float(value[0]) for value in readings[3:])
-    if shape.identity_h:
-        h, h_slope, g, g_slope = lambda s: s, lambda s: 1.0, f, lambda net: f(net) * (1 - f(net))
-    else:
-        h, h_slope = lambda s: h_range * (2 * f(s) - 1), lambda s: 2 * h_range * f(s) * (1 - f(s))  # A.2
-        g, g_slope = lambda net: g_range * (2 * f(net) - 1), lambda net: 2 * g_range * f(net) * (1 - f(net))  # A.3
-    total = np.zeros(shape.size)
+    h, h_slope, g, g_slope = squashing(shape, readings)
+    blocks, C, total = shape.blocks, shape.cells, np.zeros(shape.size)
     W, W_x, W_out, V = (part[0] for part in shape.split(theta[None]))
-    blocks, size, C = shape.blocks, shape.block_size, shape.cells
-    s = np.zeros(C)
-    y_hidden = np.zeros(shape.hidden)
+    s, y_hidden = np.zeros(C), np.zeros(shape.hidden)
     y_hidden[C:] = readings.gate_start[0]
     ds_cell = np.zeros((C, shape.sources + shape.inputs))  # ds_c / dw_cm
     ds_in = np.zeros((C, shape.sources + shape.inputs))  # ds_c / dw_inm, the input gate of the cell's block
     for t in range(end + 1):
-        inputs = np.eye(shape.inputs)[x[t]] if shape.symbolic else x[t]
+        inputs = one_hot(x[t], shape.inputs) if shape.symbolic else x[t]
         y_m = np.concatenate([y_hidden, [] if shape.gather else inputs, [1.0]])
         net = W @ y_m + (W_x.T @ inputs if shape.gather else 0)
         y_m = np.concatenate([y_m, inputs])  # the last ones matter for gathered inputs only
-        y_in = [f(net[C + j]) for j in range(blocks)]
-        y_out = [f(net[C + blocks + j]) if shape.output_gates else 1.0 for j in range(blocks)]
-        y_c = np.zeros(C)
-        for j in range(blocks):
-            for v in range(size):
-                c = v * blocks + j
-                s[c] += y_in[j] * g(net[c])  # A.7
-                y_c[c] = y_out[j] * h(s[c])
-                ds_in[c] += g(net[c]) * y_in[j] * (1 - y_in[j]) * y_m  # A.23
-                ds_cell[c] += g_slope(net[c]) * y_in[j] * y_m  # A.25
-        y_hidden = np.concatenate([y_c, y_in, y_out])
-        if np.isnan(target[t]).all():
-            continue
-        y_k = [f(net_k) for net_k in W_out @ [*y_c, 1.0] + (V.T @ inputs if shape.layered else 0)]
-        e = np.array([
-            0.0 if math.isnan(target[t, k]) else
-            factor * (weight * y * (1 - y) + offset) * (target[t, k] - y) for k, y in enumerate(y_k)])  # A.17
-        now = np.zeros(shape.size)
-        dW, dW_x, dW_out, dV = (part[0] for part in shape.split(now[None]))
-        dW_all = np.zeros((shape.hidden, shape.sources + shape.inputs))
-        dW_out[:] = np.outer(e, [*y_c, 1.0])  # A.20
-        if shape.layered:
-            dV[:] = np.outer(inputs, e)
-        for j in range(blocks):
-            unit_out = C + blocks + j
-            for v in range(size):
-                c = v * blocks + j
-                back = W_out[:, c] @ e
-                e_s = y_out[j] * h_slope(s[c]) * back  # A.21
-                dW_all[c] += e_s * ds_cell[c]  # A.26
-                dW_all[C + j] += e_s * ds_in[c]  # A.24
-                dW_all[unit_out] += y_out[j] * (1 - y_out[j]) * h(s[c]) * back * y_m  # A.19, A.20
-        dW[:] = dW_all[:, : shape.sources]
-        if shape.gather:
-            dW_x[:] = dW_all[:, shape.sources :].T
-        now *= shape.exists
-        total += now
-        if every_step:
-            theta += lr * now
+        y_in = [logistic(net[C + j]) for j in range(blocks)]  # A.5
+        y_out = [logistic(net[C + blocks + j]) if shape.output_gates else 1.0 for j in range(blocks)]  # A.6
+        for c in range(C):
+            j = c % blocks
+            s[c] += y_in[j] * g(net[c])  # A.7
+            y_hidden[c] = y_out[j] * h(s[c])
+            ds_in[c] += g(net[c]) * y_in[j] * (1 - y_in[j]) * y_m  # A.23
+            ds_cell[c] += g_slope(net[c]) * y_in[j] * y_m  # A.25
+        y_hidden[C:] = [*y_in, *y_out]
+        if not np.isnan(target[t]).all():
+            y_k = np.array([logistic(n) for n in W_out @ [*y_hidden[:C], 1.0] + (V.T @ inputs if shape.layered else 0)])
+            weight, offset, factor, lr = (float(value[0]) for value in readings[3:])
+            e = np.nan_to_num(factor * (weight * y_k * (1 - y_k) + offset) * (target[t] - y_k))  # A.17
+            change = appendix_change(shape, e, W_out, s, ds_cell, ds_in, y_hidden, y_m, inputs, h, h_slope)
+            total += change
+            if every_step:
+                theta += lr * change
     return total
+
+
+def appendix_change(shape, e, W_out, s, ds_cell, ds_in, y_hidden, y_m, inputs, h, h_slope):
+    """Time t's contribution to the change of every weight, over alpha (A.19 to A.22, A.24, A.26). (size,)"""
+    change, C, blocks = np.zeros(shape.size), shape.cells, shape.blocks
+    dW, dW_x, dW_out, dV = (part[0] for part in shape.split(change[None]))
+    hidden = np.zeros((shape.hidden, len(y_m)))
+    for c in range(C):
+        j = c % blocks
+        y_out = y_hidden[C + blocks + j]
+        back = W_out[:, c] @ e
+        e_s = y_out * h_slope(s[c]) * back  # A.21
+        hidden[c] += e_s * ds_cell[c]  # A.26
+        hidden[C + j] += e_s * ds_in[c]  # A.24, summed over the cells of the block
+        hidden[C + blocks + j] += y_out * (1 - y_out) * h(s[c]) * back * y_m  # A.19, A.20
+    dW[:] = hidden[:, : shape.sources]
+    dW_x[:] = hidden[:, shape.sources :].T if shape.gather else 0
+    dW_out[:] = np.outer(e, [*y_hidden[:C], 1.0])  # A.20
+    dV[:] = np.outer(inputs, e) if shape.layered else 0
+    return change * shape.exists
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -1081,7 +1088,7 @@ def check_truncated(settings, updates):
     for lane in range(2):
         wanted, last = np.full((shape.steps, shape.outputs), np.nan), end[lane]
         if every_step:
-            wanted[: last + 1] = np.eye(shape.outputs)[target[: last + 1, lane]]
+            wanted[: last + 1] = one_hot(target[: last + 1, lane], shape.outputs)
             if shape.xy_at_end:
                 wanted[:last, -2:] = np.nan
         else:
@@ -1305,10 +1312,10 @@ def errors(net, batch, experiment):
     """Absolute errors of the outputs, (n, K), against the target without noise; in 2a the largest over the steps."""
     y = predictions(net, batch)
     if experiment == "2a":
-        return abs(y - np.eye(y.shape[-1])[batch.target]).max(1)
+        return abs(y - one_hot(batch.target, y.shape[-1])).max(1)
     if net.shape.every_step:  # 2b: at the end
         row = np.arange(len(batch.end))
-        return abs(y[row, batch.end] - np.eye(y.shape[-1])[batch.target[row, batch.end]])
+        return abs(y[row, batch.end] - one_hot(batch.target[row, batch.end], y.shape[-1]))
     return abs(y - (batch.target if batch.truth is None else batch.truth))
 
 

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=2.2", "matplotlib>=3.8"]
 # ///
-"""Pictures of lstm_1997.py from results.json, into viz/: paper_vs_ours, scaling_2c, cec, error_flow.
+"""Pictures of lstm_1997.py from results.json, into viz/: paper_vs_ours, scaling_2c, cec, error_flow, complexity.
 
     python3 visualize_lstm_1997.py
 
@@ -11,6 +11,7 @@ have not been run are marked in the pictures that show them.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -293,6 +294,33 @@ def error_flow(path, folder):
     save(figure, folder, "lstm_1997_error_flow.png")
 
 
+# --- complexity.png ---------------------------------------------------------------------------------------------------
+
+
+def complexity(folder):
+    """A.27, from the benchmark's file: time per step and weight, and peak memory."""
+    file = Path(lstm.__file__).resolve().parent / "benchmarks" / "lstm_1997.json"
+    rows = json.loads(file.read_text(encoding="utf-8"))["scaling"]
+    nets = [row for row in rows if row["steps"] == 100]
+    lengths = [row for row in rows if row["weights"] == 3064]
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.8))
+    for axis, chosen, key, name in (
+            (axes[0], nets, "weights", "weights (100 steps)"), (axes[1], lengths, "steps", "steps (3064 weights)")):
+        x = [row[key] for row in chosen]
+        for column, style, color, label in (
+                ("us_per_step", "o-", BLUE, "us per step"), ("peak_kilobytes", "^-", GREEN, "peak memory, kB"),
+                ("ns_per_step_and_weight", "s-", ORANGE, "ns per step and weight")):
+            axis.plot(x, [row[column] for row in chosen], style, color=color, label=label)
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+        axis.set_ylim(5, 3e4)
+        axis.set_xlabel(name)
+        axis.grid(color="#dddddd", linewidth=0.6)
+    axes[0].legend(frameon=False)
+    figure.suptitle("The algorithm in forward mode: cost against the number of weights and the length of the sequence")
+    save(figure, folder, "lstm_1997_complexity.png")
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--results", default="results.json")
@@ -300,6 +328,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     path, folder = Path(args.results), Path(args.out)
     try:
+        complexity(folder)
         error_flow(path, folder)
         cec(path, folder)
         paper_vs_ours(records_of(path), folder)

@@ -6,6 +6,9 @@ The lockstep trainer with 10 trials and with 60; one trial as a textbook writes 
 time with the equations line by line; the same net in eager torch, 10 trials in one batch, with the truncation by
 detach() and the gradient by autograd. All do the same arithmetic on the same sequences, in double precision, on one
 thread each; rounds are interleaved, medians reported.
+
+Then section A.1.4: time per step and weight, and peak memory, of the algorithm in forward mode (the function appendix,
+with an error and a change of the weights at every step) as the number of weights and the length of the sequence grow.
 """
 
 import os
@@ -17,6 +20,7 @@ import argparse
 import json
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +152,39 @@ def eager(T, R, n):
     return run, n * R
 
 
+def forward_mode(p, T):
+    """Seconds per step and peak bytes of appendix() on one sequence of T steps, in the net of 2c with p distractors.
+
+    Returns (weights, seconds per step, bytes).
+    """
+    row = lstm.Settings(experiment="2c", p=p)
+    shape, rng = lstm.Shape(row), np.random.default_rng(0)
+    theta, readings = lstm.Trial(row, 0).start(shape), lstm.Readings.of([row])
+    x, target = rng.integers(0, p, T), rng.uniform(0, 1, (T, 2))
+    start = time.perf_counter()
+    lstm.appendix(shape, theta, readings, x, target, T - 1, every_step=True)
+    seconds = (time.perf_counter() - start) / T
+    tracemalloc.start()
+    lstm.appendix(shape, theta, readings, x, target, T - 1, every_step=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return shape.weights, seconds, peak
+
+
+def scaling(rounds):
+    """Medians over some rounds, for growing nets at 100 steps and growing sequences at 3064 weights."""
+    rows = []
+    for p, T in [(p, 100) for p in (125, 500, 2000, 8000, 32_000)] + [(500, T) for T in (200, 400, 800)]:
+        measured = [forward_mode(p, T) for _ in range(rounds)]
+        weights, seconds, peak = measured[0][0], float(np.median([row[1] for row in measured])), measured[0][2]
+        rows.append(dict(
+            weights=weights, steps=T, us_per_step=round(1e6 * seconds, 1),
+            ns_per_step_and_weight=round(1e9 * seconds / weights, 2), peak_kilobytes=round(peak / 1024, 1)))
+        print(f"{weights:6d} weights, {T:4d} steps: {1e6 * seconds:8.1f} us per step, "
+              f"{1e9 * seconds / weights:6.2f} ns per step and weight, peak {peak / 1024:8.1f} kB")
+    return rows
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
@@ -176,7 +213,8 @@ def main(argv=None):
                 T=T, implementation=name, us_per_sequence_and_trial=round(1e6 * median, 1),
                 times_lockstep_10=round(median / ours, 2)))
             print(f"T={T:5d}  {name:24s} {1e6 * median:10.1f} us per sequence and trial  {median / ours:6.2f}")
-    Path(args.out).write_text(json.dumps(dict(rows=rows, provenance=lstm.provenance(0.0)), indent=1) + "\n")
+    Path(args.out).write_text(json.dumps(
+        dict(rows=rows, scaling=scaling(args.rounds), provenance=lstm.provenance(0.0)), indent=1) + "\n")
 
 
 if __name__ == "__main__":

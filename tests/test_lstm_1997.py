@@ -4,6 +4,7 @@ import importlib.util
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,9 +18,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "tests"), str(ROOT / "docs")]
 import bench_lstm_1997 as bench
 import make_lstm_1997_reference as reference
+import tables_lstm_1997 as tables
 
 import lstm_1997 as lstm
 
@@ -725,3 +727,46 @@ def test_the_textbook_loop_of_the_benchmark_computes_the_same():
     after = ours()
     assert abs(after - before).max() > 1e-3
     assert abs(after - textbook()).max() < 1e-12
+
+
+def test_forward_mode_needs_no_more_memory_for_a_longer_sequence():
+    _, _, short = bench.forward_mode(50, 50)
+    weights, _, long = bench.forward_mode(50, 400)
+    larger, _, wide = bench.forward_mode(400, 50)
+    assert long < 1.05 * short
+    assert wide / short < 1.2 * larger / weights
+
+
+# --- docs -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["docs/lstm_1997.md", "docs/readme_lstm_1997.md.part"])
+def test_tables_are_those_of_results_json(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    committed = subprocess.run(
+        ["git", "show", "HEAD:results.json"], cwd=ROOT, capture_output=True, text=True).stdout or '{"schema": 1}'
+    blocks = re.findall(r"<!-- begin (\S+) -->\n(.*?)\n?<!-- end (\S+) -->", text, re.DOTALL)
+    assert blocks and all(begin == end for begin, _, end in blocks)
+    for name, block, _ in blocks:
+        assert block == tables.TABLES[name](json.loads(committed)), name
+
+
+COMMANDS = sorted({
+    line.split("#")[0].strip() for page in ("docs/lstm_1997.md", "docs/readme_lstm_1997.md.part", "lstm_1997.py")
+    for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if line.startswith("    python3 lstm_1997.py")})
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_docs_is_understood(command, tmp_path):
+    words = command.split("  ")[0].split()[2:]
+    rows, _, args = lstm.parse([*words, "--out", str(tmp_path / "results.json")])
+    assert rows or args.gradcheck
+
+
+def test_the_plans_commands_are_understood(tmp_path):
+    text = (ROOT / "docs" / "lstm_1997_plan.md").read_text(encoding="utf-8")
+    commands = [words.split() for words in re.findall(r"`(--[^`]+)`", text)]
+    assert len(commands) > 15
+    for words in commands:
+        rows, _, _ = lstm.parse([*words, "--out", str(tmp_path / "results.json")])
+        assert all(row.in_paper and row.seed == 0 and row.trials == row.line.trials for row in rows)
