@@ -32,12 +32,15 @@ test: .venv/dev
 plots: .venv/run
 	$(RUN) visualize_adding_problem.py
 	$(RUN) make_adding_problem_gif.py
+	$(RUN) visualize_lstm_1997.py
 
 gradcheck: .venv/run
 	$(RUN) adding_problem.py --gradcheck
+	$(RUN) lstm_1997.py --gradcheck
 
 bench: .venv/bench
 	$(RUN) benchmarks/bench_adding_problem.py
+	$(RUN) benchmarks/bench_lstm_1997.py
 
 lint: .venv/dev
 	.venv/bin/ruff check .

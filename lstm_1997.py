@@ -845,12 +845,16 @@ class Net:
                 self.dW_x[:, :, unit] = sums.reshape(self.lane.size, -1)
 
     def collect(self, change):
-        """Adds up the copies of each gate: dW (R, hidden, sources) from changes (R, 3C, columns)."""
-        C, shape = self.shape.cells, self.shape
-        gates = change[:, C:].reshape(len(change), 2, shape.block_size, shape.blocks, -1).sum(2)
+        """dW (R, hidden, sources) from the changes (R, 3C, columns) of the rows with the copies of the gates."""
+        C, b = self.shape.cells, self.shape.blocks
         self.dW[:, :C] = change[:, :C, self.firsts]
-        self.dW[:, C:] = gates.reshape(len(change), 2 * shape.blocks, -1)[:, :, self.firsts]
+        self.dW[:, C : C + b] = self.over_copies(change[:, C : 2 * C])[:, :, self.firsts]
+        self.dW[:, C + b :] = self.over_copies(change[:, 2 * C :])[:, :, self.firsts]
         self.dW *= 2 * self.fold
+
+    def over_copies(self, rows):
+        """Sums the rows of a kind of gate over its copies: (R, C, ...) to (R, blocks, ...)."""
+        return rows.reshape(len(rows), self.shape.block_size, self.shape.blocks, *rows.shape[2:]).sum(1)
 
     def learn(self, x, target, end, full=False):
         """One sequence for each lane, one change of the weights after it. Returns the outputs before the change."""
@@ -884,32 +888,33 @@ class Net:
     def learn_every_step(self, x, target, end):
         """The same with a change of the weights after every step, by the running derivatives of the states, whose
         memory does not grow with the sequence. Returns the outputs (T, R, K)."""
-        C, dense, last = self.shape.cells, self.shape.ends[2], int(end.max()) + 1
+        C, b, dense, lr = self.shape.cells, self.shape.blocks, self.shape.ends[2], self.readings.lr[:, None]
         self.load(x)
-        running = np.zeros((len(self.lane), 2 * C, self.S.shape[1]))  # ds/dw to cells (A.25), to input gates (A.23)
-        change = np.zeros((len(self.lane), 3 * C, self.S.shape[1]))
-        outputs = np.zeros((last, len(self.lane), self.shape.outputs))
-        for t in range(last):
+        running = np.zeros((len(self.lane), 2 * C, self.shape.sources))  # ds/dw to cells (A.25), to input gates (A.23)
+        outputs = np.zeros((int(end.max()) + 1, len(self.lane), self.shape.outputs))
+        for t in range(len(outputs)):
             self.fold_weights()
             self.run(t, t + 1)
             outputs[t] = self.outputs(slice(t, t + 1))[0]
             e = self.errors(outputs[t : t + 1], target, end, first=t)[0]
             epsilon = np.vecmat(e, self.W_out[..., :-1]).T
-            y_c, y_out, h, sources = self.S[t + 1, :C], self.S[t + 1, 2 * C : 3 * C], self.h[t], self.S[t].T[:, None]
+            y_c, y_out, h = self.S[t + 1, :C], self.S[t + 1, 2 * C : 3 * C], self.h[t]
+            y_m = self.S[t, self.firsts].T * 2 * self.fold[:, 0]  # (R, sources)
             (to_cell,), (to_gate,) = self.inflow(slice(t, t + 1))
-            running[:, :C] += (self.scale[:C] * to_cell).T[:, :, None] * sources
-            running[:, C:] += (2 * to_gate).T[:, :, None] * sources
+            into = np.concatenate([self.scale[:C] * to_cell, 2 * to_gate])
+            running += into.T[:, :, None] * y_m[:, None]
             e_s = epsilon * y_out * self.slope_h(h)  # A.21
-            np.multiply(running, np.concatenate([e_s, e_s]).T[:, :, None], out=change[:, : 2 * C])  # A.24, A.26
             e_out = epsilon * self.h_range * h * y_out * (1 - y_out)  # A.19
-            change[:, 2 * C :] = e_out.T[:, :, None] * sources  # A.20
-            self.collect(change)
+            change = running * np.concatenate([e_s, e_s]).T[:, :, None]
+            self.dW[:, :C] = change[:, :C]  # A.26
+            self.dW[:, C : C + b] = self.over_copies(change[:, C:])  # A.24
+            self.dW[:, C + b :] = self.over_copies(e_out.T)[:, :, None] * y_m[:, None]  # A.20
             self.dW_out[..., :-1] = e[:, :, None] * (y_c * self.h_range).T[:, None]
             self.dW_out[..., -1] = e
             self.delta[:, :dense] *= self.shape.exists[:dense]
-            self.theta[:, :dense] += self.readings.lr[:, None] * self.delta[:, :dense]
+            self.theta[:, :dense] += lr * self.delta[:, :dense]
             if self.shape.layered:
-                self.V[self.lane, self.x[t]] += self.readings.lr[:, None] * e
+                self.V[self.lane, self.x[t]] += lr * e
         return outputs
 
 

@@ -142,12 +142,12 @@ def scaling_2c(records, folder):
         axis.set_yscale("log")
         axis.set_xlabel(name)
         axis.grid(color="#dddddd", linewidth=0.6)
-    axes[0].legend(
+    figure.legend(
         handles=[
             Line2D([], [], marker="D", color=BLACK, label="paper, mean of 20"),
             Line2D([], [], marker="o", color=BLUE, label="ours, literal: median and range"),
             Line2D([], [], marker="o", color=ORANGE, label="ours, with a named change")],
-        frameon=False, loc="upper left")
+        frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncol=3)
     axes[0].set_ylabel("training sequences until success")
     figure.suptitle("Experiment 2c: time lag (left) and frequency of distractors (right)")
     save(figure, folder, "lstm_1997_scaling_2c.png")
@@ -313,7 +313,9 @@ def complexity(folder):
             axis.plot(x, [row[column] for row in chosen], style, color=color, label=label)
         axis.set_xscale("log")
         axis.set_yscale("log")
-        axis.set_ylim(5, 3e4)
+        axis.set_ylim(2, 3e4)
+        axis.set_xticks(x, [f"{value:,}" for value in x])
+        axis.minorticks_off()
         axis.set_xlabel(name)
         axis.grid(color="#dddddd", linewidth=0.6)
     axes[0].legend(frameon=False)

@@ -346,6 +346,8 @@ BOTH = (  # seen by the truncated and by the full gradient
     ("end", "(1 if self.shape.identity_h else 1 - h * h)", "1"),
     ("end", "return 0.5 * self.h_range * (1", "return self.h_range * (1"),
     ("end", "self.dW *= 2 * self.fold", "self.dW *= 1"),
+    ("end", "self.shape.block_size, self.shape.blocks, *rows.shape[2:]).sum(1)",
+     "self.shape.block_size, self.shape.blocks, *rows.shape[2:])[:, 0]"),
     ("end", "self.local[len(local) : n * self.stretch] = 0", "self.local[len(local) : n * self.stretch] = 1"),
     ("symbols", "where = (self.lane * self.shape.inputs + self.x[: len(local)]).ravel()",
      "where = (self.lane * self.shape.inputs + self.x[: len(local)] * 0).ravel()"),
@@ -383,17 +385,19 @@ FULL = (
     ("end", "back = np.vecmat(local[t].T, W).T", "pass"),
 )
 STEPWISE = (
-    ("steps", "running[:, :C] += (self.scale[:C] * to_cell)", "running[:, :C] = (self.scale[:C] * to_cell)"),
-    ("steps", "running[:, :C] += (self.scale[:C] * to_cell)", "running[:, :C] += (to_cell)"),
-    ("steps", "running[:, C:] += (2 * to_gate)", "running[:, C:] += (to_gate)"),
-    ("steps", "epsilon * y_out * self.slope_h(h)  # A.21\n            np", "epsilon * self.slope_h(h)\n            np"),
-    ("steps", "np.concatenate([e_s, e_s]).T[:, :, None], out", "np.concatenate([e_s, 0 * e_s]).T[:, :, None], out"),
+    ("steps", "running += into.T", "running = into.T"),
+    ("steps", "[self.scale[:C] * to_cell, 2 * to_gate]", "[to_cell, 2 * to_gate]"),
+    ("steps", "[self.scale[:C] * to_cell, 2 * to_gate]", "[self.scale[:C] * to_cell, to_gate]"),
+    ("steps", ".T * 2 * self.fold[:, 0]", ".T"),
+    ("steps", "self.over_copies(change[:, C:])  # A.24", "change[:, C : C + b]"),
+    ("steps", "* y_out * self.slope_h(h)  # A.21\n            e_out", "* self.slope_h(h)\n            e_out"),
+    ("steps", "np.concatenate([e_s, e_s]).T[:, :, None]", "np.concatenate([e_s, 0 * e_s]).T[:, :, None]"),
     ("steps", "* h * y_out * (1 - y_out)  # A.19\n            change", "* h * y_out\n            change"),
-    ("steps", "change[:, 2 * C :] = e_out.T[:, :, None] * sources", "change[:, 2 * C :] = 0"),
+    ("steps", "self.over_copies(e_out.T)[:, :, None] * y_m[:, None]", "0"),
     ("steps", "e[:, :, None] * (y_c * self.h_range).T[:, None]", "e[:, :, None] * y_c.T[:, None]"),
     ("steps", "self.delta[:, :dense] *= self.shape.exists[:dense]", "pass"),
     ("steps", "            self.fold_weights()\n            self.run(t, t + 1)", "            self.run(t, t + 1)"),
-    ("layered steps", "self.V[self.lane, self.x[t]] += self.readings.lr[:, None] * e", "pass"),
+    ("layered steps", "self.V[self.lane, self.x[t]] += lr * e", "pass"),
     ("steps", "target, end, first=t)[0]", "target, end)[0]"),
 )
 
@@ -413,7 +417,7 @@ def test_the_checks_the_mutants_face_pass_without_them(check):
 
 
 @pytest.mark.parametrize("gradient, mutants", [
-    ("truncated", BOTH + TRUNCATED), ("full", BOTH[:8] + FULL), ("truncated", STEPWISE)],
+    ("truncated", BOTH + TRUNCATED), ("full", BOTH[:9] + FULL), ("truncated", STEPWISE)],
     ids=["truncated", "full", "stepwise"])
 def test_every_mutant_is_rejected(gradient, mutants):
     survivors = [(old, new) for check, old, new in mutants if passes(mutated(old, new), check, gradient)]
