@@ -168,7 +168,7 @@ def read_lines(text):
 LINES = read_lines(CONDITIONS)
 EXPERIMENTS = tuple(dict.fromkeys(line.experiment for line in LINES))
 IDENTITY = ("T", "N", "q", "p", "blocks", "lr")  # the columns that tell the lines of an experiment apart
-RANGES = {"text": (1, 2), "table10": (2, 1), "wide": (2, 2), "h4": (4, 1)}  # h in [-first, first], g in [-second, ...]
+RANGES = {"text": (1, 2), "table10": (2, 1), "wide": (2, 2), "h4": (4, 1)}  # (a, b): h in [-a, a], g in [-b, b]
 SYMBOLIC = ("1", "2a", "2b", "2c", "6a", "6b")  # every input is one symbol
 PREDICTING = ("1", "2a", "2b")  # an error at every step
 
@@ -731,17 +731,18 @@ class Net:
             multiply(y_out, h, y_c)
 
     def outputs(self, slots):
-        """Activations of the output units, (..., R, K), at slots: a range of steps, or the step of each lane (R,)."""
+        """Activations of the output units at slots, as in `at`: (T, R, K) or (R, K)."""
         y_c = self.at(self.S[1:], slots)[..., : self.shape.cells, :].swapaxes(-1, -2) * self.h_range[:, None]
         net = np.matvec(self.W_out[..., :-1], y_c) + self.W_out[..., -1]
         if self.shape.layered:
-            symbols = self.x[slots, self.lane] if isinstance(slots, np.ndarray) else self.x[slots]
+            symbols = self.x[slots] if self.shape.every_step else self.x[slots, self.lane]
             net += self.V[0 if self.shared else self.lane, symbols]
         return 0.5 * np.tanh(0.5 * net) + 0.5
 
     def at(self, array, slots):
-        """array (slots, units, R) at a range of steps, (T, units, R), or at one step per lane, (units, R)."""
-        return array[slots, :, self.lane].T if isinstance(slots, np.ndarray) else array[slots]
+        """array (steps, units, R) where there are errors: at a slice of steps, (T, units, R); or, in tasks with errors
+        at the end only, at one step for each lane, (units, R)."""
+        return array[slots] if self.shape.every_step else array[slots, :, self.lane].T
 
     def forward(self, x, end):
         """Outputs for the inputs x: (T, R, K) at every step, or (R, K) at each lane's end."""
@@ -767,7 +768,7 @@ class Net:
         e.sum(0, out=self.dW_out[..., -1])
         if self.shape.layered:
             self.dV[:] = 0
-            symbols = self.x[end, self.lane][None] if isinstance(slots, np.ndarray) else self.x[slots]
+            symbols = self.x[slots] if self.shape.every_step else self.x[slots, self.lane][None]
             np.add.at(self.dV, (self.lane, symbols), e)
         if self.shape.weights < self.shape.size:
             self.delta *= self.shape.exists
@@ -782,17 +783,17 @@ class Net:
         h, y_out = self.at(self.h, slots), self.at(self.S[1:], slots)[..., 2 * C : 3 * C, :]
         e_s = epsilon * y_out * self.slope_h(h)  # A.21
         e_out = epsilon * self.h_range * h * y_out * (1 - y_out)  # A.19
-        if isinstance(slots, np.ndarray):
+        if self.shape.every_step:
+            local[:, 2 * C :] = e_out
+            met = e_s[::-1].cumsum(0)[::-1]
+        else:
             local[:, 2 * C :] = 0
             local[slots, 2 * C :, self.lane] = e_out.T
             met = e_s  # one error, the same for all steps up to the end
-        else:
-            local[:, 2 * C :] = e_out
-            met = e_s[::-1].cumsum(0)[::-1]
         to_cell, to_gate = self.inflow(slice(last))
         np.multiply(to_cell, met * self.scale[:C], out=local[:, :C])
         np.multiply(to_gate, met + met, out=local[:, C : 2 * C])
-        for lane, end in enumerate(slots if isinstance(slots, np.ndarray) else ()):
+        for lane, end in enumerate(() if self.shape.every_step else slots):
             local[end + 1 :, :, lane] = 0
         return local
 
@@ -800,10 +801,10 @@ class Net:
         """The e_l(t) of the full gradient, back through all recurrent connections. (T, 3C, R)"""
         C, y, local, (to_cell, to_gate) = self.shape.cells, self.S[1:], self.local[:last], self.inflow(slice(last))
         arriving = np.zeros((last, C, len(self.lane)))  # at the outputs of the cells, over the range of h
-        if isinstance(slots, np.ndarray):
-            arriving[slots, :, self.lane] = (epsilon * self.h_range).T
-        else:
+        if self.shape.every_step:
             arriving[:] = epsilon * self.h_range
+        else:
+            arriving[slots, :, self.lane] = (epsilon * self.h_range).T
         W = 2 * self.W_rows[:, :, : 3 * C]
         back, e_s = np.zeros((3 * C, len(self.lane))), np.zeros((C, len(self.lane)))
         for t in reversed(range(last)):
