@@ -245,8 +245,10 @@ class Settings:
         for name in ("test_every", "max_sequences", "add_cell_when"):
             if (getattr(self, name) or 0) % CHUNK:
                 raise ValueError(f"--{name.replace('_', '-')} must be a multiple of {CHUNK}")
-        if self.seed + self.trials >= 2**63:
-            raise ValueError("--seed is too large")
+        numbers = steps_of(self) * (2 * CHUNK + 200)  # of a trial: its training sequences and the net's activations
+        numbers += 3 * self.p**2 if self.experiment in ("2a", "2b") else 0  # and its weights
+        if numbers * max(self.trials, LANES) * 8 > 8e9:
+            raise ValueError("these settings need more than 8 GB of memory: lower --T, --q, --p or --trials")
 
     def agreement(self, line):
         """How many of the settings that tell rows apart are those of a line of the tables, or not given."""
