@@ -680,7 +680,8 @@ def test_stored_weights_give_the_recorded_figures():
     (["--table", "7", "--T", "50"], "no row of the paper"),
     (["--full-gradient", "--gradient", "truncated"], "contradicts"), (["--out", "no/such/folder.json"], "folder"),
     (["--experiment", "4", "--T", "10000", "--trials", "1000"], "more than 8 GB"),
-    (["--experiment", "2a", "--p", "10000"], "more than 8 GB"), (["--seed", "-1"], "not between"), (["--nonsense"], "unrecognized")])
+    (["--experiment", "2a", "--p", "10000"], "more than 8 GB"), (["--seed", "-1"], "not between"),
+    (["--nonsense"], "unrecognized")])
 def test_bad_input_is_one_line_and_code_2(words, complaint, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:
