@@ -9,6 +9,7 @@ Tables 1 to 11, Appendix A. Equation numbers such as A.17 are the paper's.
 
 Tasks: 1 predicts the embedded Reber grammar; 2 keeps one symbol over a stretch of distractors; 3 classifies sequences
 whose noise and signal share a line; 4 adds and 5 multiplies two marked numbers; 6 tells the order of symbols far apart.
+Then the limits of section 6.1: xor, parity, count.
 Learning is online: one sequence, one update. The error flows back through the internal states of the memory cells and
 is cut where it would leave them.
 
@@ -122,10 +123,21 @@ table task  T    N q    p     b s in   out w     ogb         igb      bias   h  
 """
 
 
-class Line(NamedTuple):
-    """A line of CONDITIONS. What does not apply is None."""
+# The tasks of section 6.1, which the paper describes in words only, under conditions of our own close to Experiments 3
+# and 4: a delayed exclusive or, parity, and telling whether a signal came T or N steps ago.
+LIMITS = """
+table task   T   N  q p b s in out w   ogb      igb      bias   h  g  lr  init trials first paper wrong
+-     xor    100 -  - - 2 2 2  1   93  r        -3,-6    all    h1 g2 0.5 0.1  10     -     -     -
+-     parity 500 -  - - 3 1 1  1   102 -2,-4,-6 -1,-3,-5 hidden h1 g2 0.5 0.1  10     -     -     -
+-     count  11  3  - - 3 1 1  1   102 -2,-4,-6 -1,-3,-5 hidden h1 g2 0.5 0.1  10     -     -     -
+-     count  100 99 - - 3 1 1  1   102 -2,-4,-6 -1,-3,-5 hidden h1 g2 0.5 0.1  10     -     -     -
+"""
 
-    table: int
+
+class Line(NamedTuple):
+    """A line of CONDITIONS or LIMITS. What does not apply is None."""
+
+    table: int | None
     experiment: str
     T: int | None
     N: int | None
@@ -145,12 +157,12 @@ class Line(NamedTuple):
     init: float
     trials: int
     paper_first: int | None
-    paper: int
+    paper: int | None
     paper_wrong: float | None
 
 
 def read_lines(text):
-    """The lines of a table such as CONDITIONS: words to whole numbers, other numbers, tuples, None for "-"."""
+    """The lines of CONDITIONS or LIMITS: words to whole numbers, other numbers, tuples, None for "-"."""
 
     def value(word, column):
         if word == "-":
@@ -165,21 +177,25 @@ def read_lines(text):
     return tuple(Line(*(value(word, column) for word, column in zip(row, Line._fields))) for row in rows)
 
 
-LINES = read_lines(CONDITIONS)
-EXPERIMENTS = tuple(dict.fromkeys(line.experiment for line in LINES))
+LINES, OTHER_LINES = read_lines(CONDITIONS), read_lines(LIMITS)
+EXPERIMENTS = tuple(dict.fromkeys(line.experiment for line in LINES + OTHER_LINES))
 IDENTITY = ("T", "N", "q", "p", "blocks", "lr")  # the columns that tell the lines of an experiment apart
 RANGES = {"text": (1, 2), "table10": (2, 1), "wide": (2, 2), "h4": (4, 1)}  # (a, b): h in [-a, a], g in [-b, b]
 SYMBOLIC = ("1", "2a", "2b", "2c", "6a", "6b")  # every input is one symbol
 PREDICTING = ("1", "2a", "2b")  # an error at every step
+HELD_OUT = ("1", "2a", "2b", "2c", "3a", "3b", "3c")  # stopped by tests, the others by the training sequences
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Every hyperparameter that changes the result: the identity of a record in results.json."""
 
-    experiment: str = setting("6a", "experiment of section 5", "task", choices=EXPERIMENTS)
-    T: int | None = setting(None, "shortest sequence, in steps (3a to 5)", "task", kind=int, low=22, high=10_000)
-    N: int | None = setting(None, "elements that carry the class (3a to 3c)", "task", kind=int, low=1, high=10)
+    experiment: str = setting("6a", "experiment of section 5, or task of section 6.1", "task", choices=EXPERIMENTS)
+    T: int | None = setting(
+        None, "shortest sequence, in steps (3a to 5, xor, parity, count)", "task", kind=int, low=10, high=10_000)
+    N: int | None = setting(
+        None, "elements that carry the class (3a to 3c); steps since the later signal (count)", "task", kind=int, low=1,
+        high=10_000)
     q: int | None = setting(None, "shortest stretch of distractors (2c)", "task", kind=int, low=1, high=10_000)
     p: int | None = setting(
         None, "delay (2a, 2b) or number of distractor symbols (2c)", "task", kind=int, low=2, high=100_000)
@@ -226,9 +242,8 @@ class Settings:
             if name not in used and getattr(self, name) is not None:
                 raise ValueError(f"--{name} has no meaning for experiment {self.experiment}")
         chosen = {name: getattr(line, name) for name in used} | dict(
-            trials=line.trials, max_sequences=-(-2 * line.paper // CHUNK) * CHUNK,
-            test_every=None if self.experiment in ("4", "5", "6a", "6b") else
-            1000 if self.experiment in ("2c", "3a", "3b", "3c") else CHUNK)
+            trials=line.trials, max_sequences=-(-2 * line.paper // CHUNK) * CHUNK if line.paper else 100_000,
+            test_every=None if self.experiment not in HELD_OUT else CHUNK if self.experiment in PREDICTING else 1000)
         for name, value in chosen.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
@@ -242,6 +257,10 @@ class Settings:
             raise ValueError("--errors-at end cannot meet experiment 2a's criterion, which covers every step")
         if self.add_cell_when is not None and self.experiment not in ("2a", "2b"):
             raise ValueError(f"--add-cell-when has no meaning for experiment {self.experiment}")
+        if self.experiment in ("4", "5", "xor") and self.T < 22:
+            raise ValueError(f"experiment {self.experiment} needs --T 22 or more: its marks lie in the first T/2 steps")
+        if self.N is not None and self.N >= self.T:
+            raise ValueError("--N must be below --T")
         for name in ("test_every", "max_sequences", "add_cell_when"):
             if (getattr(self, name) or 0) % CHUNK:
                 raise ValueError(f"--{name.replace('_', '-')} must be a multiple of {CHUNK}")
@@ -257,12 +276,12 @@ class Settings:
     @property
     def line(self):
         """The line of the tables these settings are, or the one of their experiment that agrees best."""
-        return max((line for line in LINES if line.experiment == self.experiment), key=self.agreement)
+        return max((line for line in LINES + OTHER_LINES if line.experiment == self.experiment), key=self.agreement)
 
     @property
     def in_paper(self):
         """Whether the paper has a row with these settings."""
-        return self.agreement(self.line) == len(IDENTITY)
+        return self.line in LINES and self.agreement(self.line) == len(IDENTITY)
 
     @property
     def named(self):
@@ -347,6 +366,10 @@ def task(settings, seed):
         return functools.partial(two_sequences, T=settings.T, N=settings.N, variant=experiment)
     if experiment in ("4", "5"):
         return functools.partial(marked_pairs, T=settings.T, multiply=experiment == "5")
+    if experiment == "count":
+        return functools.partial(signal_ago, T=settings.T, N=settings.N)
+    if experiment in ("xor", "parity"):
+        return functools.partial(delayed_xor if experiment == "xor" else parity, T=settings.T)
     return functools.partial(temporal_order, windows=ORDER_WINDOWS[experiment])
 
 
@@ -485,12 +508,41 @@ def temporal_order(rng, n, windows):
     return Sequences(x, end, one_hot(kind, 2 ** len(windows)))
 
 
+def delayed_xor(rng, n, T):
+    """Sequences as in Experiment 4 whose two marked values are 1 or -1; target 1 if they differ, else 0."""
+    x, end, _, _ = marked_pairs(rng, n, T, multiply=False)
+    values = rng.choice([-1.0, 1.0], (n, 2))
+    x[x[:, :, 1] == 1, 0] = values.ravel()
+    return Sequences(x, end, (values[:, :1] != values[:, 1:]).astype(float))
+
+
+def parity(rng, n, T):
+    """T to T + T/10 elements 1 or -1; target 1 if the number of 1s is odd, else 0."""
+    x = rng.choice([-1.0, 1.0], (n, T + T // 10, 1))
+    end = rng.integers(T, T + T // 10 + 1, n) - 1
+    ones = np.cumsum(x[:, :, 0] == 1, axis=1)[np.arange(n), end]
+    return Sequences(x, end, (ones % 2)[:, None].astype(float))
+
+
+def signal_ago(rng, n, T, N):
+    """A single 1 among zeros, T - 1 steps before the end (target 1) or N - 1 steps before it (target 0).
+
+    The sequence is T to T + T/10 steps long, so that the position of the 1 alone does not tell.
+    """
+    x = np.zeros((n, T + T // 10, 1))
+    end = rng.integers(T, T + T // 10 + 1, n) - 1
+    early = rng.integers(0, 2, n) == 1
+    x[np.arange(n), end + 1 - np.where(early, T, N), 0] = 1
+    return Sequences(x, end, early[:, None].astype(float))
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Criteria
 # ----------------------------------------------------------------------------------------------------------------------
 
 TOLERANCE = {
-    "2a": 0.25, "2b": 0.25, "2c": 0.2, "3a": 0.2, "3b": 0.2, "3c": 0.1, "4": 0.04, "5": 0.04, "6a": 0.3, "6b": 0.3}
+    "2a": 0.25, "2b": 0.25, "2c": 0.2, "3a": 0.2, "3b": 0.2, "3c": 0.1, "4": 0.04, "5": 0.04, "6a": 0.3, "6b": 0.3,
+    "xor": 0.3, "parity": 0.3, "count": 0.3}
 
 
 def wrong_sequences(experiment, error):
@@ -517,12 +569,12 @@ def window_limit(experiment, stops):
     """
     if experiment == "5":
         return 139 if stops == 0 else 12
-    return 0 if experiment in ("4", "6a", "6b") else -1
+    return -1 if experiment in HELD_OUT else 0
 
 
 def window_reached(experiment, mean_error):
-    """Whether the mean absolute error of the last 2000 training sequences is low enough: 4 and 6 ask for that, too."""
-    return mean_error < {"4": 0.01, "5": np.inf, "6a": 0.1, "6b": 0.1}[experiment]
+    """Whether the mean absolute error of the last 2000 training sequences is low enough; 5 does not ask for that."""
+    return mean_error < {"4": 0.01, "5": np.inf}.get(experiment, 0.1)
 
 
 def held_out_reached(experiment, stops, wrong, mean_error):
@@ -1618,10 +1670,11 @@ def train(rows, options, quiet=True):
 
 
 def stacks(rows):
-    """Groups rows that can train in one stack: equal shape, errors and update, up to STACK trials."""
+    """Groups rows that can train in one stack: equal shape, errors, update and kind of stop, up to STACK trials."""
     groups = {}
     for row in rows:
-        groups.setdefault((Shape(row).key, row.update, row.gradient), []).append(row)
+        stop = None if row.experiment in HELD_OUT else TOLERANCE[row.experiment]
+        groups.setdefault((Shape(row).key, row.update, row.gradient, stop), []).append(row)
     result = []
     for group in groups.values():
         result.append([])

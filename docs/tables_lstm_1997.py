@@ -96,6 +96,20 @@ def missing(results):
     return "\n".join(lines)
 
 
+def limits(results):
+    """The tasks of section 6.1."""
+    lines = ["| task | reading | stopped | median | cap | wrong at the end, mean |", "|---|---|---|---|---|---|"]
+    pairs = [(lstm.Settings(**record["settings"]), record) for record in results.get(lstm.EXPERIMENT, [])]
+    for row, record in pairs:
+        if row.line in lstm.OTHER_LINES:
+            final = record["final"]
+            stopped, median, _ = counted(final["sequences_to_success"], row.max_sequences)
+            wrong = f"{np.mean(final['wrong']):.1f} of {final['test_sequences']}"
+            cells = [row.named, row.reading, stopped, median, thousands(row.max_sequences), wrong]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def speed(results):
     """From the benchmark's own file."""
     bench = json.loads((ROOT / "benchmarks" / "lstm_1997.json").read_text(encoding="utf-8"))
@@ -134,5 +148,5 @@ def headline(results):
 
 
 TABLES = {
-    "lstm_1997:rows": rows, "lstm_1997:first_stops": first_stops, "lstm_1997:missing": missing,
+    "lstm_1997:rows": rows, "lstm_1997:first_stops": first_stops, "lstm_1997:missing": missing, "lstm_1997:limits": limits,
     "lstm_1997:speed": speed, "lstm_1997:complexity": complexity, "lstm_1997:headline": headline}

@@ -243,6 +243,40 @@ def test_temporal_order(seed, experiment):
         assert names[target.argmax()] == rules["".join(string[k] for k in marks)] and target.sum() == 1
 
 
+@few
+@given(seeds, st.integers(22, 120))
+def test_delayed_xor(seed, T):
+    batch = lstm.delayed_xor(rng_of(seed), 50, T)
+    for x, end, target in zip(batch.x, batch.end, batch.target):
+        first, second = x[x[:, 1] == 1, 0]
+        assert {abs(first), abs(second)} == {1.0} and target[0] == (first != second) and end >= T - 1
+
+
+@few
+@given(seeds, st.integers(10, 120))
+def test_parity(seed, T):
+    batch = lstm.parity(rng_of(seed), 50, T)
+    assert set(np.unique(batch.x)) == {-1.0, 1.0} and T - 1 <= batch.end.min() and batch.end.max() <= T + T // 10 - 1
+    for x, end, target in zip(batch.x, batch.end, batch.target):
+        assert target[0] == (x[: end + 1] == 1).sum() % 2
+
+
+@few
+@given(seeds, st.integers(10, 120), st.integers(1, 9))
+def test_signal_ago(seed, T, N):
+    batch = lstm.signal_ago(rng_of(seed), 50, T, N)
+    for x, end, target in zip(batch.x, batch.end, batch.target):
+        (step,) = np.flatnonzero(x)
+        assert end - step + 1 == (T if target[0] else N) and T - 1 <= end <= T + T // 10 - 1
+
+
+def test_the_limits_are_rows_without_a_paper_figure():
+    for line in lstm.OTHER_LINES:
+        settings = lstm.Settings(experiment=line.experiment, T=line.T, N=line.N)
+        assert settings.line is line and not settings.in_paper and settings.max_sequences == 100_000
+        assert lstm.Shape(settings).weights == line.weights
+
+
 def test_training_strings_are_picked_from_the_training_set():
     training, _ = lstm.reber_sets(0)
     known = {(*x, end) for x, end in zip(training.x, training.end)}
@@ -519,7 +553,7 @@ def test_rows_in_one_stack_give_what_they_give_alone(tmp_path):
 
 
 def test_rows_of_different_shape_are_not_stacked():
-    rows = [settings_of(line) for line in lstm.LINES]
+    rows = [settings_of(line) for line in lstm.LINES + lstm.OTHER_LINES]
     groups = lstm.stacks(rows)
     assert sorted(map(id, rows)) == sorted(id(row) for group in groups for row in group)
     assert all(sum(row.trials for row in group) <= lstm.STACK for group in groups)
@@ -675,7 +709,8 @@ def test_stored_weights_give_the_recorded_figures():
     (["--experiment", "2a", "--errors-at", "end"], "criterion"),
     (["--experiment", "4", "--add-cell-when", "100"], "--add-cell-when has no meaning"),
     (["--max-sequences", "150"], "must be a multiple of 100"), (["--lr", "nan"], "not a number"),
-    (["--trials", "0"], "not between"), (["--T", "20", "--experiment", "4"], "not between"),
+    (["--trials", "0"], "not between"), (["--T", "20", "--experiment", "4"], "--T 22 or more"),
+    (["--experiment", "count", "--T", "50", "--N", "50"], "--N must be below --T"),
     (["--table", "7", "--experiment", "4"], "exclude each other"), (["--all", "--table", "7"], "exclude each other"),
     (["--table", "7", "--T", "50"], "no row of the paper"),
     (["--full-gradient", "--gradient", "truncated"], "contradicts"), (["--out", "no/such/folder.json"], "folder"),
@@ -775,4 +810,4 @@ def test_the_plans_commands_are_understood(tmp_path):
     assert len(commands) > 15
     for words in commands:
         rows, _, _ = lstm.parse([*words, "--out", str(tmp_path / "results.json")])
-        assert all(row.in_paper and row.seed == 0 and row.trials == row.line.trials for row in rows)
+        assert all((row.in_paper or row.line in lstm.OTHER_LINES) and row.seed == 0 and row.trials == row.line.trials for row in rows)
