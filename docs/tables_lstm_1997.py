@@ -148,5 +148,6 @@ def headline(results):
 
 
 TABLES = {
-    "lstm_1997:rows": rows, "lstm_1997:first_stops": first_stops, "lstm_1997:missing": missing, "lstm_1997:limits": limits,
-    "lstm_1997:speed": speed, "lstm_1997:complexity": complexity, "lstm_1997:headline": headline}
+    "lstm_1997:rows": rows, "lstm_1997:first_stops": first_stops, "lstm_1997:missing": missing,
+    "lstm_1997:limits": limits, "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
+    "lstm_1997:headline": headline}

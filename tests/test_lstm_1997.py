@@ -810,4 +810,6 @@ def test_the_plans_commands_are_understood(tmp_path):
     assert len(commands) > 15
     for words in commands:
         rows, _, _ = lstm.parse([*words, "--out", str(tmp_path / "results.json")])
-        assert all((row.in_paper or row.line in lstm.OTHER_LINES) and row.seed == 0 and row.trials == row.line.trials for row in rows)
+        for row in rows:
+            assert row.in_paper or row.line in lstm.OTHER_LINES
+            assert (row.seed, row.trials) == (0, row.line.trials)
