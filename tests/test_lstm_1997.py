@@ -813,3 +813,13 @@ def test_the_plans_commands_are_understood(tmp_path):
         for row in rows:
             assert row.in_paper or row.line in lstm.OTHER_LINES
             assert (row.seed, row.trials) == (0, row.line.trials)
+
+
+def test_the_pictures_are_drawn_from_results_json(tmp_path):
+    if not (ROOT / "results.json").exists():
+        pytest.skip("no results.json")
+    done = run("--results", ROOT / "results.json", "--out", tmp_path, cwd=ROOT, script=ROOT / "visualize_lstm_1997.py")
+    assert done.returncode == 0, done.stderr
+    assert "no record yet" not in done.stdout
+    names = ("complexity", "error_flow", "cec", "paper_vs_ours", "scaling_2c")
+    assert {path.name for path in tmp_path.iterdir()} == {f"lstm_1997_{name}.png" for name in names}
