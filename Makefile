@@ -37,11 +37,13 @@ plots: .venv/run
 	$(RUN) visualize_rnn_pathological.py
 	$(RUN) make_rnn_pathological_gif.py
 	$(RUN) visualize_data_movement.py
+	$(RUN) visualize_lstm_1997.py
 
 gradcheck: .venv/run
 	$(RUN) adding_problem.py --gradcheck
 	$(RUN) information_latching.py --gradcheck
 	$(RUN) rnn_pathological.py --gradcheck
+	$(RUN) lstm_1997.py --gradcheck
 	$(RUN) data_movement.py --check
 
 reproduce: .venv/run
@@ -51,6 +53,7 @@ bench: .venv/bench
 	$(RUN) benchmarks/bench_adding_problem.py
 	$(RUN) benchmarks/bench_information_latching.py
 	$(RUN) benchmarks/bench_rnn_pathological.py
+	$(RUN) benchmarks/bench_lstm_1997.py
 
 lint: .venv/dev
 	.venv/bin/ruff check .

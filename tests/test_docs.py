@@ -59,6 +59,7 @@ SMOKE = {
     "visualize_data_movement.py": f"--results {ROOT / 'results.json'}",
     "visualize_adding_problem.py": "--T 10 --hidden 3 --iters 20 --rnn-iters 20",
     "make_adding_problem_gif.py": "--T 10 --hidden 3 --iters 20 --snapshot-every 10",
+    "lstm_1997.py": "--max-sequences 100 --trials 2 --quiet",
     "information_latching.py": "--repeats 2 --updates 2",
     "information_latching.py --study split": "--repeats 2 --samples 500 --epochs 1",
     "information_latching.py --study landscape": "",

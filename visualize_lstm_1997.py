@@ -1,0 +1,345 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2.2", "matplotlib>=3.8"]
+# ///
+"""Pictures of lstm_1997.py from results.json, into viz/: paper_vs_ours, scaling_2c, cec, error_flow, complexity.
+
+    python3 visualize_lstm_1997.py
+
+Nothing is trained here. If the record behind cec.png is missing, the experiment's own command runs first; rows that
+have not been run are marked in the pictures that show them.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.lines import Line2D
+
+import lstm_1997 as lstm
+
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")  # Okabe & Ito
+ADDING = dict(experiment="4", T=100, output_error="plain", error_factor=2.0, ranges="table10", max_sequences=200_000)
+ORDER = dict(experiment="6a")
+
+
+def records_of(path):
+    """The records of lstm_1997, as pairs of Settings and record."""
+    records = lstm.read_results(path).get(lstm.EXPERIMENT, [])
+    return [(lstm.Settings(**record["settings"]), record) for record in records]
+
+
+def required(path, choice):
+    """The record of a choice of settings with stored weights; runs the experiment's own command if there is none."""
+    row = lstm.Settings(**choice)
+    for settings, record in records_of(path):
+        if settings == row:
+            return settings, record
+    flags = [word for name, value in choice.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    command = [sys.executable, str(Path(lstm.__file__).resolve()), *flags, "--out", str(path)]
+    print("no record yet, running:", " ".join(command))
+    subprocess.run(command, check=True)
+    return next((settings, record) for settings, record in records_of(path) if settings == row)
+
+
+def save(figure, folder, name):
+    folder.mkdir(exist_ok=True)
+    figure.savefig(folder / name, dpi=130, bbox_inches="tight", metadata={"Software": None})
+    plt.close(figure)
+    print(folder / name)
+
+
+# --- paper_vs_ours.png ------------------------------------------------------------------------------------------------
+
+
+def label_of(line):
+    """A row of the paper in a few characters."""
+    words = [f"{line.experiment}"]
+    if line.experiment == "1":
+        words.append(f"{line.blocks} blocks, rate {line.lr:g}")
+    words += [f"{name} = {getattr(line, name)}" for name in ("T", "N", "q", "p") if getattr(line, name) is not None]
+    return f"{words[0]:3s} {', '.join(words[1:]):18s}"
+
+
+def matching(line, records):
+    """Literal and other records of a row of the paper: those with all of the paper's trials."""
+    own = [
+        (row, record) for row, record in records
+        if row.in_paper and row.line is line and record["final"]["status"] == "done" and row.trials == line.trials]
+    return [pair for pair in own if pair[0].reading in ("literal", "update step")], [
+        pair for pair in own if pair[0].reading not in ("literal", "update step")]
+
+
+def paper_vs_ours(records, folder):
+    figure, axis = plt.subplots(figsize=(10, 10.5))
+    for k, line in enumerate(lstm.LINES):
+        y = len(lstm.LINES) - k
+        if k % 2:
+            axis.axhspan(y - 0.5, y + 0.5, color="#f3f3f3", zorder=0)
+        axis.plot(line.paper, y, "D", color=BLACK, markersize=6, zorder=4)
+        literal, changed = matching(line, records)
+        for offset, color, pairs in ((0.18, BLUE, literal), (-0.18, ORANGE, changed)):
+            if pairs:
+                draw_row(axis, y + offset, color, max(pairs, key=lambda pair: pair[1]["final"]["trials_stopped"]))
+        if not literal and not changed:
+            axis.text(line.paper * 1.25, y, "not run yet", va="center", fontsize=8, color="#777777", style="italic")
+    axis.set_xscale("log")
+    axis.set_xlim(1.5e3, 6e6)
+    axis.set_ylim(0.4, len(lstm.LINES) + 0.6)
+    axis.set_yticks(range(len(lstm.LINES), 0, -1), [label_of(line) for line in lstm.LINES], fontfamily="monospace")
+    axis.set_xlabel("training sequences until the paper's stopping criterion")
+    axis.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axis.legend(
+        handles=[
+            Line2D([], [], marker="D", color=BLACK, linestyle="", label="paper, mean"),
+            Line2D([], [], marker="o", color=BLUE, label="ours, literal: median and range of the trials that stop"),
+            Line2D([], [], marker="o", color=ORANGE, label="ours, with a named change"),
+            Line2D([], [], marker=">", color=BLUE, linestyle="", mfc="none", label="cap that a trial reached")],
+        loc="upper center", bbox_to_anchor=(0.45, -0.06), ncol=2, frameon=False)
+    axis.set_title("Hochreiter & Schmidhuber (1997), Tables 1 to 9: every LSTM row")
+    save(figure, folder, "lstm_1997_paper_vs_ours.png")
+
+
+def draw_row(axis, y, color, pair):
+    """Range and median of the trials that stop; the cap as an arrow and the count if not all do."""
+    row, record = pair
+    reached = [n for n in record["final"]["sequences_to_success"] if n is not None]
+    if reached:
+        axis.plot([min(reached), max(reached)], [y, y], color=color, linewidth=2, solid_capstyle="round", zorder=3)
+        axis.plot(np.median(reached), y, "o", color=color, markersize=5, zorder=5)
+    if len(reached) < row.trials:
+        axis.plot(row.max_sequences, y, ">", color=color, markersize=6, markerfacecolor="none", zorder=3)
+        axis.text(row.max_sequences * 1.13, y, f"{len(reached)} of {row.trials}", va="center", fontsize=7, color=color)
+
+
+# --- scaling_2c.png ---------------------------------------------------------------------------------------------------
+
+
+def scaling_2c(records, folder):
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
+    lines = [line for line in lstm.LINES if line.experiment == "2c"]
+    blocks = ([line for line in lines if line.p == line.q], [line for line in lines if line.q == 1000])
+    names = ("q (distractors, at least), with p = q symbols", "q / p at q = 1000: how often a distractor returns")
+    for axis, block, name in zip(axes, blocks, names):
+        places = [line.q if block is blocks[0] else line.q / line.p for line in block]
+        axis.plot(places, [line.paper for line in block], "D-", color=BLACK, label="paper, mean of 20")
+        for color, kind, shift in ((BLUE, 0, 0.95), (ORANGE, 1, 1.05)):
+            for place, line in zip(places, block):
+                for row, record in matching(line, records)[kind][:1]:
+                    draw_column(axis, place * shift, color, row, record)
+        if not any(pairs for line in block for pairs in matching(line, records)):
+            axis.text(
+                0.96, 0.05, "ours: not run yet", transform=axis.transAxes, ha="right", color="#777777", style="italic")
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+        axis.set_xlabel(name)
+        axis.grid(color="#dddddd", linewidth=0.6)
+    figure.legend(
+        handles=[
+            Line2D([], [], marker="D", color=BLACK, label="paper, mean of 20"),
+            Line2D([], [], marker="o", color=BLUE, label="ours, literal: median and range"),
+            Line2D([], [], marker="o", color=ORANGE, label="ours, with a named change")],
+        frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncol=3)
+    axes[0].set_ylabel("training sequences until success")
+    figure.suptitle("Experiment 2c: time lag (left) and frequency of distractors (right)")
+    save(figure, folder, "lstm_1997_scaling_2c.png")
+
+
+def draw_column(axis, x, color, row, record):
+    """Range and median of the trials that stop, and how many they are."""
+    reached = [n for n in record["final"]["sequences_to_success"] if n is not None]
+    if reached:
+        axis.plot([x, x], [min(reached), max(reached)], color=color, linewidth=2)
+        axis.plot(x, np.median(reached), "o", color=color)
+    axis.annotate(
+        f"{len(reached)} of {row.trials} stop", (x, max(reached, default=row.max_sequences)), color=color,
+        textcoords="offset points", xytext=(4, 4), fontsize=8)
+
+
+# --- cec.png ----------------------------------------------------------------------------------------------------------
+
+
+def inside(row, theta, batch):
+    """States s (T, C), input and output gates (T, blocks) of one net on the first sequence of a batch."""
+    shape = lstm.Shape(row)
+    net = lstm.Net(shape, np.array([theta, theta]), lstm.Readings.of([row, row]))
+    x = np.moveaxis(batch.x[[0, 0]], 0, -1)
+    y = net.forward(x, batch.end[[0, 0]])
+    C, steps = shape.cells, batch.end[0] + 1
+    inner = net.S[1 : steps + 1, :, 0]
+    gates = inner[:, C : C + shape.blocks], inner[:, 2 * C : 2 * C + shape.blocks]
+    return 2 * net.sigma[1 : steps + 1, :, 0], *gates, y[0]
+
+
+def cec(path, folder):
+    figure, axes = plt.subplots(4, 2, figsize=(11, 10), sharex=True, height_ratios=(1.3, 1, 1.3, 1))
+    for number, choice in enumerate((ADDING, ORDER)):
+        row, record = required(path, choice)
+        seed = record["weights"]["seed"]
+        shape, trial = lstm.Shape(row), lstm.Trial(row, seed)
+        batch = trial.task(lstm.streams(seed)["display"], 1)
+        relevant = batch.x[0, :, 1] == 1 if row.experiment == "4" else batch.x[0] >= 6
+        relevant = np.flatnonzero(relevant[: batch.end[0] + 1])
+        for column, (theta, when) in enumerate(
+                ((trial.start(shape), "before training"), (np.array(record["weights"]["theta"]), "after training"))):
+            states, y_in, y_out, y = inside(row, theta, batch)
+            top, bottom = axes[2 * number, column], axes[2 * number + 1, column]
+            for c, color in zip(range(shape.cells), (BLUE, GREEN, SKY, PURPLE)):
+                cell, block = c // shape.blocks + 1, c % shape.blocks + 1
+                top.plot(states[:, c], color=color, label=f"cell {cell} of block {block}")
+            for j, (a, b) in enumerate(((RED, BLACK), (ORANGE, "#888888"))):
+                bottom.plot(y_in[:, j], color=a, label=f"input gate {j + 1}")
+                bottom.plot(y_out[:, j], color=b, linestyle="--", label=f"output gate {j + 1}")
+            for axis in (top, bottom):
+                for step in relevant:
+                    axis.axvline(step, color="#999999", linewidth=0.8, linestyle=":")
+                axis.grid(color="#eeeeee", linewidth=0.6)
+            target = ", ".join(f"{value:.2f}" for value in batch.target[0])
+            outputs = ", ".join(f"{value:.2f}" for value in y)
+            task = "Experiment 4, adding" if row.experiment == "4" else "Experiment 6a, order"
+            top.set_title(f"{task}, {when}\noutput {outputs} (target {target})", fontsize=10)
+            bottom.set_ylim(-0.03, 1.03)
+            if column == 0:
+                top.set_ylabel("internal state s")
+                bottom.set_ylabel("gate activation")
+            if number == 0 and column == 1:
+                top.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+                bottom.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    for axis in axes[-1]:
+        axis.set_xlabel("step (dotted: the marked or relevant inputs)")
+    figure.tight_layout()
+    save(figure, folder, "lstm_1997_cec.png")
+
+
+# --- error_flow.png ---------------------------------------------------------------------------------------------------
+
+LAGS = np.arange(0, 101, 5)
+
+
+def state_to_state(row, theta, seed):
+    """|ds_c(t) / ds_c(t - q)| by the full gradient, for the lags q and the cells c: (lags, C), by the complex step.
+
+    Truncated, it is exactly 1: that is the constant error carousel.
+    """
+    shape = lstm.Shape(row)
+    C = shape.cells
+    net = lstm.Net(shape, theta[None].astype(complex), lstm.Readings.of([row]), lanes=C)
+    batch = lstm.Trial(row, seed).task(lstm.streams(seed)["display"], 1)
+    net.load(np.repeat(np.moveaxis(batch.x, 0, -1), C, axis=-1))
+    net.fold_weights()
+    end, flow = int(batch.end[0]) + 1, []
+    for lag in LAGS:
+        net.run(0, end - lag)
+        cell = np.arange(C)
+        net.sigma[end - lag, cell, cell] += 1e-30j  # the state, and the cell's output with it
+        net.S[end - lag, cell, cell] = net.S[end - lag, 2 * C + cell, cell] * np.tanh(net.sigma[end - lag, cell, cell])
+        net.run(end - lag, end)
+        flow.append(abs(net.sigma[end, cell, cell].imag / 1e-30))
+    return np.array(flow)
+
+
+def unit_to_unit(squash, n, largest, seed):
+    """Largest |error at a unit t - q / error at a unit t| over all pairs of units, for the lags q: a plain RNN with
+    weights from U(-largest, largest) and noise as input, through the product of its Jacobians."""
+    rng = np.random.default_rng(seed)
+    W = rng.uniform(-largest, largest, (n, n))
+    y, factors = np.zeros(n), []
+    for _ in range(LAGS[-1] + 50):
+        net = W @ y + rng.uniform(-1, 1, n)
+        y = np.tanh(net) if squash == "tanh" else 1 / (1 + np.exp(-net))
+        factors.append((1 - y * y if squash == "tanh" else y * (1 - y))[:, None] * W)
+    flow, product = [1.0], np.eye(n)
+    for J in reversed(factors[-LAGS[-1] :]):
+        product = product @ J
+        flow.append(abs(product).max())
+    return np.array(flow)[LAGS]
+
+
+def error_flow(path, folder):
+    figure, axis = plt.subplots(figsize=(9, 5.5))
+    row, record = required(path, ADDING)
+    seed = record["weights"]["seed"]
+    axis.plot(LAGS, np.ones(len(LAGS)), color=BLUE, linewidth=3, label="1997 LSTM, truncated: the carousel, exactly 1")
+    trained = state_to_state(row, np.array(record["weights"]["theta"]), seed)
+    fresh = state_to_state(row, lstm.Trial(row, seed).start(lstm.Shape(row)), seed)
+    for flow, style, name in ((fresh, "--", "before"), (trained, "-", "after")):
+        last = np.median(flow[-1])
+        label = f"same net (Experiment 4), full gradient, {name} training: {last:.2f} at q = {LAGS[-1]}"
+        axis.plot(LAGS, np.median(flow, 1), style, color=ORANGE, label=label, zorder=3)
+        axis.fill_between(LAGS, flow.min(1), flow.max(1), color=ORANGE, alpha=0.15, linewidth=0)
+    n, largest = 8, 0.45
+    for squash, color in (("tanh", GREEN), ("logistic", RED)):
+        flows = np.array([unit_to_unit(squash, n, largest, k) for k in range(50)])
+        label = f"{squash} RNN, {n} units, weights in [-{largest}, {largest}]"
+        axis.plot(LAGS, np.median(flows, 0), color=color, label=label)
+        axis.fill_between(LAGS, flows.min(0), flows.max(0), color=color, alpha=0.15, linewidth=0)
+    bound = n * (n * largest / 4) ** LAGS.astype(float)
+    axis.plot(LAGS, bound, ":", color=BLACK, label="bound for the logistic RNN, n (n w_max / 4)^q (section 3.1.5)")
+    axis.set_yscale("log")
+    axis.set_ylim(1e-30, 1e3)
+    axis.set_xlim(0, LAGS[-1])
+    axis.set_xlabel("steps back in time, q")
+    axis.set_ylabel("factor on an error that flows back q steps")
+    axis.set_title("Error flow: the median, and in the shade all cells or all of 50 random nets")
+    axis.grid(color="#dddddd", linewidth=0.6)
+    axis.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.45, -0.12))
+    save(figure, folder, "lstm_1997_error_flow.png")
+
+
+# --- complexity.png ---------------------------------------------------------------------------------------------------
+
+
+def complexity(folder):
+    """A.27, from the benchmark's file: time per step and weight, and peak memory."""
+    file = Path(lstm.__file__).resolve().parent / "benchmarks" / "lstm_1997.json"
+    rows = json.loads(file.read_text(encoding="utf-8"))["scaling"]
+    nets = [row for row in rows if row["steps"] == 100]
+    lengths = [row for row in rows if row["weights"] == 3064]
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.8))
+    for axis, chosen, key, name in (
+            (axes[0], nets, "weights", "weights (100 steps)"), (axes[1], lengths, "steps", "steps (3064 weights)")):
+        x = [row[key] for row in chosen]
+        for column, style, color, label in (
+                ("us_per_step", "o-", BLUE, "us per step"), ("peak_kilobytes", "^-", GREEN, "peak memory, kB"),
+                ("ns_per_step_and_weight", "s-", ORANGE, "ns per step and weight")):
+            axis.plot(x, [row[column] for row in chosen], style, color=color, label=label)
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+        axis.set_ylim(2, 3e4)
+        axis.set_xticks(x, [f"{value:,}" for value in x])
+        axis.minorticks_off()
+        axis.set_xlabel(name)
+        axis.grid(color="#dddddd", linewidth=0.6)
+    axes[0].legend(frameon=False)
+    figure.suptitle("The algorithm in forward mode: cost against the number of weights and the length of the sequence")
+    save(figure, folder, "lstm_1997_complexity.png")
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--results", default="results.json")
+    parser.add_argument("--out", default="viz", help="folder of the pictures")
+    args = parser.parse_args(argv)
+    path, folder = Path(args.results), Path(args.out)
+    try:
+        complexity(folder)
+        error_flow(path, folder)
+        cec(path, folder)
+        paper_vs_ours(records_of(path), folder)
+        scaling_2c(records_of(path), folder)
+    except lstm.ResultsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
