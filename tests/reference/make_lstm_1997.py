@@ -1,4 +1,4 @@
-"""Makes lstm_1997.npz beside this file: outputs and gradients of the 1997 nets by torch's autograd, in double precision.
+"""Makes lstm_1997.npz beside this file: outputs and gradients of the 1997 nets by torch, in double precision.
 
     python3 tests/reference/make_lstm_1997.py
 
