@@ -18,6 +18,7 @@ import collections
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 import importlib
 import json
 import multiprocessing
@@ -101,13 +102,18 @@ def find(results, experiment, settings):
     return next((r for r in results.get(experiment, []) if r["settings"] == settings), None)
 
 
+@functools.cache
+def current_hash(experiment):
+    """Hash of the experiment's file as it is now."""
+    return ap.source_hash(importlib.import_module(experiment).__file__)
+
+
 def state(results, experiment, settings):
     """done, stale (made by other code) or missing (absent, or interrupted)."""
     record = find(results, experiment, settings)
     if record is None or record["final"]["status"] == "interrupted":
         return "missing"
-    current = ap.source_hash(importlib.import_module(experiment).__file__)
-    return "done" if record["provenance"]["source_hash"] == current else "stale"
+    return "done" if record["provenance"]["source_hash"] == current_hash(experiment) else "stale"
 
 
 def kept(record, keep):

@@ -59,8 +59,9 @@ def main(argv):
         wrong = differences(results)
         print("\n".join(wrong) or "every block agrees with results.json")
         return int(bool(wrong))
+    makers = tables()
     for page in pages():
-        page.write_text(filled(page.read_text(encoding="utf-8"), tables(), results), encoding="utf-8")
+        page.write_text(filled(page.read_text(encoding="utf-8"), makers, results), encoding="utf-8")
     return 0
 
 

@@ -6,8 +6,6 @@ import sys
 import types
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "reference")]
 
@@ -42,8 +40,3 @@ def execute(source, name):
     sys.modules[name] = module
     exec(compile(source, module.__file__, "exec"), module.__dict__)
     return module
-
-
-@pytest.fixture
-def root():
-    return ROOT
