@@ -47,7 +47,7 @@ gradcheck: .venv/run
 	$(RUN) data_movement.py --check
 
 reproduce: .venv/run
-	$(RUN) reproduce.py all --jobs 2
+	$(RUN) reproduce.py all --jobs 2 --within 60
 
 bench: .venv/bench
 	$(RUN) benchmarks/bench_adding_problem.py

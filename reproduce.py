@@ -6,6 +6,7 @@
 
     python3 reproduce.py --list                    every study: what it shows, cells, core-hours, done / missing / stale
     python3 reproduce.py adding-headline --jobs 2  one study (or several names, or all)
+    python3 reproduce.py all --jobs 2 --within 60  what fits into an hour on two cores; the rest is named with its cost
     python3 reproduce.py adding-headline --check 1 one finished cell per study again: are the bits the same?
 
 A cell is one run of an experiment: its settings with one seed. Its record goes into results.json as soon as it ends; a
@@ -25,7 +26,12 @@ import multiprocessing
 import sys
 import time
 
+import numpy as np
+
 import adding_problem as ap
+import data_movement
+import information_latching
+import studies_adding_problem
 import studies_rnn_pathological
 
 ATTEMPTS = 3  # at a cell whose process dies
@@ -39,21 +45,21 @@ class Study:
     shows: str
     experiment: str  # the module
     grid: tuple  # of dicts: settings that differ from the experiment's defaults
-    seeds: range
+    seeds: range | None  # None: a record holds all its trials, or there is nothing random
     core_minutes: float  # all cells, on one core of the machine of results.json
     options: dict = dataclasses.field(default_factory=dict)
     keep: tuple = ()  # parts of a record that a picture needs: weights, snapshots
 
     def cells(self):
         """Every cell's Settings."""
-        module = importlib.import_module(self.experiment)
-        return [module.Settings(**settings, seed=seed) for settings in self.grid for seed in self.seeds]
+        seeds = [{}] if self.seeds is None else [dict(seed=seed) for seed in self.seeds]
+        return [typed(self.experiment, settings | seed) for settings in self.grid for seed in seeds]
 
 
-ADDING_HEADLINE = (dict(), dict(cell="rnn", iters=5000))
-ADDING_CELLS = (
-    dict(cell="lstm"), dict(cell="lstm1997"), dict(cell="rnn", iters=5000), dict(cell="rnn", init="ortho"),
-    dict(cell="irnn"))
+def typed(experiment, settings):
+    """The Settings of an experiment from a dict."""
+    module = importlib.import_module(experiment)
+    return (module.LandscapeSettings if "landscape" in settings else module.Settings)(**settings)
 
 
 def pathological_studies():
@@ -69,21 +75,46 @@ def pathological_studies():
             share = minutes * len(grid) * len(seeds) / cells
             options = dict(eval_every=every, keep_weights=weights)
             studies.append(
-                Study(part, shows, "rnn_pathological", tuple(grid), seeds, share, options, ("weights",)))
+                Study(part, shows, "rnn_pathological", tuple(grid), seeds, share, options,
+                      ("weights",) if weights else ()))
     return studies
 
+
+def adding_studies():
+    """The studies of studies_adding_problem.py."""
+    for name, (shows, arms, seeds, minutes, every) in studies_adding_problem.GROUPS.items():
+        options = dict(snapshot_every=0, eval_every=every)
+        yield Study(name, shows, "adding_problem", tuple(arms.values()), seeds, minutes, options)
+
+
+LATCHING = {  # study of information_latching.py: what it shows, minutes of one core
+    "table": ("success against length: every cell and start, thirty repeats each", 12),
+    "tradeoff": ("latching against sensitivity: the tanh unit's recurrent weight", 2.5),
+    "split": ("the question's validation split, and a shuffled one", 2),
+    "relay": ("the bit relay: one and eight units", 3),
+    "latch1994": ("the latch of 1994", 1),
+    "tuning": ("four times the updates, ten times the rate", 1),
+    "keras2018": ("the hard sigmoid of 2018", 0.5),
+    "landscape": ("the loss over two weights of a one-unit net", 0.2),
+}
 
 STUDIES = (
     Study("smoke", "that everything works: four cells of a second", "adding_problem",
           (dict(T=10, hidden=4, iters=500), dict(T=10, hidden=4, iters=500, cell="rnn")), range(2), 0.1,
           dict(snapshot_every=0)),
     Study("adding-animation", "the runs of the pictures and the animation: LSTM and tanh RNN, seed 0", "adding_problem",
-          ADDING_HEADLINE, range(1), 0.2, dict(snapshot_every=400), ("weights", "snapshots")),
+          tuple(studies_adding_problem.HEADLINE.values()), range(1), 0.2, dict(snapshot_every=400),
+          ("weights", "snapshots")),
     Study("adding-headline", "the adding problem's recipe over ten seeds, LSTM and tanh RNN", "adding_problem",
-          ADDING_HEADLINE, range(10), 2.2, dict(snapshot_every=0), ("weights",)),
-    Study("adding-cells", "which cell learns the adding problem at T = 100: five cells, ten seeds", "adding_problem",
-          ADDING_CELLS, range(10), 6.0, dict(snapshot_every=0), ("weights",)),
+          tuple(studies_adding_problem.HEADLINE.values()), range(10), 2.2, dict(snapshot_every=0), ("weights",)),
+    *adding_studies(),
     *pathological_studies(),
+    Study("latching-headline", "the one-unit latch as Keras starts it", "information_latching", (dict(),), None, 0.3,
+          dict(), ("weights",)),
+    *(Study(f"latching-{name}", shows, "information_latching", tuple(information_latching.STUDIES[name]), None, minutes)
+      for name, (shows, minutes) in LATCHING.items()),
+    Study("data-movement", "what a training step moves, traced value by value", "data_movement",
+          tuple(map(dataclasses.asdict, data_movement.study())), None, 2),
 )
 
 
@@ -92,9 +123,17 @@ STUDIES = (
 # ----------------------------------------------------------------------------------------------------------------------
 
 def run_cell(experiment, settings, options):
-    """Trains one cell, in whatever process this is. Returns its record. settings, options: dicts."""
-    module = importlib.import_module(experiment)
-    return module.unless_stopped(module.train, (module.Settings(**settings), module.Options(**options)))
+    """Trains one cell, in whatever process this is. Returns its record, or None once it is to stop.
+
+    settings, options: dicts.
+    """
+    module, settings = importlib.import_module(experiment), typed(experiment, settings)
+    if module is data_movement:
+        return ap.unless_stopped(module.measure, (settings,))
+    options = module.Options(**options)
+    if module is information_latching:
+        return module.unless_stopped(module.run, (settings, options, True, settings == module.Settings()))
+    return module.unless_stopped(module.train, (settings, options))
 
 
 def find(results, experiment, settings):
@@ -108,12 +147,12 @@ def current_hash(experiment):
     return ap.source_hash(importlib.import_module(experiment).__file__)
 
 
-def state(results, experiment, settings):
-    """done, stale (made by other code) or missing (absent, or interrupted)."""
-    record = find(results, experiment, settings)
-    if record is None or record["final"]["status"] == "interrupted":
+def state(results, study, settings):
+    """done, stale (made by other code) or missing (absent, interrupted, or without what a picture needs)."""
+    record = find(results, study.experiment, settings)
+    if record is None or record["final"]["status"] == "interrupted" or not record.keys() >= set(study.keep):
         return "missing"
-    return "done" if record["provenance"]["source_hash"] == current_hash(experiment) else "stale"
+    return "done" if record["provenance"]["source_hash"] == current_hash(study.experiment) else "stale"
 
 
 def kept(record, keep):
@@ -130,11 +169,38 @@ def figures(record):
 # Running
 # ----------------------------------------------------------------------------------------------------------------------
 
+def figure(record):
+    """What a cell reached, as (name, value, whether less is better); None if it has no such figure.
+
+    Of a record with many trials it is the median over them.
+    """
+    for name, less in (("test_mse", True), ("test_accuracy", False)):
+        values = record["final"].get(name)
+        if values is not None and None not in np.atleast_1d(values):
+            return name.replace("_", " ").replace("mse", "MSE"), float(np.median(values)), less
+    return None
+
+
 class Progress:
-    """Cells done, elapsed and remaining time; on a terminal the line is redrawn."""
+    """Cells done, the last one's figure and the best so far of the same settings, elapsed and remaining time; on a
+    terminal the line is redrawn."""
 
     def __init__(self, total):
         self.total, self.done, self.start, self.redraw = total, 0, time.perf_counter(), sys.stdout.isatty()
+        self.best = {}  # by settings without the seed
+
+    def reached(self, record):
+        """The record's figure in words, with the best so far among the seeds of its settings."""
+        found, seed = figure(record), record["settings"].get("seed")
+        if found is None:
+            return ""
+        name, value, less = found
+        kind = json.dumps(record["settings"] | {"seed": None})
+        best = self.best.setdefault(kind, (value, seed))
+        if (value < best[0]) if less else (value > best[0]):
+            best = self.best[kind] = (value, seed)
+        whose = "" if best[1] is None else f" (seed {best[1]})"
+        return f": {name} {value:.5f}, best so far {best[0]:.5f}{whose}"
 
     def __call__(self, text):
         self.done += 1
@@ -150,8 +216,8 @@ class Progress:
 
 def start_worker(stop, experiments):
     """A process of the pool leaves Ctrl-C to its parent; its cells end early once stop is set."""
-    for name in experiments:
-        importlib.import_module(name).start_worker(stop)
+    for module in {ap, *map(importlib.import_module, experiments)} - {data_movement}:
+        module.start_worker(stop)
 
 
 @contextlib.contextmanager
@@ -196,7 +262,7 @@ def run(studies, path, jobs, scheduler, stale, stop):
         for settings in study.cells():
             asked = ("missing", "stale") if stale else ("missing",)
             settings = dataclasses.asdict(settings)
-            if state(results, study.experiment, settings) in asked:
+            if state(results, study, settings) in asked:
                 call = (study.experiment, tuple(settings.items()), tuple(study.options.items()))
                 calls.setdefault(call[:2], (call, study))
     progress, failed = Progress(len(calls)), {}
@@ -206,10 +272,10 @@ def run(studies, path, jobs, scheduler, stale, stop):
         if isinstance(outcome, BaseException):
             failed[name] = f"{type(outcome).__name__}: {outcome}"
             progress(f"{name}: FAILED")
-        else:
+        elif outcome is not None:
             if not ap.save(path, call[0], kept(outcome, keep[call])):
                 failed[name] = "not saved"
-            progress(name)
+            progress(name + progress.reached(outcome))
     progress.close()
     return failed
 
@@ -242,17 +308,29 @@ def cell_name(call):
 # Command line
 # ----------------------------------------------------------------------------------------------------------------------
 
-def listing(results):
+def listing(studies, results):
     """The table of studies as text."""
     lines = []
-    for study in STUDIES:
+    for study in studies:
         cells = study.cells()
-        states = [state(results, study.experiment, dataclasses.asdict(settings)) for settings in cells]
+        states = [state(results, study, dataclasses.asdict(settings)) for settings in cells]
         counts = ", ".join(f"{states.count(name)} {name}" for name in ("done", "missing", "stale"))
-        lines += [f"{study.name}: {study.shows}",
-                  f"    {len(study.grid)} settings x {len(study.seeds)} seeds = {len(cells)} cells, "
+        seeds = "" if study.seeds is None else f" x {len(study.seeds)} seeds"
+        lines += [f"{study.name}: {study.shows}", f"    {len(study.grid)} settings{seeds} = {len(cells)} cells, "
                   f"{study.core_minutes / 60:.2f} core-hours; {counts}"]
     return "\n".join(lines)
+
+
+def affordable(studies, core_minutes):
+    """The cheapest of the studies, as many as fit into the core-minutes; prints the others with their cost."""
+    chosen, left = [], core_minutes
+    for study in sorted(studies, key=lambda study: study.core_minutes):
+        left -= study.core_minutes
+        if left < 0:
+            print(f"left out: {study.name}, {study.core_minutes / 60:.2f} core-hours: {study.shows}")
+        else:
+            chosen.append(study)
+    return chosen
 
 
 def main(argv=None):
@@ -262,6 +340,8 @@ def main(argv=None):
     parser.add_argument("--jobs", type=ap.flag_value(int, 1, 1024), default=1, help="processes (default: 1)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="a dask.distributed scheduler, such as tcp://host:8786")
     parser.add_argument("--stale", action="store_true", help="also run again what other code made")
+    parser.add_argument("--within", type=ap.flag_value(float, 0, 1e6), metavar="MINUTES",
+                        help="of the named studies only those that fit, the cheapest first; the rest is listed")
     parser.add_argument("--check", type=ap.flag_value(int, 1, 10_000), metavar="N",
                         help="run N finished cells of each study again and compare their bits")
     parser.add_argument("--out", default="results.json", help="file of results (default: results.json)")
@@ -272,10 +352,12 @@ def main(argv=None):
         parser.error(f"no study is called {unknown[0]}: see --list")
     if not args.list and not args.names:
         parser.error("name a study, or all, or use --list")
-    studies = STUDIES if "all" in args.names else [by_name[name] for name in args.names]
+    studies = STUDIES if "all" in args.names or not args.names else [by_name[name] for name in args.names]
     try:
+        if args.within is not None:
+            studies = affordable(studies, args.within * args.jobs)
         if args.list:
-            print(listing(ap.read_results(args.out)))
+            print(listing(studies, ap.read_results(args.out)))
             return 0
         ap.check_results(args.out)
         if args.check:

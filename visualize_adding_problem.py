@@ -85,10 +85,11 @@ def has_snapshots(record, every):
 
 
 def siblings(results, settings):
-    """The finished records that differ from settings in nothing but the seed."""
+    """The finished records that differ from settings in nothing but the seed and were evaluated at the same times."""
     seeds = {record["settings"]["seed"] for record in results.get(ap.EXPERIMENT, [])}
+    times = find(results, settings)["history"]["iteration"]
     found = (find(results, dataclasses.replace(settings, seed=seed)) for seed in sorted(seeds))
-    return [record for record in found if record]
+    return [record for record in found if record and record["history"]["iteration"] == times]
 
 
 def load(record, weights=None, batch=1):
@@ -124,9 +125,10 @@ def training_curves(lstm, rnn, lstm_seeds, rnn_seeds):
             label = f"{name}, seed {record['settings']['seed']}"
             axis.plot(x, record["history"][column], color=colour, lw=1.6, label=label)
         settings = lstm["settings"]
-        for iteration in range(settings["lr_decay_every"], settings["iters"], settings["lr_decay_every"] or 10**9):
+        halvings = range(settings["lr_decay_every"], settings["iters"], settings["lr_decay_every"] or 10**9)
+        for iteration in halvings:
             axis.axvline(iteration * settings["batch"] / 1000, color=GREY, lw=0.8, ls=":",
-                         label="learning rate halved" if iteration == settings["lr_decay_every"] else None)
+                         label="learning rate halved" if iteration == halvings[0] else None)
         axis.set_xlabel("training sequences (thousands)")
     axes[0].set(yscale="log", ylabel="test MSE (512 held-out sequences)", title="Mean squared error")
     for level, text in ((ap.CONSTANT_MSE, "constant predictor: 2/3"), (1 / 3, "second value alone: 1/3")):

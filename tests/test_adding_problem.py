@@ -290,7 +290,7 @@ def test_record(batch):
     history, final = record["history"], record["final"]
     assert history["iteration"] == [0, 10, 20, 30]
     assert history["train_sequences"] == [0, 10 * batch, 20 * batch, 30 * batch]
-    assert final["status"] == "done" and final["test_mse"] == history["test_mse"][-1]
+    assert final["status"] == "done" and float(f"{final['test_mse']:.6g}") == history["test_mse"][-1]
     assert record["best"]["test_mse"] == min(history["test_mse"])
     assert [snapshot["iteration"] for snapshot in record["snapshots"]] == [0, 10, 20, 30]
     assert record["settings"]["forget_bias"] == 1.0 and record["settings"]["init_scale"] == 0.5
@@ -319,6 +319,74 @@ def test_learning_rate_is_halved_after_every_so_many_iterations(monkeypatch):
     rates.clear()
     train(iters=7, lr_decay_every=0, lr=8.0)
     assert rates == [8] * 7
+
+
+def test_cosine_schedule_goes_from_the_rate_to_zero():
+    settings = ap.Settings(schedule="cosine", iters=1000, lr=8.0)
+    rates = [ap.learning_rate(settings, iteration) for iteration in (1, 251, 501, 751, 1000)]
+    expected = [8, 4 + 8**0.5 * 2**0.5 * 0.5**0.5, 4, 4 - 8**0.5 * 2**0.5 * 0.5**0.5, 0]
+    np.testing.assert_allclose(rates, expected, atol=1e-4)
+    assert settings.lr_decay_every is None and ap.Settings().lr_decay_every == 1500
+
+
+def test_the_batch_doubles_at_equal_intervals():
+    settings = ap.Settings(**SMALL | dict(batch=2, batch_doublings=2, iters=30))
+    assert [ap.batch_size(settings, k) for k in (1, 10, 11, 20, 21, 30)] == [2, 2, 4, 4, 8, 8]
+    trainer, widths = ap.Trainer(settings), []
+    for _ in range(30):
+        before, step = trainer.net.theta.copy(), trainer.step()
+        widths.append(trainer.net.S.shape[2])
+        assert math.isfinite(step) and not np.array_equal(before, trainer.net.theta)
+    assert widths == [2] * 10 + [4] * 10 + [8] * 10 and trainer.sequences == 140
+    assert trainer.net.theta is trainer.optimizer.theta is trainer.theta
+    assert train(batch=2, batch_doublings=2)["final"]["train_sequences"] == 140
+
+
+def test_averaged_weights_are_what_is_evaluated():
+    trainer = ap.Trainer(ap.Settings(**SMALL, average=0.9))
+    mean = trainer.net.theta.copy()
+    for _ in range(5):
+        trainer.step()
+        mean = 0.9 * mean + 0.1 * trainer.net.theta
+    np.testing.assert_allclose(trainer.theta, mean, rtol=1e-12)
+    assert np.array_equal(trainer.test_net().theta, trainer.theta)
+    plain, averaged = train(), train(average=0.9)
+    assert plain["history"]["train_mse"] == averaged["history"]["train_mse"]  # training itself is the same
+    assert plain["final"]["test_mse"] != averaged["final"]["test_mse"]
+
+
+def test_init_seed_draws_the_first_weights_and_nothing_else():
+    def start(**settings):
+        trainer = ap.Trainer(ap.Settings(**SMALL | settings))
+        return trainer.net.theta.copy(), next(trainer.batches)[0]
+
+    weights, data = start(seed=1)
+    other_weights, same_data = start(seed=1, init_seed=2)
+    same_weights, other_data = start(seed=2, init_seed=1)
+    assert np.array_equal(weights, same_weights) and np.array_equal(data, same_data)
+    assert not np.array_equal(weights, other_weights) and not np.array_equal(data, other_data)
+    assert ap.Settings(seed=3, init_seed=3) == ap.Settings(seed=3)
+
+
+def test_validation_sequences_are_of_a_stream_of_their_own():
+    final = train()["final"]
+    rng = generator(np.random.SeedSequence(0).spawn(5)[4])
+    x, target = [np.concatenate(parts, -1) for parts in zip(*(ap.make_sequences(rng, 12, 512) for _ in range(8)))]
+    assert x.shape[2] == ap.N_VALIDATION and not np.array_equal(x[:, :, :512], ap.held_out(ap.Settings(T=12))[0])
+    net = ap.build("lstm", 3, 12, 4096)
+    for name, tensor in net.tensors(net.theta).items():
+        tensor[:] = train()["weights"][name]
+    error = net.forward(x)[0, 0] - target
+    assert final["validation_mse"] == pytest.approx(np.mean(error**2), rel=1e-12)
+    assert final["validation_solve_rate"] == np.mean(abs(error) < 0.04)
+
+
+def test_best_fills_in_what_is_not_given(tmp_path):
+    [settings], options, _ = ap.parse(["--best", "--out", str(tmp_path / "r.json")])
+    assert settings == ap.Settings(**ap.BEST) and options.eval_every == 400
+    assert settings.batch * settings.iters == 256_000 == ap.Settings().batch * ap.Settings().iters
+    [settings], _, _ = ap.parse(["--best", "--lr", "0.001", "--out", str(tmp_path / "r.json")])
+    assert settings == ap.Settings(**ap.BEST | dict(lr=0.001))
 
 
 def test_it_learns_a_short_lag():
@@ -493,6 +561,8 @@ def test_source_hash_ignores_comments_and_docstrings_only(tmp_path):
         ("--cell gru", "--cell"),
         ("--cell lstm --rnn", "--rnn contradicts --cell lstm"),
         ("--cell irnn --init ortho", "--init ortho"),
+        ("--schedule cosine --lr-decay-every 10", "--lr-decay-every needs --schedule halving"),
+        ("--average 1", "--average"),
         ("--rnn --forget-bias 1", "--forget-bias needs --cell lstm"),
         ("--dtype float16", "--dtype"),
         ("--T 100000 --batch 65536", "GB of memory"),

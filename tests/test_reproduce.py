@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -54,12 +55,44 @@ def test_stale_records_are_told_from_done_ones(tmp_path):
     assert rp.run([study(20, 1)], path, 1, None, False, threading.Event()) == {}
     results = json.loads(path.read_text())
     settings = results["adding_problem"][0]["settings"]
-    assert rp.state(results, "adding_problem", settings) == "done"
+    assert rp.state(results, study(20, 1), settings) == "done"
+    assert rp.state(results, rp.dataclasses.replace(study(20, 1), keep=("weights",)), settings) == "missing"
     results["adding_problem"][0]["provenance"]["source_hash"] = "0"
-    assert rp.state(results, "adding_problem", settings) == "stale"
+    assert rp.state(results, study(20, 1), settings) == "stale"
     results["adding_problem"][0]["final"]["status"] = "interrupted"
-    assert rp.state(results, "adding_problem", settings) == "missing"
+    assert rp.state(results, study(20, 1), settings) == "missing"
     assert "weights" not in results["adding_problem"][0]
+
+
+def test_every_experiment_runs_as_a_cell():
+    """One small cell of each experiment, in the way reproduce.py runs them."""
+    small = {
+        "adding_problem": TINY | dict(iters=5), "rnn_pathological": dict(hidden=3, epochs=1, batches_per_epoch=2),
+        "information_latching": dict(repeats=2, updates=2, T=3), "data_movement": dict(T=5, hidden=2)}
+    for experiment, settings in small.items():
+        record = rp.run_cell(experiment, rp.dataclasses.asdict(rp.typed(experiment, settings)), {})
+        assert record["final"]["status"] == "done" and record["settings"].items() >= settings.items()
+    landscape = rp.dataclasses.asdict(rp.typed("information_latching", dict(landscape="srnn", T=2)))
+    assert rp.run_cell("information_latching", landscape, {})["final"]["status"] == "done"
+    assert {s.experiment for s in rp.STUDIES} >= small.keys()
+
+
+def test_progress_names_the_best_so_far_of_the_same_settings(capsys):
+    progress = rp.Progress(3)
+    for seed, mse in ((0, 0.5), (1, 0.2), (2, 0.3)):
+        text = progress.reached(dict(settings=dict(T=5, seed=seed), final=dict(test_mse=mse)))
+    assert text == ": test MSE 0.30000, best so far 0.20000 (seed 1)"
+    assert "0.90000" in progress.reached(dict(settings=dict(T=6, seed=0), final=dict(test_mse=0.9)))
+    more = [progress.reached(dict(settings=dict(T=7), final=dict(test_accuracy=[0.5, a, 1.0]))) for a in (0.7, 0.6)]
+    assert more[1] == ": test accuracy 0.60000, best so far 0.70000"
+    assert progress.reached(dict(settings={}, final=dict(test_mse=None))) == ""
+
+
+def test_what_fits_is_chosen_cheapest_first_and_the_rest_is_named(capsys):
+    studies = [rp.dataclasses.replace(study(20, 1, name=name), core_minutes=minutes)
+               for name, minutes in (("long", 50), ("short", 10), ("middle", 20))]
+    assert [s.name for s in rp.affordable(studies, 30)] == ["short", "middle"]
+    assert "left out: long, 0.83 core-hours" in capsys.readouterr().out
 
 
 def test_a_changed_figure_is_found_by_check(tmp_path):
@@ -96,13 +129,14 @@ def start(out, iters, seeds):
 
 def test_a_killed_study_goes_on_and_ends_in_the_same_figures(tmp_path):
     whole, killed = tmp_path / "whole.json", tmp_path / "killed.json"
-    assert rp.run([study(1000, 8)], whole, 1, None, False, threading.Event()) == {}
-    for k in range(3):
-        with start(killed, 1000, 8) as process:
-            process.stdout.readline()  # a cell is done
-            time.sleep(0.1 * k)
+    assert rp.run([study(1000, 12)], whole, 1, None, False, threading.Event()) == {}
+    moments = random.Random(0)
+    for _ in range(10):
+        with start(killed, 1000, 12) as process:
+            process.stdout.readline()  # a cell is done, or all are
+            time.sleep(moments.uniform(0, 0.5))
             process.kill()
-    with start(killed, 1000, 8) as process:
+    with start(killed, 1000, 12) as process:
         assert process.wait(timeout=100) == 0
     assert plain(killed) == plain(whole)
 

@@ -1,0 +1,90 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2.0"]
+# ///
+"""The runs behind docs/adding_problem.md: for each study its settings by label, apart from the seed, and its seeds.
+
+The tables, the pictures and reproduce.py read this list. As a script it prints the commands:
+    python3 studies_adding_problem.py
+"""
+
+import dataclasses
+import shlex
+
+import adding_problem as ap
+
+TEN, SEARCH_SEEDS, FRESH = range(10), range(100, 103), range(10, 20)
+
+HEADLINE = {"LSTM": dict(), "tanh RNN": dict(cell="rnn", iters=5000)}
+
+LAGS = {
+    f"{name}, T = {T}": settings | dict(T=T)
+    for T in (100, 500, 1000)
+    for name, settings in {"LSTM": {}, "LSTM, --best": ap.BEST, "tanh RNN": HEADLINE["tanh RNN"]}.items()}
+
+CELLS = {
+    "LSTM, forget gate": dict(),
+    "LSTM of 1997, no forget gate": dict(cell="lstm1997"),
+    "tanh RNN, Gaussian (5000 iterations)": dict(cell="rnn", iters=5000),
+    "tanh RNN, orthogonal": dict(cell="rnn", init="ortho"),
+    "IRNN": dict(cell="irnn"),
+}
+
+HIDDEN = {f"{H} units{name}": settings | dict(hidden=H)
+          for name, settings in {"": {}, ", --best": ap.BEST}.items() for H in (2, 4, 8, 16, 32)}
+
+CROSSING = {  # schedule and first weights; the data follow the seed
+    (schedule, init_seed): dict(schedule=schedule, init_seed=init_seed)
+    for schedule in ("halving", "cosine") for init_seed in TEN}
+
+_COSINE = dict(schedule="cosine")
+_SMALL = dict(batch=8, iters=32_000)
+SEARCH = {
+    "the seed's recipe": dict(),
+    "cosine": _COSINE,
+    "cosine, rate 0.01": _COSINE | dict(lr=0.01),
+    "cosine, rate 0.02": _COSINE | dict(lr=0.02),
+    "batch 8": _SMALL | dict(lr_decay_every=6000),
+    "batch 8, cosine, rate 0.01": _SMALL | _COSINE | dict(lr=0.01),
+    "batch 8, cosine, rate 0.02": _SMALL | _COSINE | dict(lr=0.02),
+    "batch 4, cosine, rate 0.01": _COSINE | dict(batch=4, iters=64_000, lr=0.01),
+    "batch 4 to 32, cosine, rate 0.02": _COSINE | dict(batch=4, batch_doublings=3, iters=17_064, lr=0.02),
+    "averaged weights": dict(average=0.999),
+    "batch 8, cosine, rate 0.02, averaged weights": _SMALL | _COSINE | dict(lr=0.02, average=0.999),
+    "batch 8, cosine, rate 0.02, forget bias 3": _SMALL | _COSINE | dict(lr=0.02, forget_bias=3.0),
+    "batch 8, cosine, rate 0.02, W_hh twice as large": _SMALL | _COSINE | dict(lr=0.02, init_scale=1.0),
+    "batch 8, cosine, rate 0.02, W_xh twice as large": _SMALL | _COSINE | dict(lr=0.02, input_scale=1.0),
+    "batch 8, cosine, rate 0.01, 16 units": _SMALL | _COSINE | dict(lr=0.01, hidden=16),
+    "batch 8, cosine, rate 0.02, 16 units": _SMALL | _COSINE | dict(lr=0.02, hidden=16),
+}
+
+GROUPS = {  # name: what it shows, settings, seeds, minutes of one core, iterations between evaluations
+    "adding-cells": ("which cell learns T = 100: five cells", CELLS, TEN, 6, 100),
+    "adding-lags": ("T = 100, 500, 1000", LAGS, TEN, 60, 1000),
+    "adding-hidden": ("2 to 32 hidden units", HIDDEN, TEN, 40, 2000),
+    "adding-crossing": ("the weak seeds: first weights, data and schedules crossed", CROSSING, TEN, 40, 2000),
+    "adding-search": ("what was tried for a better recipe, on validation sequences", SEARCH, SEARCH_SEEDS, 25, 4000),
+    "adding-best": ("the best recipe on fresh seeds", {"--best": ap.BEST}, FRESH, 5, 1000),
+}
+
+
+def records(results, settings, seeds):
+    """The finished records of these settings in a results file, by seed; those absent are left out."""
+    wanted = [dataclasses.asdict(ap.Settings(**settings, seed=seed)) for seed in seeds]
+    done = [record for record in results.get(ap.EXPERIMENT, []) if record["final"]["status"] != "interrupted"]
+    return [record for chosen in wanted for record in done if record["settings"] == chosen]
+
+
+def command(settings, seeds, every):
+    """The command that makes these records."""
+    words = []
+    for field in dataclasses.fields(ap.Settings):
+        if settings.get(field.name) is not None:
+            words += ["--" + field.name.replace("_", "-"), str(settings[field.name])]
+    seeds = ["--seeds", f"{seeds[0]}-{seeds[-1]}", "--snapshot-every", "0", "--eval-every", str(every)]
+    return shlex.join(["python3", "adding_problem.py", *words, *seeds])
+
+
+if __name__ == "__main__":
+    for name, (shows, arms, seeds, _, every) in GROUPS.items():
+        print(f"# {name}: {shows}", *(command(settings, seeds, every) for settings in arms.values()), sep="\n")

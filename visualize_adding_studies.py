@@ -1,0 +1,198 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2.0", "matplotlib>=3.8"]
+# ///
+"""Pictures of the adding problem's studies, from results.json alone.
+
+    python3 visualize_adding_studies.py --outdir viz
+
+Writes adding_lags.png, adding_cells.png, adding_hidden.png, adding_weak_seeds.png and adding_recipes.png. Nothing is
+trained here: where records are missing, reproduce.py is run for their study first, which may take an hour.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import adding_problem as ap
+import studies_adding_problem as studies
+from visualize_adding_problem import GREY, writable_folder
+
+BLUE, VERMILLION, GREEN, ORANGE, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7"  # Okabe & Ito
+
+
+def arms(results, name):
+    """The records of a study by label, or None if one is missing."""
+    _, settings, seeds, _, _ = studies.GROUPS[name]
+    found = {label: studies.records(results, arm, seeds) for label, arm in settings.items()}
+    return found if all(len(records) == len(seeds) for records in found.values()) else None
+
+
+def column(records, name):
+    return np.array([record["final"][name] for record in records])
+
+
+def dots(axis, at, values, colour, label=None):
+    """A dot per seed, spread a little to the side, and a line at the median."""
+    aside = np.linspace(-0.22, 0.22, len(values))
+    axis.scatter(at + aside, values, s=22, color=colour, alpha=0.75, lw=0, label=label)
+    axis.plot([at - 0.32, at + 0.32], [np.median(values)] * 2, color=colour, lw=2)
+
+
+def constant_lines(axis):
+    axis.axhline(ap.CONSTANT_MSE, color="black", lw=0.8, ls="--")
+    axis.annotate("constant predictor: 2/3", (0.01, ap.CONSTANT_MSE), xycoords=("axes fraction", "data"), va="bottom",
+                  fontsize=8)
+
+
+def solve_rates(axis, title="Solve rate"):
+    axis.set(ylim=(-0.02, 1.02), ylabel=f"fraction of 512 with |error| < {ap.TOLERANCE}", title=title)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Pictures
+# ----------------------------------------------------------------------------------------------------------------------
+
+def lags(found):
+    """Held-out MSE against training sequences, a panel per length, a line per seed."""
+    lengths = sorted({records[0]["settings"]["T"] for records in found.values()})
+    figure, axes = plt.subplots(1, len(lengths), figsize=(11, 4), layout="constrained", sharey=True)
+    for axis, T in zip(axes, lengths):
+        for name, colour in (("tanh RNN", VERMILLION), ("LSTM", BLUE)):
+            for k, record in enumerate(found[f"{name}, T = {T}"]):
+                history = record["history"]
+                axis.plot(np.array(history["train_sequences"]) / 1000, history["test_mse"], color=colour, lw=1,
+                          alpha=0.8, label=f"{name}, ten seeds" if k == 0 else None)
+        constant_lines(axis)
+        axis.set(yscale="log", title=f"T = {T}", xlabel="training sequences (thousands)")
+    axes[0].set_ylabel("test MSE (512 held-out sequences)")
+    axes[-1].legend(loc="lower left", fontsize=9)
+    figure.suptitle("Adding problem: the same recipe at longer lags, 8 hidden units")
+    return figure
+
+
+def by_seed(found, title, colours):
+    """MSE and solve rate, a column per arm, a dot per seed."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+    for axis, name in zip(axes, ("test_mse", "solve_rate")):
+        for k, (records, colour) in enumerate(zip(found.values(), colours)):
+            dots(axis, k, column(records, name), colour)
+        axis.set_xticks(range(len(found)), [label.replace(", ", ",\n").replace(" (", "\n(") for label in found],
+                        fontsize=8)
+    axes[0].set(yscale="log", ylabel="test MSE (512 held-out sequences)", title="Mean squared error")
+    constant_lines(axes[0])
+    solve_rates(axes[1])
+    figure.suptitle(title)
+    return figure
+
+
+def cells(found):
+    return by_seed(found, "Five cells at T = 100, 8 hidden units: a dot per seed, a line at the median",
+                   (BLUE, GREEN, VERMILLION, ORANGE, PURPLE))
+
+
+def hidden(found):
+    """MSE and solve rate against the number of hidden units, for the headline's recipe and the best one."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+    sizes = sorted({records[0]["settings"]["hidden"] for records in found.values()})
+    for axis, name in zip(axes, ("test_mse", "solve_rate")):
+        for ending, colour, text in (("", BLUE, "the headline's recipe"), (", --best", GREEN, "--best")):
+            for k, H in enumerate(sizes):
+                dots(axis, k, column(found[f"{H} units{ending}"], name), colour, text if k == 0 else None)
+        axis.set_xticks(range(len(sizes)), sizes)
+        axis.set_xlabel("hidden units")
+    axes[0].set(yscale="log", ylabel="test MSE (512 held-out sequences)", title="Mean squared error")
+    constant_lines(axes[0])
+    solve_rates(axes[1])
+    axes[1].axhline(0.85, color=GREY, lw=0.8, ls=":")
+    axes[0].legend(loc="lower left", fontsize=9)
+    figure.suptitle("LSTM, T = 100, 256,000 sequences: a dot per seed, a line at the median")
+    return figure
+
+
+def weak_seeds(found):
+    """Solve rates of first weights crossed with data, a panel per schedule."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
+    for axis, schedule in zip(axes, ("halving", "cosine")):
+        rates = np.array([column(found[schedule, init], "validation_solve_rate") for init in studies.TEN])
+        image = axis.imshow(rates, cmap="cividis", vmin=0.75, vmax=1)
+        for (row, place), value in np.ndenumerate(rates):
+            axis.text(place, row, f"{value:.2f}"[1:] if value < 0.995 else "1.0", ha="center", va="center", fontsize=7,
+                      color="black" if value > 0.9 else "white")
+        axis.set(title=f"--schedule {schedule}: mean {rates.mean():.3f}", xlabel="seed of the training data",
+                 ylabel="seed of the first weights", xticks=studies.TEN, yticks=studies.TEN)
+        axis.spines[:].set_visible(False)
+    figure.colorbar(image, ax=axes, label=f"fraction of 4096 validation sequences with |error| < {ap.TOLERANCE}")
+    return figure
+
+
+def recipes(search, best):
+    """Validation MSE of everything that was tried, and the test MSE of the chosen recipe on fresh seeds."""
+    figure, axis = plt.subplots(figsize=(10, 6.4), layout="constrained")
+    values = {label: column(records, "validation_mse") for label, records in search.items()}
+    order = sorted(values, key=lambda label: -np.median(values[label]))
+    for k, label in enumerate(order):
+        axis.scatter(values[label], [k] * len(values[label]), s=26, color=BLUE, lw=0, alpha=0.8,
+                     label="validation MSE, seeds 100-102" if k == 0 else None)
+        axis.plot([np.median(values[label])] * 2, [k - 0.3, k + 0.3], color=BLUE, lw=2)
+    fresh = column(best["--best"], "test_mse")
+    axis.scatter(fresh, [len(order)] * len(fresh), s=26, color=VERMILLION, lw=0, alpha=0.8,
+                 label="test MSE, fresh seeds 10-19")
+    axis.plot([np.median(fresh)] * 2, [len(order) - 0.3, len(order) + 0.3], color=VERMILLION, lw=2)
+    axis.axvline(1e-5, color="black", lw=0.8, ls="--", label="1e-5")
+    axis.set_yticks(range(len(order) + 1), [*order, "--best, fresh seeds"], fontsize=9)
+    axis.set(xscale="log", xlabel="mean squared error after 256,000 sequences (a line at the median)")
+    axis.legend(loc="lower left", fontsize=9)
+    figure.suptitle("LSTM, T = 100: better recipes for the same number of sequences")
+    return figure
+
+
+PICTURES = {
+    "adding_lags": (lags, ["adding-lags"]),
+    "adding_cells": (cells, ["adding-cells"]),
+    "adding_hidden": (hidden, ["adding-hidden"]),
+    "adding_weak_seeds": (weak_seeds, ["adding-crossing"]),
+    "adding_recipes": (recipes, ["adding-search", "adding-best"]),
+}
+
+
+def complete(path):
+    """The results with every record of the studies; reproduce.py is run for a study that lacks one."""
+    results = ap.read_results(path)
+    for name in studies.GROUPS:
+        if arms(results, name) is None:
+            print(f"{path} lacks runs of {name}: running reproduce.py {name}", flush=True)
+            script = Path(ap.__file__).with_name("reproduce.py")
+            code = subprocess.run([sys.executable, str(script), name, "--out", path]).returncode
+            if code:
+                sys.exit(code)
+            results = ap.read_results(path)
+    return results
+
+
+def main(argv=None):
+    parser = ap.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False,
+                       formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--results", default="results.json", help="file of results")
+    parser.add_argument("--outdir", default="viz", help="folder of the pictures")
+    args = parser.parse_args(argv)
+    try:
+        writable_folder(args.outdir)
+        results = complete(args.results)
+    except (OSError, ap.ResultsError) as error:
+        parser.error(str(error))
+    for name, (draw, needed) in PICTURES.items():
+        figure = draw(*(arms(results, study) for study in needed))
+        path = Path(args.outdir, f"{name}.png")
+        figure.savefig(path, metadata={"Software": None})
+        plt.close(figure)
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
