@@ -30,12 +30,12 @@ CELLS = {
     "IRNN": dict(cell="irnn"),
 }
 
-HIDDEN = {f"{H} units{name}": settings | dict(hidden=H)
-          for name, settings in {"": {}, ", --best": ap.BEST}.items() for H in (2, 4, 8, 16, 32)}
+HIDDEN = {f"{H} units": dict(hidden=H) for H in (2, 4, 8, 16, 32)}
 
+STARTS = (0, 2, 3, 5, 8, 9)  # the four lowest and the two highest solve rates of the headline's ten seeds
 CROSSING = {  # schedule and first weights; the data follow the seed
     (schedule, init_seed): dict(schedule=schedule, init_seed=init_seed)
-    for schedule in ("halving", "cosine") for init_seed in TEN}
+    for schedule in ("halving", "cosine") for init_seed in STARTS}
 
 _COSINE = dict(schedule="cosine")
 _SMALL = dict(batch=8, iters=32_000)

@@ -20,7 +20,7 @@ import numpy as np
 
 import adding_problem as ap
 import studies_adding_problem as studies
-from visualize_adding_problem import GREY, writable_folder
+from visualize_adding_problem import writable_folder
 
 BLUE, VERMILLION, GREEN, ORANGE, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7"  # Okabe & Ito
 
@@ -96,35 +96,21 @@ def cells(found):
 
 
 def hidden(found):
-    """MSE and solve rate against the number of hidden units, for the headline's recipe and the best one."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
-    sizes = sorted({records[0]["settings"]["hidden"] for records in found.values()})
-    for axis, name in zip(axes, ("test_mse", "solve_rate")):
-        for ending, colour, text in (("", BLUE, "the headline's recipe"), (", --best", GREEN, "--best")):
-            for k, H in enumerate(sizes):
-                dots(axis, k, column(found[f"{H} units{ending}"], name), colour, text if k == 0 else None)
-        axis.set_xticks(range(len(sizes)), sizes)
-        axis.set_xlabel("hidden units")
-    axes[0].set(yscale="log", ylabel="test MSE (512 held-out sequences)", title="Mean squared error")
-    constant_lines(axes[0])
-    solve_rates(axes[1])
-    axes[1].axhline(0.85, color=GREY, lw=0.8, ls=":")
-    axes[0].legend(loc="lower left", fontsize=9)
-    figure.suptitle("LSTM, T = 100, 256,000 sequences: a dot per seed, a line at the median")
-    return figure
+    return by_seed(found, "LSTM, T = 100, the same recipe: a dot per seed, a line at the median", [BLUE] * len(found))
 
 
 def weak_seeds(found):
     """Solve rates of first weights crossed with data, a panel per schedule."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained")
     for axis, schedule in zip(axes, ("halving", "cosine")):
-        rates = np.array([column(found[schedule, init], "validation_solve_rate") for init in studies.TEN])
+        rates = np.array([column(found[schedule, init], "validation_solve_rate") for init in studies.STARTS])
         image = axis.imshow(rates, cmap="cividis", vmin=0.75, vmax=1)
         for (row, place), value in np.ndenumerate(rates):
             axis.text(place, row, f"{value:.2f}"[1:] if value < 0.995 else "1.0", ha="center", va="center", fontsize=7,
                       color="black" if value > 0.9 else "white")
         axis.set(title=f"--schedule {schedule}: mean {rates.mean():.3f}", xlabel="seed of the training data",
-                 ylabel="seed of the first weights", xticks=studies.TEN, yticks=studies.TEN)
+                 ylabel="seed of the first weights", xticks=studies.TEN)
+        axis.set_yticks(range(len(studies.STARTS)), studies.STARTS)
         axis.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, label=f"fraction of 4096 validation sequences with |error| < {ap.TOLERANCE}")
     return figure
