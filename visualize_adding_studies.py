@@ -101,7 +101,7 @@ def hidden(found):
 
 def weak_seeds(found):
     """Solve rates of first weights crossed with data, a panel per schedule."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
     for axis, schedule in zip(axes, ("halving", "cosine")):
         rates = np.array([column(found[schedule, init], "validation_solve_rate") for init in studies.STARTS])
         image = axis.imshow(rates, cmap="cividis", vmin=0.75, vmax=1)
@@ -109,7 +109,7 @@ def weak_seeds(found):
             axis.text(place, row, f"{value:.2f}"[1:] if value < 0.995 else "1.0", ha="center", va="center", fontsize=7,
                       color="black" if value > 0.9 else "white")
         axis.set(title=f"--schedule {schedule}: mean {rates.mean():.3f}", xlabel="seed of the training data",
-                 ylabel="seed of the first weights", xticks=studies.TEN)
+                 ylabel="seed of the first weights", xticks=studies.SIX)
         axis.set_yticks(range(len(studies.STARTS)), studies.STARTS)
         axis.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, label=f"fraction of 4096 validation sequences with |error| < {ap.TOLERANCE}")
@@ -123,7 +123,7 @@ def recipes(search, best):
     order = sorted(values, key=lambda label: -np.median(values[label]))
     for k, label in enumerate(order):
         axis.scatter(values[label], [k] * len(values[label]), s=26, color=BLUE, lw=0, alpha=0.8,
-                     label="validation MSE, seeds 100-102" if k == 0 else None)
+                     label="validation MSE, seeds 100-101" if k == 0 else None)
         axis.plot([np.median(values[label])] * 2, [k - 0.3, k + 0.3], color=BLUE, lw=2)
     fresh = column(best["--best"], "test_mse")
     axis.scatter(fresh, [len(order)] * len(fresh), s=26, color=VERMILLION, lw=0, alpha=0.8,
