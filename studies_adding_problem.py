@@ -13,7 +13,7 @@ import shlex
 
 import adding_problem as ap
 
-TEN, SIX, SEARCH_SEEDS, FRESH = range(10), range(6), range(100, 102), range(10, 20)
+TEN, SIX, FIVE, SEARCH_SEEDS, FRESH = range(10), range(6), range(5), range(100, 102), range(10, 20)
 
 HEADLINE = {"LSTM": dict(), "tanh RNN": dict(cell="rnn", iters=5000)}
 
@@ -60,7 +60,7 @@ SEARCH = {
 
 GROUPS = {  # name: what it shows, settings, seeds, minutes of one core, iterations between evaluations
     "adding-cells": ("which cell learns T = 100: five cells", CELLS, TEN, 6, 100),
-    "adding-lags": ("T = 100, 500, 1000", LAGS, TEN, 29, 1000),
+    "adding-lags": ("T = 100, 500, 1000", LAGS, FIVE, 15, 1000),
     "adding-hidden": ("2 to 32 hidden units", HIDDEN, TEN, 11, 2000),
     "adding-crossing": ("the weak seeds: first weights, data and schedules crossed", CROSSING, SIX, 13, 2000),
     "adding-search": ("what was tried for a better recipe, on validation sequences", SEARCH, SEARCH_SEEDS, 18, 4000),

@@ -66,7 +66,7 @@ def lags(found):
             for k, record in enumerate(found[f"{name}, T = {T}"]):
                 history = record["history"]
                 axis.plot(np.array(history["train_sequences"]) / 1000, history["test_mse"], color=colour, lw=1,
-                          alpha=0.8, label=f"{name}, ten seeds" if k == 0 else None)
+                          alpha=0.8, label=f"{name}, five seeds" if k == 0 else None)
         constant_lines(axis)
         axis.set(yscale="log", title=f"T = {T}", xlabel="training sequences (thousands)")
     axes[0].set_ylabel("test MSE (512 held-out sequences)")

@@ -115,21 +115,6 @@ def rnn_slopes(results):
     return "\n".join(rows)
 
 
-CELLS = (("lstm", {}), ("lstm1997 (no forget gate)", {"cell": "lstm1997"}), ("rnn (tanh)", {"cell": "rnn", "iters": 5000}),
-         ("rnn, orthogonal start", {"cell": "rnn", "init": "ortho"}), ("irnn (ReLU, identity start)", {"cell": "irnn"}))
-
-
-def cells(results):
-    rows = ["| cell, seeds 0-9 | iterations | test MSE, median [range] | solve rate, median [range] | 0.85 or more |",
-            "|---|---|---|---|---|"]
-    for name, changes in CELLS:
-        records = ten(results, **changes)
-        rate = column(records, "solve_rate")
-        rows.append(f"| {name} | {records[0]['settings']['iters']} | {spread(column(records, 'test_mse'), 5)} | "
-                    f"{spread(rate, 3)} | {sum(rate >= 0.85)} of 10 |")
-    return "\n".join(rows)
-
-
 def gate_means(entry):
     """Means of i, f, o at marked and at unmarked steps, over units and held-out sequences: dict of pairs."""
     net, _, x, _ = net_on_test_set(entry)
@@ -218,7 +203,6 @@ TABLES = {
     "adding:every_seed": every_seed,
     "adding:rnn_sentence": rnn_sentence,
     "adding:rnn_slopes": rnn_slopes,
-    "adding:cells": cells,
     "adding:gates_table": gates_table,
     "adding:gates_sentence": gates_sentence,
     "adding:speed": speed,
