@@ -32,6 +32,7 @@ test: .venv/dev
 
 plots: .venv/run
 	$(RUN) visualize_adding_problem.py
+	$(RUN) visualize_adding_studies.py
 	$(RUN) visualize_information_latching.py
 	$(RUN) make_adding_problem_gif.py
 	$(RUN) visualize_rnn_pathological.py

@@ -39,6 +39,25 @@ def test_a_changed_figure_is_noticed(results):
         tables.filled("<!-- begin adding:ten_seeds -->\n", tables.tables(), results)
 
 
+def test_analysis_of_variance():
+    import numpy as np
+    from tables_adding_studies import two_way
+
+    rows, columns = np.arange(6.0)[:, None], np.arange(4.0)
+    noise = np.random.default_rng(0).normal(0, 0.1, (6, 4))
+    weights, data, rest, f_weights, f_data = two_way(rows + noise)
+    assert weights > 0.95 and f_weights > 100 and f_data < 5 and weights + data + rest == pytest.approx(1)
+    assert two_way(columns + noise)[1] > 0.95
+    assert two_way(10 * columns + 10 * rows + noise)[2] < 0.01
+
+
+def test_wilson_intervals():
+    from tables_adding_studies import wilson
+
+    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)  # Newcombe (1998), method 3
+    assert wilson(0, 10) == pytest.approx((0, 0.2775), abs=1e-4)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_and_pictures_exist(page):
     for target in re.findall(r"\]\(([^)#]+?)\)", page.read_text(encoding="utf-8")):
@@ -58,6 +77,9 @@ SMOKE = {
     "data_movement.py --all": "--longest 25",
     "visualize_data_movement.py": f"--results {ROOT / 'results.json'}",
     "visualize_adding_problem.py": "--T 10 --hidden 3 --iters 20 --rnn-iters 20",
+    "adding_problem.py --best": "--T 10 --hidden 3 --iters 20",
+    "visualize_adding_studies.py": f"--results {ROOT / 'results.json'}",
+    "studies_adding_problem.py": "",
     "make_adding_problem_gif.py": "--T 10 --hidden 3 --iters 20 --snapshot-every 10",
     "lstm_1997.py": "--max-sequences 100 --trials 2 --quiet",
     "information_latching.py": "--repeats 2 --updates 2",

@@ -1,6 +1,7 @@
 """Pictures and animation of the adding problem: drawn from results.json, never trained here, bad input refused."""
 
 import json
+import subprocess
 
 import imageio.v3 as iio
 import numpy as np
@@ -47,6 +48,20 @@ def test_animation(drawn):
 def test_the_committed_animation_has_21_frames_and_is_small():
     path = ROOT / "adding_problem.gif"
     assert len(iio.imread(path)) >= 21 and path.stat().st_size < 1_000_000
+
+
+def test_missing_studies_are_run_by_reproduce_and_said(tmp_path, monkeypatch, capsys):
+    import visualize_adding_studies as studies_pictures
+
+    asked = []
+    monkeypatch.setattr(studies_pictures.subprocess, "run", lambda words: asked.append(words[2]) or FAILED)
+    with pytest.raises(SystemExit) as stop:
+        studies_pictures.main(["--results", str(tmp_path / "absent.json"), "--outdir", str(tmp_path)])
+    assert stop.value.code == 3 and asked == ["adding-cells"]
+    assert "lacks runs of adding-cells: running reproduce.py" in capsys.readouterr().out
+
+
+FAILED = subprocess.CompletedProcess([], 3)
 
 
 @pytest.mark.parametrize(
