@@ -74,7 +74,7 @@ TABLE_9 = [dict(experiment="6a"), dict(experiment="6b")]
 
 # Section 6.1 and the remarks that the precise values hardly matter
 LIMITS = [
-    dict(experiment="xor"), dict(experiment="xor") | FULL, dict(experiment="parity"),
+    dict(experiment="xor"), dict(experiment="parity"),
     *(dict(experiment="count", T=T, N=N, **reading)
       for reading in ({}, dict(bias_scale=0.0)) for T, N in ((11, 3), (100, 99))),
 ]
@@ -82,9 +82,12 @@ VALUES = (dict(bias_scale=0.0), dict(bias_scale=0.5), dict(bias_scale=2.0))
 VALUES_6A = runs(
     capped(dict(experiment="6a") | TEN, 125_600), *VALUES, dict(lr=0.1), dict(lr=0.2), dict(lr=1.0))
 VALUES_4 = runs(capped(dict(experiment="4") | ADDING, 200_000), *VALUES, dict(lr=0.25), dict(lr=1.0))
-FULL_GRADIENT = [dict(experiment="6a") | TEN | FULL, dict(experiment="3a", T=100, N=3) | FULL]
+FULL_GRADIENT_BASE = [dict(experiment="6a"), dict(experiment="3a", T=100, N=3), dict(experiment="xor")]
+FULL_GRADIENT = [
+    dict(experiment="6a") | TEN | FULL, dict(experiment="3a", T=100, N=3) | FULL, dict(experiment="xor") | FULL]
 
 # Section 5.1.6
+OUTPUT_GATES_BASE = TABLE_1[-2:]
 OUTPUT_GATES = runs(
     capped(dict(experiment="1", blocks=3, lr=0.5, output_gates="none"), 30_000), STEP, REBER)
 
@@ -132,6 +135,9 @@ def command(arm):
 def main(argv=None):
     parser = lstm.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False)
     parser.add_argument("--run", nargs="+", choices=STUDIES, metavar="STUDY", help="train what is missing of a study")
+    number = lstm.flag_value(int, 1, 10**9)
+    parser.add_argument("--trials", type=number, metavar="N", help="trials of each run, for a quick look at a study")
+    parser.add_argument("--max-sequences", type=number, metavar="N", help="cap of each run, for the same")
     lstm.add_flags(parser, lstm.Options)
     args = parser.parse_args(argv)
     if not args.run:
@@ -143,8 +149,13 @@ def main(argv=None):
         results = lstm.read_results(args.out)
     except lstm.ResultsError as error:
         parser.error(str(error))
-    missing = [row for name in args.run for row, record in pairs_of(STUDIES[name][1], results) if record is None]
-    return lstm.train_rows(list(dict.fromkeys(missing)), lstm.from_flags(lstm.Options, args), quiet=False)
+    given = {name: getattr(args, name) for name in ("trials", "max_sequences") if getattr(args, name) is not None}
+    try:
+        wanted = pairs_of([arm | given for name in args.run for arm in STUDIES[name][1]], results)
+    except ValueError as error:
+        parser.error(str(error))
+    missing = dict.fromkeys(row for row, record in wanted if record is None)
+    return lstm.train_rows(list(missing), lstm.from_flags(lstm.Options, args), quiet=False)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import bench_lstm_1997 as bench
 import make_lstm_1997 as reference
 
 import lstm_1997 as lstm
+import studies_lstm_1997 as studies
 
 SOURCE = (ROOT / "lstm_1997.py").read_text(encoding="utf-8")
 few = hypothesis_settings(max_examples=25, deadline=None)
@@ -818,6 +819,36 @@ def test_the_plans_commands_are_understood(tmp_path):
             assert (row.seed, row.trials) == (0, row.line.trials)
 
 
+def test_every_run_of_the_studies_is_one_command(tmp_path):
+    seen = set()
+    for _, arms, _ in studies.STUDIES.values():
+        for arm in arms:
+            words = studies.command(arm).split()
+            rows, _, _ = lstm.parse([*words[2:], "--out", str(tmp_path / "results.json")])
+            assert words[:2] == ["python3", "lstm_1997.py"] and rows == [lstm.Settings(**arm)]
+            seen.update(rows)
+    assert len(seen) == sum(len(arms) for _, arms, _ in studies.STUDIES.values())
+    literal = {row.line for row in (lstm.Settings(**run) for run in studies.ROWS) if row.reading == "literal"}
+    assert literal == set(lstm.LINES)
+    for row in (lstm.Settings(**run) for run in studies.ROWS):  # the caps: twice the paper's count
+        assert row.max_sequences >= (row.line.paper - 100 if row.T == 1000 else 2 * row.line.paper)
+        assert (row.in_paper, row.trials, row.seed) == (True, row.line.trials, 0)
+
+
+def test_a_study_trains_what_is_missing_and_no_more(tmp_path, capsys):
+    words = ["--trials", "2", "--max-sequences", "100", "--out", str(tmp_path / "results.json")]
+    assert studies.main(["--run", "lstm-values-6a", *words]) == 0
+    before = (tmp_path / "results.json").read_text()
+    records = json.loads(before)["lstm_1997"]
+    assert len(records) == len(studies.VALUES_6A) and all(len(record["seeds"]) == 2 for record in records)
+    capsys.readouterr()
+    assert studies.main(["--run", "lstm-values-6a", *words]) == 0
+    assert capsys.readouterr().out == "" and (tmp_path / "results.json").read_text() == before
+    with pytest.raises(SystemExit) as ended:
+        studies.main(["--run", "lstm-values-6a", "--max-sequences", "150"])
+    assert ended.value.code == 2 and "multiple of 100" in capsys.readouterr().err
+
+
 def test_the_pictures_are_drawn_from_results_json(tmp_path):
     if not (ROOT / "results.json").exists():
         pytest.skip("no results.json")
@@ -825,4 +856,4 @@ def test_the_pictures_are_drawn_from_results_json(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "no record yet" not in done.stdout
     names = ("complexity", "error_flow", "cec", "paper_vs_ours", "scaling_2c")
-    assert {path.name for path in tmp_path.iterdir()} == {f"lstm_1997_{name}.png" for name in names}
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.png" for name in names}
