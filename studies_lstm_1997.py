@@ -91,6 +91,19 @@ OUTPUT_GATES_BASE = TABLE_1[-2:]
 OUTPUT_GATES = runs(
     capped(dict(experiment="1", blocks=3, lr=0.5, output_gates="none"), 30_000), STEP, REBER)
 
+# Readings of the rows that no reading has brought to the paper's figure
+RIDDLE_1 = [
+    *runs(capped(dict(experiment="1", blocks=3, lr=0.5) | REBER, 30_000), dict(ranges="h4", flat_spot=0.05),
+          dict(ranges="wide"), dict(init_scale=2.0), dict(carry_derivatives=True)),
+    capped(dict(experiment="1", blocks=3, lr=0.5) | REBER | FULL | dict(update="sequence"), 30_000),
+]
+RIDDLE_2C = runs(
+    capped(lag(50, 50) | LAG, 60_000), dict(ranges="wide"), dict(ranges="h4"), dict(gate_start=0.5),
+    dict(init_scale=0.5), dict(output_error="flat-spot"))
+RIDDLE_4 = runs(
+    capped(dict(experiment="4", T=500) | ADDING, 418_000), dict(bias_scale=2.0), dict(bias_scale=3.0), dict(lr=0.25),
+    dict(ranges="wide"))
+
 STUDIES = {  # name: what it shows, settings of its runs, minutes of one core
     "lstm-table-1": ("embedded Reber grammar, Table 1", TABLE_1, 60),
     "lstm-table-2": ("2a and 2b, Table 2", TABLE_2, 30),
@@ -107,6 +120,9 @@ STUDIES = {  # name: what it shows, settings of its runs, minutes of one core
     "lstm-full-gradient": ("section 6.1: the full gradient", FULL_GRADIENT, 15),
     "lstm-values-6a": ("other gate biases and rates, Experiment 6a", VALUES_6A, 6),
     "lstm-values-4": ("other gate biases and rates, Experiment 4", VALUES_4, 10),
+    "lstm-riddle-2c": ("further readings of 2c with q = 50", RIDDLE_2C, 8),
+    "lstm-riddle-1": ("further readings of the embedded Reber grammar", RIDDLE_1, 40),
+    "lstm-riddle-4": ("further readings of adding with T = 500", RIDDLE_4, 60),
 }
 ROWS = [run for name, (_, arms, _) in STUDIES.items() if "table" in name for run in arms]
 

@@ -137,6 +137,13 @@ def values_4(results):
     return study(results, [*studies.TABLE_7[1:], *studies.VALUES_4])
 
 
+def riddles(results):
+    """Further readings of the rows that the paper's figure is not reached on; first the reading they depart from."""
+    parts = (studies.TABLE_1[-1:], studies.RIDDLE_1, [studies.TABLE_3_SHORT[1]], studies.RIDDLE_2C,
+             [studies.TABLE_7_LONG[1]], studies.RIDDLE_4)
+    return study(results, [run for part in parts for run in part])
+
+
 def speed(results):
     """From the benchmark's own file."""
     bench = json.loads((ROOT / "benchmarks" / "lstm_1997.json").read_text(encoding="utf-8"))
@@ -177,5 +184,6 @@ def headline(results):
 TABLES = {
     "lstm_1997:rows": rows, "lstm_1997:first_stops": first_stops, "lstm_1997:missing": missing,
     "lstm_1997:progress": progress, "lstm_1997:output_gates": output_gates, "lstm_1997:full_gradient": full_gradient,
-    "lstm_1997:values_6a": values_6a, "lstm_1997:values_4": values_4, "lstm_1997:limits": limits, "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
+    "lstm_1997:values_6a": values_6a, "lstm_1997:values_4": values_4, "lstm_1997:limits": limits,
+    "lstm_1997:riddles": riddles, "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
     "lstm_1997:headline": headline}
