@@ -208,8 +208,9 @@ class Settings:
     gradient: str = setting("truncated", "gradient of Appendix A, or the full one", "training",
                             choices=("truncated", "full"))
     output_error: str = setting(
-        "a17", "error of an output unit: a17 is f'(net)(t - y), plain is t - y, flat-spot is (f'(net) + 0.1)(t - y)",
+        "a17", "error of an output unit: a17 is f'(net)(t - y), plain is t - y, flat-spot is (f'(net) + c)(t - y)",
         "reading", choices=("a17", "plain", "flat-spot"))
+    flat_spot: float = setting(0.1, "that c, Fahlman's constant", "reading", low=0, high=1)
     error_factor: float = setting(
         1.0, "factor on that error; 2 takes A.14 and A.15 at their word", "reading", low=1e-6, high=1e6)
     ranges: str = setting(
@@ -218,8 +219,11 @@ class Settings:
     errors_at: str = setting(
         "all", "errors at all steps, at the end only, or for the outputs x and y at the last step only (2a, 2b)",
         "reading", choices=("all", "end", "xy-end"))
+    carry_derivatives: bool = setting(
+        False, "the running derivatives of the states go on from string to string (1 with --update step)", "reading")
     gate_start: float = setting(0.0, "gate activations before the first step", "reading", low=0, high=1)
     bias_scale: float = setting(1.0, "factor on the starts of the gate biases", "reading", low=0, high=100)
+    init_scale: float = setting(1.0, "factor on the interval of the initial weights", "reading", low=0, high=100)
     output_gates: str = setting("paper", "none: every output gate stays open", "reading", choices=("paper", "none"))
     add_cell_when: int | None = setting(
         None, "training sequences after which memory cell and input gate are added (2a, 2b; default: when the mean "
@@ -243,7 +247,7 @@ class Settings:
                 raise ValueError(f"--{name} has no meaning for experiment {self.experiment}")
         chosen = {name: getattr(line, name) for name in used} | dict(
             trials=line.trials, max_sequences=-(-2 * line.paper // CHUNK) * CHUNK if line.paper else 100_000,
-            test_every=None if self.experiment not in HELD_OUT else CHUNK if self.experiment in PREDICTING else 1000)
+            test_every=tested_every(self.experiment))
         for name, value in chosen.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
@@ -251,6 +255,10 @@ class Settings:
             raise ValueError("--update step needs errors at every step: experiments 1, 2a, 2b")
         if self.update == "step" and self.gradient == "full":
             raise ValueError("--update step knows the truncated gradient only")
+        if self.carry_derivatives and (self.experiment != "1" or self.update != "step"):
+            raise ValueError("--carry-derivatives needs --experiment 1 --update step")
+        if self.flat_spot != 0.1 and self.output_error != "flat-spot":
+            raise ValueError("--flat-spot needs --output-error flat-spot")
         if self.errors_at != "all" and self.experiment not in ("2a", "2b"):
             raise ValueError(f"--errors-at has no meaning for experiment {self.experiment}")
         if self.errors_at == "end" and self.experiment == "2a":
@@ -296,11 +304,18 @@ class Settings:
         skipped = ("trials", "seed", "max_sequences", "test_every", "lr")
         fields = [field for field in dataclasses.fields(self) if field.metadata["group"] in group]
         changed = [
-            f"{field.name.replace('_', '-')} {getattr(self, field.name)}" for field in fields
-            if field.name not in skipped and getattr(self, field.name) != field.default]
+            field.name.replace("_", "-") + ("" if field.default is False else f" {getattr(self, field.name)}")
+            for field in fields if field.name not in skipped and getattr(self, field.name) != field.default]
         if self.lr != self.line.lr:
             changed.append(f"lr {self.lr:g}")
+        if self.test_every != tested_every(self.experiment):
+            changed.append(f"test-every {self.test_every}")
         return ", ".join(changed) or "literal"
+
+
+def tested_every(experiment):
+    """Training sequences between tests of the stopping criterion, where there are any and nothing else is asked for."""
+    return None if experiment not in HELD_OUT else CHUNK if experiment in PREDICTING else 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -660,9 +675,11 @@ class Shape:
 
 
 def initial_weights(settings, shape, rng):
-    """The start of a trial: uniform in [-init, init], gate biases as in CONDITIONS times bias_scale. (size,)"""
+    """The start of a trial: uniform in [-init, init] times init_scale, gate biases as in CONDITIONS times bias_scale.
+    (size,)"""
     line, theta = settings.line, np.zeros((1, shape.size))
-    theta[0, shape.exists] = rng.uniform(-line.init, line.init, shape.weights)
+    limit = line.init * settings.init_scale
+    theta[0, shape.exists] = rng.uniform(-limit, limit, shape.weights)
     W = shape.split(theta)[0]
     for start, biases in ((shape.cells, line.input_gate_bias), (shape.hidden - shape.blocks, line.output_gate_bias)):
         if isinstance(biases, tuple) and (start == shape.cells or shape.output_gates):
@@ -684,8 +701,10 @@ class Readings(NamedTuple):
     @classmethod
     def of(cls, several):
         """The readings of some lanes' settings."""
-        errors = {"a17": (1, 0), "plain": (0, 1), "flat-spot": (1, 0.1)}
-        rows = [(*RANGES[s.ranges], s.gate_start, *errors[s.output_error], s.error_factor, s.lr) for s in several]
+        errors = {"a17": (1, 0), "plain": (0, 1)}
+        rows = [
+            (*RANGES[s.ranges], s.gate_start, *errors.get(s.output_error, (1, s.flat_spot)), s.error_factor, s.lr)
+            for s in several]
         return cls(*np.array(rows, float).T)
 
 
@@ -940,12 +959,16 @@ class Net:
         error = abs(self.difference(y, target, end))
         return error.sum(0) / (end + 1)[:, None] if self.shape.every_step else error
 
-    def learn_every_step(self, x, target, end):
+    def learn_every_step(self, x, target, end, running=None):
         """The same with a change of the weights after every step, by the running derivatives of the states, whose
-        memory does not grow with the sequence. Returns the outputs (T, R, K)."""
+        memory does not grow with the sequence. Returns the outputs (T, R, K).
+
+        running: those derivatives, (R, 2 cells, sources): ds/dw to cells (A.25), then to input gates (A.23); given if
+        they go on from the last string, and then left at each lane's end."""
         C, b, dense, lr = self.shape.cells, self.shape.blocks, self.shape.ends[2], self.readings.lr[:, None]
         self.load(x)
-        running = np.zeros((len(self.lane), 2 * C, self.shape.sources))  # ds/dw to cells (A.25), to input gates (A.23)
+        carried = running is not None
+        running = running if carried else np.zeros((len(self.lane), 2 * C, self.shape.sources))
         outputs = np.zeros((int(end.max()) + 1, len(self.lane), self.shape.outputs))
         for t in range(len(outputs)):
             self.fold_weights()
@@ -957,6 +980,8 @@ class Net:
             y_m = self.S[t, self.firsts].T * 2 * self.fold[:, 0]  # (R, sources)
             (to_cell,), (to_gate,) = self.inflow(slice(t, t + 1))
             into = np.concatenate([self.scale[:C] * to_cell, 2 * to_gate])
+            if carried:
+                into *= t <= end
             running += into.T[:, :, None] * y_m[:, None]
             e_s = epsilon * y_out * self.slope_h(h)  # A.21
             e_out = epsilon * self.h_range * h * y_out * (1 - y_out)  # A.19
@@ -993,19 +1018,21 @@ def squashing(shape, readings):
         lambda net: g_range * (2 * f(net) - 1), lambda net: 2 * g_range * f(net) * (1 - f(net)))
 
 
-def appendix(shape, theta, readings, x, target, end, every_step):
+def appendix(shape, theta, readings, x, target, end, every_step, derivatives=None):
     """Appendix A in forward mode, unit by unit, for one trial: slow, short, and the reference of the gradient check.
 
     theta: (size,), changed in place if every_step; x: (T,) symbols or (T, n_in); target: (T, K), NaN where there is no
-    error; readings: of one lane. Returns the change of the weights over alpha, summed over the sequence.
+    error; readings: of one lane; derivatives: of the states, to go on from, changed in place. Returns the change of the
+    weights over alpha, summed over the sequence.
     """
     h, h_slope, g, g_slope = squashing(shape, readings)
     blocks, C, total = shape.blocks, shape.cells, np.zeros(shape.size)
     W, W_x, W_out, V = (part[0] for part in shape.split(theta[None]))
     s, y_hidden = np.zeros(C), np.zeros(shape.hidden)
     y_hidden[C:] = readings.gate_start[0]
-    ds_cell = np.zeros((C, shape.sources + shape.inputs))  # ds_c / dw_cm
-    ds_in = np.zeros((C, shape.sources + shape.inputs))  # ds_c / dw_inm, the input gate of the cell's block
+    if derivatives is None:
+        derivatives = np.zeros((2, C, shape.sources + shape.inputs))
+    ds_cell, ds_in = derivatives  # ds_c / dw_cm, and ds_c / dw_inm of the input gate of the cell's block
     for t in range(end + 1):
         inputs = one_hot(x[t], shape.inputs) if shape.symbolic else x[t]
         y_m = np.concatenate([y_hidden, [] if shape.gather else inputs, [1.0]])
@@ -1438,6 +1465,8 @@ class Stack:
         self.theta = np.array([trial.start(self.shape) for trial in self.trials])
         self.window_error, self.window_wrong = np.zeros((WINDOW, R)), np.zeros((WINDOW, R), bool)
         self.wrong, self.before = np.zeros(R, int), np.full(R, np.inf)
+        carried = R if rows[0].carry_derivatives else 0
+        self.running = np.zeros((carried, 2 * self.shape.cells, self.shape.sources))
         self.narrow(range(R))
 
     def narrow(self, keep):
@@ -1448,6 +1477,7 @@ class Stack:
         self.columns = [*keep, *keep][: max(2, len(keep))]
         self.theta, self.wrong, self.before = (array[self.columns] for array in (self.theta, self.wrong, self.before))
         self.window_error, self.window_wrong = self.window_error[:, self.columns], self.window_wrong[:, self.columns]
+        self.running = self.running[self.columns] if self.rows[0].carry_derivatives else self.running
         self.net = self.net_of(self.beside(self.trials), self.theta)
         self.limits = self.window_limits()
 
@@ -1482,7 +1512,8 @@ class Stack:
         row, chunk_error = self.rows[0], np.zeros(len(self.columns))
         for k in range(CHUNK):
             if row.update == "step":
-                y = self.net.learn_every_step(x[k], target[k], end[k])
+                running = self.running if row.carry_derivatives else None
+                y = self.net.learn_every_step(x[k], target[k], end[k], running)
             else:
                 y = self.net.learn(x[k], target[k], end[k], row.gradient == "full")
             self.n += 1
@@ -1612,7 +1643,7 @@ class Stack:
             with open(temporary, "wb") as file:
                 np.savez(
                     file, state=json.dumps(state), theta=self.theta[lanes], wrong=self.wrong[lanes],
-                    before=self.before[lanes], window_error=self.window_error[:, lanes],
+                    before=self.before[lanes], running=self.running[lanes], window_error=self.window_error[:, lanes],
                     window_wrong=self.window_wrong[:, lanes])
                 file.flush()
                 os.fsync(file.fileno())
@@ -1679,7 +1710,7 @@ def stacks(rows):
     groups = {}
     for row in rows:
         stop = None if row.experiment in HELD_OUT else TOLERANCE[row.experiment]
-        groups.setdefault((Shape(row).key, row.update, row.gradient, stop), []).append(row)
+        groups.setdefault((Shape(row).key, row.update, row.gradient, row.carry_derivatives, stop), []).append(row)
     result = []
     for group in groups.values():
         result.append([])
@@ -1974,13 +2005,11 @@ def counts(sequences):
     return words
 
 
-def main(argv=None):
-    rows, options, args = parse(argv)
-    if args.gradcheck:
-        return gradcheck_all()
+def train_rows(rows, options, quiet):
+    """Trains rows in as few stacks as they need and saves a record of each. Returns the exit code."""
     saved, statuses = True, []
     try:
-        for records in run_all(train, [(group, options, args.quiet) for group in stacks(rows)], options.jobs):
+        for records in run_all(train, [(group, options, quiet) for group in stacks(rows)], options.jobs):
             for record in records or ():
                 saved &= save(options.out, EXPERIMENT, record)
                 statuses.append(record["final"]["status"])
@@ -1995,6 +2024,11 @@ def main(argv=None):
         print("interrupted; the same command goes on from the checkpoint", file=sys.stderr)
         return 130
     return 0 if saved and "diverged" not in statuses else 1
+
+
+def main(argv=None):
+    rows, options, args = parse(argv)
+    return gradcheck_all() if args.gradcheck else train_rows(rows, options, args.quiet)
 
 
 if __name__ == "__main__":

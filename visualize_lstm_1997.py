@@ -24,10 +24,11 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 import lstm_1997 as lstm
+import studies_lstm_1997 as studies
 
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")  # Okabe & Ito
-ADDING = dict(experiment="4", T=100, output_error="plain", error_factor=2.0, ranges="table10", max_sequences=200_000)
+ADDING = dict(experiment="4", T=100, **studies.ADDING, max_sequences=200_000)
 ORDER = dict(experiment="6a")
 
 
@@ -70,12 +71,18 @@ def label_of(line):
 
 
 def matching(line, records):
-    """Literal and other records of a row of the paper: those with all of the paper's trials."""
-    own = [
-        (row, record) for row, record in records
-        if row.in_paper and row.line is line and record["final"]["status"] == "done" and row.trials == line.trials]
-    return [pair for pair in own if pair[0].reading in ("literal", "update step")], [
-        pair for pair in own if pair[0].reading not in ("literal", "update step")]
+    """Of a row of the paper the literal records and those with named changes, most trials stopped first."""
+    wanted = {lstm.Settings(**run) for run in studies.ROWS}
+    own = [(row, record) for row, record in records if row in wanted and row.line is line]
+    own.sort(key=lambda pair: -pair[1]["final"]["trials_stopped"])
+    literal = [pair for pair in own if pair[0].reading in ("literal", "update step")]
+    return literal, [pair for pair in own if pair not in literal]
+
+
+def median_of(row, record):
+    """Median of the sequences to success with the trials that do not stop counted as larger; None if above the cap."""
+    median = np.median([np.inf if n is None else n for n in record["final"]["sequences_to_success"]])
+    return median if median < np.inf else None
 
 
 def paper_vs_ours(records, folder):
@@ -88,7 +95,7 @@ def paper_vs_ours(records, folder):
         literal, changed = matching(line, records)
         for offset, color, pairs in ((0.18, BLUE, literal), (-0.18, ORANGE, changed)):
             if pairs:
-                draw_row(axis, y + offset, color, max(pairs, key=lambda pair: pair[1]["final"]["trials_stopped"]))
+                draw_row(axis, y + offset, color, *pairs[0])
         if not literal and not changed:
             axis.text(line.paper * 1.25, y, "not run yet", va="center", fontsize=8, color="#777777", style="italic")
     axis.set_xscale("log")
@@ -100,68 +107,86 @@ def paper_vs_ours(records, folder):
     axis.legend(
         handles=[
             Line2D([], [], marker="D", color=BLACK, linestyle="", label="paper, mean"),
-            Line2D([], [], marker="o", color=BLUE, label="ours, literal: median and range of the trials that stop"),
-            Line2D([], [], marker="o", color=ORANGE, label="ours, with a named change"),
-            Line2D([], [], marker=">", color=BLUE, linestyle="", mfc="none", label="cap that a trial reached")],
-        loc="upper center", bbox_to_anchor=(0.45, -0.06), ncol=2, frameon=False)
+            Line2D([], [], marker="o", color=BLUE,
+                   label="ours, literal: median of all trials, range of those that stop"),
+            Line2D([], [], marker="o", color=ORANGE, label="ours, with a named change: the same"),
+            Line2D([], [], marker=">", color=BLUE, linestyle="", mfc="none",
+                   label="cap, where some trials do not stop; no dot: the median is above it")],
+        loc="upper center", bbox_to_anchor=(0.4, -0.06), frameon=False)
     axis.set_title("Hochreiter & Schmidhuber (1997), Tables 1 to 9: every LSTM row")
-    save(figure, folder, "lstm_1997_paper_vs_ours.png")
+    save(figure, folder, "paper_vs_ours.png")
 
 
-def draw_row(axis, y, color, pair):
-    """Range and median of the trials that stop; the cap as an arrow and the count if not all do."""
-    row, record = pair
+def draw_row(axis, y, color, row, record):
+    """Range of the trials that stop, median of all; the cap as an arrow and the count if not all stop."""
     reached = [n for n in record["final"]["sequences_to_success"] if n is not None]
+    median = median_of(row, record)
     if reached:
         axis.plot([min(reached), max(reached)], [y, y], color=color, linewidth=2, solid_capstyle="round", zorder=3)
-        axis.plot(np.median(reached), y, "o", color=color, markersize=5, zorder=5)
+    if median is not None:
+        axis.plot(median, y, "o", color=color, markersize=5, zorder=5)
     if len(reached) < row.trials:
+        words = f"{len(reached)} of {row.trials}" + ("" if reached else ", not reached")
         axis.plot(row.max_sequences, y, ">", color=color, markersize=6, markerfacecolor="none", zorder=3)
-        axis.text(row.max_sequences * 1.13, y, f"{len(reached)} of {row.trials}", va="center", fontsize=7, color=color)
+        axis.text(row.max_sequences * 1.13, y, words, va="center", fontsize=7, color=color)
 
 
 # --- scaling_2c.png ---------------------------------------------------------------------------------------------------
 
 
 def scaling_2c(records, folder):
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True)
     lines = [line for line in lstm.LINES if line.experiment == "2c"]
-    blocks = ([line for line in lines if line.p == line.q], [line for line in lines if line.q == 1000])
-    names = ("q (distractors, at least), with p = q symbols", "q / p at q = 1000: how often a distractor returns")
-    for axis, block, name in zip(axes, blocks, names):
-        places = [line.q if block is blocks[0] else line.q / line.p for line in block]
-        axis.plot(places, [line.paper for line in block], "D-", color=BLACK, label="paper, mean of 20")
-        for color, kind, shift in ((BLUE, 0, 0.95), (ORANGE, 1, 1.05)):
-            for place, line in zip(places, block):
-                for row, record in matching(line, records)[kind][:1]:
-                    draw_column(axis, place * shift, color, row, record)
-        if not any(pairs for line in block for pairs in matching(line, records)):
-            axis.text(
-                0.96, 0.05, "ours: not run yet", transform=axis.transAxes, ha="right", color="#777777", style="italic")
+    panels = (
+        ([line for line in lines if line.p == line.q], lambda line: line.q,
+         "q: distractors before the trigger, at least (p = q symbols)"),
+        ([line for line in lines if line.q == 1000], lambda line: line.q // line.p,
+         "q / p at q = 1000: how often each distractor returns"))
+    for axis, (chosen, place, name) in zip(axes, panels):
+        axis.plot([place(line) for line in chosen], [line.paper for line in chosen], "-", color=BLACK, linewidth=1)
+        for line in chosen:
+            literal, changed = matching(line, records)
+            axis.plot(
+                place(line), line.paper, "D", color=BLACK, markerfacecolor=BLACK if literal or changed else "white")
+            for color, pairs, shift in ((BLUE, literal, 0.92), (ORANGE, changed, 1.09)):
+                if pairs:
+                    draw_column(axis, place(line) * shift, color, *pairs[0])
         axis.set_xscale("log")
         axis.set_yscale("log")
+        axis.set_xlim(0.7 * place(chosen[0]), 1.45 * place(chosen[-1]))
+        axis.set_ylim(1.8e4, 1e6)
+        axis.set_xticks([place(line) for line in chosen], [str(place(line)) for line in chosen])
+        axis.set_yticks([20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000],
+                        ["20,000", "50,000", "100,000", "200,000", "500,000", "1,000,000"])
+        axis.minorticks_off()
         axis.set_xlabel(name)
         axis.grid(color="#dddddd", linewidth=0.6)
     figure.legend(
         handles=[
             Line2D([], [], marker="D", color=BLACK, label="paper, mean of 20"),
-            Line2D([], [], marker="o", color=BLUE, label="ours, literal: median and range"),
-            Line2D([], [], marker="o", color=ORANGE, label="ours, with a named change")],
-        frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncol=3)
+            Line2D([], [], marker="D", color=BLACK, markerfacecolor="white", label="paper; ours not run yet"),
+            Line2D([], [], marker="o", color=BLUE, label="ours, literal: median of 20, range of those that stop"),
+            Line2D([], [], marker="o", color=ORANGE, label="ours, factor 2 and ranges of Table 10: the same"),
+            Line2D([], [], marker="^", color=BLUE, linestyle="", mfc="none", label="cap, where some do not stop")],
+        frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0.02), ncol=2)
     axes[0].set_ylabel("training sequences until success")
-    figure.suptitle("Experiment 2c: time lag (left) and frequency of distractors (right)")
-    save(figure, folder, "lstm_1997_scaling_2c.png")
+    figure.suptitle("Experiment 2c: longer time lags (left), more frequent distractors (right)")
+    save(figure, folder, "scaling_2c.png")
 
 
 def draw_column(axis, x, color, row, record):
-    """Range and median of the trials that stop, and how many they are."""
+    """Range of the trials that stop, median of all; the cap as an arrow and the count if not all stop."""
     reached = [n for n in record["final"]["sequences_to_success"] if n is not None]
+    median = median_of(row, record)
     if reached:
         axis.plot([x, x], [min(reached), max(reached)], color=color, linewidth=2)
-        axis.plot(x, np.median(reached), "o", color=color)
-    axis.annotate(
-        f"{len(reached)} of {row.trials} stop", (x, max(reached, default=row.max_sequences)), color=color,
-        textcoords="offset points", xytext=(4, 4), fontsize=8)
+    if median is not None:
+        axis.plot(x, median, "o", color=color)
+    if len(reached) < row.trials:
+        axis.plot(x, row.max_sequences, "^", color=color, markerfacecolor="none")
+        axis.annotate(
+            f"{len(reached)} of {row.trials}", (x, row.max_sequences), color=color, textcoords="offset points",
+            xytext=(0, 7), rotation=90, ha="center", va="bottom", fontsize=8)
 
 
 # --- cec.png ----------------------------------------------------------------------------------------------------------
@@ -180,8 +205,9 @@ def inside(row, theta, batch):
 
 
 def cec(path, folder):
-    figure, axes = plt.subplots(4, 2, figsize=(11, 10), sharex=True, height_ratios=(1.3, 1, 1.3, 1))
-    for number, choice in enumerate((ADDING, ORDER)):
+    figure = plt.figure(figsize=(12, 10.5))
+    for number, (part, choice) in enumerate(zip(figure.subfigures(2, 1), (ADDING, ORDER))):
+        axes = part.subplots(2, 2, sharex=True, height_ratios=(1.3, 1), gridspec_kw=dict(hspace=0.08, wspace=0.13))
         row, record = required(path, choice)
         seed = record["weights"]["seed"]
         shape, trial = lstm.Shape(row), lstm.Trial(row, seed)
@@ -191,7 +217,7 @@ def cec(path, folder):
         for column, (theta, when) in enumerate(
                 ((trial.start(shape), "before training"), (np.array(record["weights"]["theta"]), "after training"))):
             states, y_in, y_out, y = inside(row, theta, batch)
-            top, bottom = axes[2 * number, column], axes[2 * number + 1, column]
+            top, bottom = axes[:, column]
             for c, color in zip(range(shape.cells), (BLUE, GREEN, SKY, PURPLE)):
                 cell, block = c // shape.blocks + 1, c % shape.blocks + 1
                 top.plot(states[:, c], color=color, label=f"cell {cell} of block {block}")
@@ -213,10 +239,8 @@ def cec(path, folder):
             if number == 0 and column == 1:
                 top.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
                 bottom.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    for axis in axes[-1]:
-        axis.set_xlabel("step (dotted: the marked or relevant inputs)")
-    figure.tight_layout()
-    save(figure, folder, "lstm_1997_cec.png")
+            bottom.set_xlabel("step (dotted: the marked or relevant inputs)")
+    save(figure, folder, "cec.png")
 
 
 # --- error_flow.png ---------------------------------------------------------------------------------------------------
@@ -291,7 +315,7 @@ def error_flow(path, folder):
     axis.set_title("Error flow: the median, and in the shade all cells or all of 50 random nets")
     axis.grid(color="#dddddd", linewidth=0.6)
     axis.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.45, -0.12))
-    save(figure, folder, "lstm_1997_error_flow.png")
+    save(figure, folder, "error_flow.png")
 
 
 # --- complexity.png ---------------------------------------------------------------------------------------------------
@@ -314,13 +338,14 @@ def complexity(folder):
         axis.set_xscale("log")
         axis.set_yscale("log")
         axis.set_ylim(2, 3e4)
-        axis.set_xticks(x, [f"{value:,}" for value in x])
+        axis.set_xticks(x, [f"{value:,}" for value in x], fontsize=9)
         axis.minorticks_off()
         axis.set_xlabel(name)
         axis.grid(color="#dddddd", linewidth=0.6)
     axes[0].legend(frameon=False)
-    figure.suptitle("The algorithm in forward mode: cost against the number of weights and the length of the sequence")
-    save(figure, folder, "lstm_1997_complexity.png")
+    axes[0].set_ylabel("in the units of the legend")
+    figure.suptitle("The algorithm in forward mode: a larger net (left), a longer sequence (right)")
+    save(figure, folder, "complexity.png")
 
 
 def main(argv=None):

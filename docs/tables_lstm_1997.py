@@ -13,12 +13,12 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 import lstm_1997 as lstm
+import studies_lstm_1997 as studies
 
 
 def rows_of(results):
-    """Settings and record of every row of the paper that has been run with all its trials, in the paper's order."""
-    pairs = [(lstm.Settings(**record["settings"]), record) for record in results.get(lstm.EXPERIMENT, [])]
-    pairs = [(row, record) for row, record in pairs if row.in_paper and row.trials == row.line.trials]
+    """Settings and record of every run of a row of the paper that there is, in the paper's order."""
+    pairs = [(row, record) for row, record in studies.pairs_of(studies.ROWS, results) if record]
     return sorted(pairs, key=lambda pair: (lstm.LINES.index(pair[0].line), *order(pair[0].reading)))
 
 
@@ -77,37 +77,71 @@ def first_stops(results):
 
 
 def missing(results):
-    """What has been run of every row of the paper, and what has not."""
-    pairs = rows_of(results)
-    lines = ["| Table | row | paper, mean | literal | with a named change |", "|---|---|---|---|---|"]
-    for line in lstm.LINES:
-        readings = [row.reading for row, _ in pairs if row.line is line]
-        updates = [name for name, reading in (("per sequence", "literal"), ("per step", "update step"))
-                   if reading in readings]
-        literal = " and ".join(updates) if line.experiment in lstm.PREDICTING else "run" if updates else ""
-        changed = sum(reading not in ("literal", "update step") for reading in readings)
-        known = {name: getattr(line, name) for name in lstm.IDENTITY if getattr(line, name) is not None}
-        if line.experiment != "1":
-            known = {name: value for name, value in known.items() if name not in ("blocks", "lr")}
+    """The runs of the paper's rows that have no record, with their commands."""
+    lines = ["| Table | row | paper, mean | to be run |", "|---|---|---|---|"]
+    for arm, (row, record) in zip(studies.ROWS, studies.pairs_of(studies.ROWS, results)):
+        if record is None:
+            words = studies.command(arm).removeprefix("python3 lstm_1997.py ")
+            lines.append(f"| {row.line.table} | {row.named} | {thousands(row.line.paper)} | `{words}` |")
+    return "\n".join(lines)
+
+
+def progress(results):
+    """How many of the rows and runs there are."""
+    pairs = studies.pairs_of(studies.ROWS, results)
+    done = {row.line for row, record in pairs if record}
+    runs = sum(record is not None for _, record in pairs)
+    literal = {row.line for row, record in pairs if record and row.reading in ("literal", "update step")}
+    return (f"Of the {len(lstm.LINES)} rows {len(done)} have been run, {len(literal)} of them in a literal reading; of "
+            f"the {len(pairs)} runs in the list {runs}.")
+
+
+def study(results, arms):
+    """A table of some runs; those that have no record are named as such."""
+    lines = [
+        "| task | reading | stopped | median | mean of those [range] | cap | wrong at the end, mean |",
+        "|---|---|---|---|---|---|---|"]
+    for row, record in studies.pairs_of(arms, results):
+        if record is None:
+            lines.append(f"| {row.named} | {row.reading} | to be run | | | {thousands(row.max_sequences)} | |")
+            continue
+        final = record["final"]
         cells = [
-            str(line.table), " ".join([line.experiment, *(f"{name}={value:g}" for name, value in known.items())]),
-            thousands(line.paper), literal or "to be run", f"{changed} run" if changed else "-"]
+            row.named, row.reading, *counted(final["sequences_to_success"], row.max_sequences),
+            thousands(row.max_sequences), f"{np.mean(final['wrong']):.1f} of {final['test_sequences']}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def limits(results):
     """The tasks of section 6.1."""
-    lines = ["| task | reading | stopped | median | cap | wrong at the end, mean |", "|---|---|---|---|---|---|"]
-    pairs = [(lstm.Settings(**record["settings"]), record) for record in results.get(lstm.EXPERIMENT, [])]
-    for row, record in pairs:
-        if row.line in lstm.OTHER_LINES:
-            final = record["final"]
-            stopped, median, _ = counted(final["sequences_to_success"], row.max_sequences)
-            wrong = f"{np.mean(final['wrong']):.1f} of {final['test_sequences']}"
-            cells = [row.named, row.reading, stopped, median, thousands(row.max_sequences), wrong]
-            lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return study(results, studies.LIMITS)
+
+
+def full_gradient(results):
+    """Section 6.1: full against truncated gradient."""
+    pairs = zip(studies.FULL_GRADIENT_BASE, studies.FULL_GRADIENT)
+    return study(results, [run for pair in pairs for run in pair])
+
+
+def output_gates(results):
+    """Section 5.1.6."""
+    return study(results, [*studies.OUTPUT_GATES_BASE, *studies.OUTPUT_GATES])
+
+
+def values_6a(results):
+    return study(results, [dict(experiment="6a"), *studies.VALUES_6A])
+
+
+def values_4(results):
+    return study(results, [*studies.TABLE_7[1:], *studies.VALUES_4])
+
+
+def riddles(results):
+    """Further readings of the rows that the paper's figure is not reached on; first the reading they depart from."""
+    parts = (studies.TABLE_1[-1:], studies.RIDDLE_1, [studies.TABLE_3_SHORT[1]], studies.RIDDLE_2C,
+             [studies.TABLE_7_LONG[1]], studies.RIDDLE_4)
+    return study(results, [run for part in parts for run in part])
 
 
 def speed(results):
@@ -137,7 +171,7 @@ def headline(results):
     best = {}
     for row, record in rows_of(results):
         stopped = record["final"]["trials_stopped"]
-        if stopped > best.get(row.line, (0,))[0]:
+        if stopped > best.get(row.line, (-1,))[0]:
             best[row.line] = stopped, row, record
     for line in lstm.LINES:
         if line in best:
@@ -149,5 +183,7 @@ def headline(results):
 
 TABLES = {
     "lstm_1997:rows": rows, "lstm_1997:first_stops": first_stops, "lstm_1997:missing": missing,
-    "lstm_1997:limits": limits, "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
+    "lstm_1997:progress": progress, "lstm_1997:output_gates": output_gates, "lstm_1997:full_gradient": full_gradient,
+    "lstm_1997:values_6a": values_6a, "lstm_1997:values_4": values_4, "lstm_1997:limits": limits,
+    "lstm_1997:riddles": riddles, "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
     "lstm_1997:headline": headline}

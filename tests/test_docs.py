@@ -91,6 +91,8 @@ SMOKE = {
     "visualize_rnn_pathological.py": f"--results {ROOT / 'results.json'}",
     "make_rnn_pathological_gif.py": f"--results {ROOT / 'results.json'}",
     "studies_rnn_pathological.py": "",
+    "studies_lstm_1997.py": "",
+    "studies_lstm_1997.py --run": "--trials 2 --max-sequences 100",
 }
 
 

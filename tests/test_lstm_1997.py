@@ -23,6 +23,7 @@ import bench_lstm_1997 as bench
 import make_lstm_1997 as reference
 
 import lstm_1997 as lstm
+import studies_lstm_1997 as studies
 
 SOURCE = (ROOT / "lstm_1997.py").read_text(encoding="utf-8")
 few = hypothesis_settings(max_examples=25, deadline=None)
@@ -457,6 +458,28 @@ def test_every_mutant_is_rejected(gradient, mutants):
     assert survivors == []
 
 
+def test_carried_derivatives_go_on_from_string_to_string():
+    settings = lstm.Settings(experiment="1", blocks=3, update="step", carry_derivatives=True, ranges="h4")
+    net, *_ = lstm.checked_net(settings, 0)
+    shape = net.shape
+    running = np.zeros((2, 2 * shape.cells, shape.sources))
+    x, target, end = lstm.stacked([lstm.Trial(settings, seed).draw(3) for seed in (0, 1)])
+    start, literal = net.theta.copy(), net.theta.copy()
+    for k in range(3):
+        net.learn_every_step(x[k], target[k], end[k], running)
+    for lane in range(2):
+        readings = lstm.Readings(*(value[lane : lane + 1] for value in net.readings))
+        for derivatives in (np.zeros((2, shape.cells, shape.sources + shape.inputs)), None):
+            literal[lane] = start[lane]
+            for k in range(3):
+                last = end[k, lane]
+                wanted = np.full((shape.steps, shape.outputs), np.nan)
+                wanted[: last + 1] = lstm.one_hot(target[k, : last + 1, lane], shape.outputs)
+                lstm.appendix(shape, literal[lane], readings, x[k][:, lane], wanted, last, True, derivatives)
+            worst = lstm.worst_error(shape, net.theta[lane] - start[lane], literal[lane] - start[lane])
+            assert worst > 1e-3 if derivatives is None else worst < 1e-9
+
+
 def run(*words, cwd, timeout=120, script=ROOT / "lstm_1997.py", environment=None):
     return subprocess.run(
         [sys.executable, str(script), *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=timeout,
@@ -513,7 +536,7 @@ READINGS = [
     dict(experiment="6a"), dict(experiment="4"), dict(experiment="3b", N=1), dict(experiment="2c", q=50),
     dict(experiment="2c", q=130, p=7), dict(experiment="1", blocks=3), dict(experiment="1", update="step"),
     dict(experiment="2a", p=10, update="step", add_cell_when=0), dict(experiment="2b", p=10, add_cell_when=0),
-    dict(experiment="6a", gradient="full")]
+    dict(experiment="6a", gradient="full"), dict(experiment="1", update="step", carry_derivatives=True)]
 
 
 @pytest.mark.parametrize("reading", READINGS, ids=str)
@@ -559,7 +582,8 @@ def test_rows_of_different_shape_are_not_stacked():
     for group in groups:
         assert len({(lstm.Shape(row).key, row.update) for row in group}) == 1
     step = lstm.Settings(experiment="1", update="step")
-    assert len(lstm.stacks([step, lstm.Settings(experiment="1")])) == 2
+    carried = lstm.Settings(experiment="1", update="step", carry_derivatives=True)
+    assert len(lstm.stacks([step, carried, lstm.Settings(experiment="1")])) == 3
 
 
 def results_of(folder):
@@ -595,8 +619,10 @@ def test_an_ended_run_goes_on_to_the_same_bytes(how, code, tmp_path, uninterrupt
     assert not list(tmp_path.glob("*.npz"))
 
 
-def test_a_resumed_stack_has_the_same_bytes(tmp_path):
-    rows = [lstm.Settings(experiment="2b", p=10, trials=3, errors_at="xy-end")]
+@pytest.mark.parametrize("reading", [
+    dict(experiment="2b", p=10, errors_at="xy-end"), dict(experiment="1", update="step", carry_derivatives=True)])
+def test_a_resumed_stack_has_the_same_bytes(reading, tmp_path):
+    rows = [lstm.Settings(trials=3, **reading)]
     whole, first, second = (lstm.Stack(rows, tmp_path / "results.json") for _ in range(3))
     for _ in range(4):
         whole.train_chunk()
@@ -607,7 +633,7 @@ def test_a_resumed_stack_has_the_same_bytes(tmp_path):
     assert second.n == 2 * lstm.CHUNK
     for _ in range(2):
         second.train_chunk()
-    for name in ("theta", "before", "wrong", "window_error", "window_wrong"):
+    for name in ("theta", "before", "running", "wrong", "window_error", "window_wrong"):
         assert np.array_equal(getattr(whole, name), getattr(second, name))
     assert [trial.state() for trial in whole.trials] == [trial.state() for trial in second.trials]
 
@@ -707,6 +733,8 @@ def test_stored_weights_give_the_recorded_figures():
     (["--experiment", "4", "--errors-at", "end"], "--errors-at has no meaning for experiment 4"),
     (["--experiment", "2a", "--errors-at", "end"], "criterion"),
     (["--experiment", "4", "--add-cell-when", "100"], "--add-cell-when has no meaning"),
+    (["--experiment", "1", "--carry-derivatives"], "--carry-derivatives needs --experiment 1 --update step"),
+    (["--flat-spot", "0.2"], "--flat-spot needs --output-error flat-spot"),
     (["--max-sequences", "150"], "must be a multiple of 100"), (["--lr", "nan"], "not a number"),
     (["--trials", "0"], "not between"), (["--T", "20", "--experiment", "4"], "--T 22 or more"),
     (["--experiment", "count", "--T", "50", "--N", "50"], "--N must be below --T"),
@@ -791,6 +819,36 @@ def test_the_plans_commands_are_understood(tmp_path):
             assert (row.seed, row.trials) == (0, row.line.trials)
 
 
+def test_every_run_of_the_studies_is_one_command(tmp_path):
+    seen = set()
+    for _, arms, _ in studies.STUDIES.values():
+        for arm in arms:
+            words = studies.command(arm).split()
+            rows, _, _ = lstm.parse([*words[2:], "--out", str(tmp_path / "results.json")])
+            assert words[:2] == ["python3", "lstm_1997.py"] and rows == [lstm.Settings(**arm)]
+            seen.update(rows)
+    assert len(seen) == sum(len(arms) for _, arms, _ in studies.STUDIES.values())
+    literal = {row.line for row in (lstm.Settings(**run) for run in studies.ROWS) if row.reading == "literal"}
+    assert literal == set(lstm.LINES)
+    for row in (lstm.Settings(**run) for run in studies.ROWS):  # the caps: twice the paper's count
+        assert row.max_sequences >= (row.line.paper - 100 if row.T == 1000 else 2 * row.line.paper)
+        assert (row.in_paper, row.trials, row.seed) == (True, row.line.trials, 0)
+
+
+def test_a_study_trains_what_is_missing_and_no_more(tmp_path, capsys):
+    words = ["--trials", "2", "--max-sequences", "100", "--out", str(tmp_path / "results.json")]
+    assert studies.main(["--run", "lstm-values-6a", *words]) == 0
+    before = (tmp_path / "results.json").read_text()
+    records = json.loads(before)["lstm_1997"]
+    assert len(records) == len(studies.VALUES_6A) and all(len(record["seeds"]) == 2 for record in records)
+    capsys.readouterr()
+    assert studies.main(["--run", "lstm-values-6a", *words]) == 0
+    assert capsys.readouterr().out == "" and (tmp_path / "results.json").read_text() == before
+    with pytest.raises(SystemExit) as ended:
+        studies.main(["--run", "lstm-values-6a", "--max-sequences", "150"])
+    assert ended.value.code == 2 and "multiple of 100" in capsys.readouterr().err
+
+
 def test_the_pictures_are_drawn_from_results_json(tmp_path):
     if not (ROOT / "results.json").exists():
         pytest.skip("no results.json")
@@ -798,4 +856,4 @@ def test_the_pictures_are_drawn_from_results_json(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "no record yet" not in done.stdout
     names = ("complexity", "error_flow", "cec", "paper_vs_ours", "scaling_2c")
-    assert {path.name for path in tmp_path.iterdir()} == {f"lstm_1997_{name}.png" for name in names}
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.png" for name in names}
