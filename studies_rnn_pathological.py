@@ -126,6 +126,17 @@ BEYOND = [
     Arm("LSTM, 32 units, curriculum, mixed lengths",
         dict(_GROW, cell="lstm", hidden=32, lr=2e-3, input_scale=0.3, forget_bias=3.0), FIVE, 2),
 ]
+
+def table5(task, method, mu, **changes):
+    """Settings of a cell of Table 5 of Sutskever et al. (2013): NAG or CM (heavy ball), momentum mu in the end."""
+    return rp.sutskever_2013(task) | dict(task=task, nesterov=method == "NAG", momentum_max=mu) | changes
+
+
+TABLE5_KINDS = [(task, *method) for task in ("addition", "multiplication") for method in (("NAG", 0.995), ("CM", 0.9))]
+TABLE5_TRIALS = {  # the learning rate of each is chosen over 2000 updates on these seeds
+    (kind, lr): Arm(f"{kind[0]}, {kind[1]} {kind[2]}, rate {lr:g}",
+                    table5(*kind, lr=lr, epochs=4, batches_per_epoch=500), range(100, 102), 1)
+    for kind in TABLE5_KINDS for lr in (1e-3, 1e-4, 1e-5)}
 WEIGHTS = [Arm("XOR, T = 30, seed 0 with its weights", XOR[0].settings, range(1), 4, keep_weights=True)]
 GROUPS = {  # name: what it shows, arms, minutes of one core
     "pathological-weights": ("XOR at T = 30, seed 0, with the weights that a test evaluates again", WEIGHTS, 0.1),
@@ -134,6 +145,8 @@ GROUPS = {  # name: what it shows, arms, minutes of one core
     "pathological-xor-without": ("XOR at a fixed length and other recipes that fall short", XOR_WITHOUT + XOR_MORE, 4),
     "pathological-tasks": ("a recipe for each of the other tasks", TASKS, 6),
     "pathological-reach": ("how long 3-bit memorization holds", REACH + REACH_RANDOM + REACH_SCALE + BEYOND, 6),
+    "pathological-sutskever-rates": (
+        "the learning rates for the next study, over 2000 updates", list(TABLE5_TRIALS.values()), 8),
     "pathological-starts": ("scale against structure of W_hh", [arm for arms in STARTS.values() for arm in arms], 7),
 }
 
