@@ -70,6 +70,8 @@ def pathological_studies():
             options = dict(eval_every=every, keep_weights=weights)
             studies.append(
                 Study(part, shows, "rnn_pathological", tuple(grid), seeds, share, options, ("weights",)))
+    for name, (shows, grid, seeds, minutes) in studies_rnn_pathological.ORDER.items():
+        studies.append(Study(name, shows, "temporal_order_study", tuple(grid), seeds, minutes))
     return studies
 
 
