@@ -62,16 +62,13 @@ def pathological_studies():
     for name, (shows, arms, minutes) in studies_rnn_pathological.GROUPS.items():
         alike = collections.defaultdict(list)
         for arm in arms:
-            alike[arm.seeds, arm.eval_every, arm.keep_weights].append(arm.settings)
+            alike[arm.experiment.EXPERIMENT, arm.seeds, arm.eval_every, arm.keep_weights].append(arm.settings)
         cells = sum(len(arm.seeds) for arm in arms)
-        for k, ((seeds, every, weights), grid) in enumerate(alike.items(), 1):
+        for k, ((experiment, seeds, every, weights), grid) in enumerate(alike.items(), 1):
             part = f"{name}-{k}" if len(alike) > 1 else name
             share = minutes * len(grid) * len(seeds) / cells
             options = dict(eval_every=every, keep_weights=weights)
-            studies.append(
-                Study(part, shows, "rnn_pathological", tuple(grid), seeds, share, options, ("weights",)))
-    for name, (shows, grid, seeds, minutes) in studies_rnn_pathological.ORDER.items():
-        studies.append(Study(name, shows, "temporal_order_study", tuple(grid), seeds, minutes))
+            studies.append(Study(part, shows, experiment, tuple(grid), seeds, share, options, ("weights",)))
     return studies
 
 

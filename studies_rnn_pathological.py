@@ -10,8 +10,10 @@ The tables, the pictures and the script that reproduces them all read this list.
 
 import dataclasses
 import shlex
+import types
 
 import rnn_pathological as rp
+import temporal_order_study
 
 TEN, FIVE, THREE = range(10), range(5), range(3)
 SHORT_HISTORY = 2  # --eval-every: keeps the histories of the studies at 40 points
@@ -26,32 +28,27 @@ class Arm:
     seeds: range
     eval_every: int = 0
     keep_weights: bool = False
+    experiment: types.ModuleType = rp
 
     def records(self, results):
         """Its records in a results file, by seed; those absent are left out."""
-        wanted = {dataclasses.replace(rp.Settings(**self.settings), seed=seed) for seed in self.seeds}
-        found = [record for record in results.get(rp.EXPERIMENT, []) if known(record["settings"]) in wanted]
+        settings = dataclasses.asdict(self.experiment.Settings(**self.settings))
+        wanted = {tuple((settings | dict(seed=seed)).items()) for seed in self.seeds}
+        made = results.get(self.experiment.EXPERIMENT, [])
+        found = [record for record in made if tuple(record["settings"].items()) in wanted]
         return sorted(found, key=lambda record: record["settings"]["seed"])
 
     def command(self):
         """The command that makes its records."""
         words = []
-        for field in dataclasses.fields(rp.Settings):
+        for field in dataclasses.fields(self.experiment.Settings):
             if field.name in self.settings:
                 flag, value = "--" + field.name.replace("_", "-"), self.settings[field.name]
                 words += [flag] if value is True else [flag, str(value)]
         seeds = ["--seeds", f"{self.seeds[0]}-{self.seeds[-1]}"]
         every = ["--eval-every", str(self.eval_every)] if self.eval_every else []
         weights = ["--keep-weights"] if self.keep_weights else []
-        return shlex.join(["python3", "rnn_pathological.py", *words, *seeds, *every, *weights])
-
-
-def known(settings):
-    """A record's settings as Settings, or None if they are those of another version."""
-    try:
-        return rp.Settings(**settings)
-    except (TypeError, ValueError):
-        return None
+        return shlex.join(["python3", f"{self.experiment.EXPERIMENT}.py", *words, *seeds, *every, *weights])
 
 
 HEADLINE = [
@@ -161,6 +158,19 @@ TABLE5_TRIALS = {
 TABLE5 = {
     kind: Arm(f"{kind[0]}, {kind[1]} {kind[2]}, rate {lr:g}", table5(*kind, lr=lr), range(4), 5)
     for kind, lr in TABLE5_RATES.items()}
+
+def order(T, symbols, places, answer, init="ortho"):
+    """An arm of temporal_order_study.py."""
+    settings = dict(symbols=symbols, places=places, answer=answer, sequence_len=T, init=init)
+    return Arm(f"{symbols}, {places}, {answer}, {init}", settings, TEN, experiment=temporal_order_study)
+
+
+ORDER = {
+    (answer, symbols, places): order(30, symbols, places, answer)
+    for answer in ("both", "sum", "parity") for symbols in ("distinct", "marked") for places in ("regions", "halves")}
+ORDER_LAGS = {
+    (init, places): order(60, "distinct", places, "both", init)
+    for init in ("ortho", "random") for places in ("regions", "early")}
 WEIGHTS = [Arm("XOR, T = 30, seed 0 with its weights", XOR[0].settings, range(1), 4, keep_weights=True)]
 GROUPS = {  # name: what it shows, arms, minutes of one core
     "pathological-weights": ("XOR at T = 30, seed 0, with the weights that a test evaluates again", WEIGHTS, 0.1),
@@ -175,18 +185,14 @@ GROUPS = {  # name: what it shows, arms, minutes of one core
     "pathological-beyond": ("3-bit memorization beyond T = 200, tanh RNN and LSTM", BEYOND, 6),
     "pathological-length": ("solve rate against T for three starts", list(LENGTH.values()), 25),
     "pathological-scale": ("four starts of W_hh, each at spectral radius 0.8, 1 and 1.1", list(SCALE.values()), 18),
+    "pathological-order": (
+        "why temporal order is easy: symbols, places and answer, one at a time",
+        [*ORDER.values(), *ORDER_LAGS.values()], 6),
     "pathological-sutskever-rates": (
         "the learning rates for the next study, over 2000 updates", list(TABLE5_TRIALS.values()), 8),
     "pathological-sutskever": (
         "addition and multiplication of Sutskever et al. (2013), 50,000 updates", list(TABLE5.values()), 120),
 }
-
-_ORDER = [dict(sequence_len=30, symbols=symbols, places=places, answer=answer)
-          for answer in ("both", "sum", "parity") for symbols in ("distinct", "marked")
-          for places in ("regions", "halves")]
-_LAGS = [dict(places=places, init=init) for init in ("ortho", "random") for places in ("regions", "early")]
-ORDER = {"pathological-order": (  # of temporal_order_study.py: what it shows, settings, seeds, minutes of one core
-    "why temporal order is easy: symbols, places and answer, one at a time", _ORDER + _LAGS, TEN, 6)}
 
 
 if __name__ == "__main__":
