@@ -45,9 +45,9 @@ class Study:
     keep: tuple = ()  # parts of a record that a picture needs: weights, snapshots
 
     def cells(self):
-        """Every cell's Settings."""
+        """Every cell's Settings, seed by seed: a study cut short has a few seeds of everything."""
         module = importlib.import_module(self.experiment)
-        return [module.Settings(**settings, seed=seed) for settings in self.grid for seed in self.seeds]
+        return [module.Settings(**settings, seed=seed) for seed in self.seeds for settings in self.grid]
 
 
 ADDING_HEADLINE = (dict(), dict(cell="rnn", iters=5000))
