@@ -103,7 +103,10 @@ def draw_places(places, rng, T, n):
 
 def probe(settings, theta):
     """Share of the variance of the first and the second input that a linear function of the last hidden state explains,
-    on sequences it was not fitted on: 1 is all, 0 is no better than the mean (below 0 it is worse)."""
+    on sequences it was not fitted on: 1 is all, 0 is no better than the mean (below 0 it is worse). None if the weights
+    are not finite."""
+    if not np.isfinite(theta).all():
+        return {"first": None, "second": None}
     task, rng, T = task_of(settings), rp.streams(settings.seed)["display"], settings.sequence_len
     net = rp.RNN(task.n_in, settings.hidden, task.n_out, T, N_PROBE, theta=theta.astype(float))
     states, pairs = [], []
@@ -144,15 +147,31 @@ def train(settings, options, quiet=True):
     began, rng, task = time.perf_counter(), rp.streams(settings.seed), task_of(settings)
     net = rp.RNN(task.n_in, settings.hidden, task.n_out, settings.sequence_len, BATCH, dtype=np.float32)
     rp.initialise(net, rp.Settings(task="temporal_order", hidden=settings.hidden, init=settings.init), rng["init"])
-    optimizer, recent = rp.Momentum(net.theta), collections.deque(maxlen=JUDGED)
     probes, history = {"start": probe(settings, net.theta)}, collections.defaultdict(list)
+    with np.errstate(all="ignore"):
+        final = descend(settings, task, net, rng["train"], history)
+        final |= {name: rp.rounded(value) for name, value in evaluate(settings, net.theta, N_TEST).items()}
+    probes["end"] = probe(settings, net.theta)
+    return {
+        "settings": dataclasses.asdict(settings),
+        "history": dict(history),
+        "final": final,
+        "probe": probes,
+        "provenance": rp.provenance(time.perf_counter() - began) | {
+            "source_hash": rp.source_hash(__file__), "rnn_pathological": rp.source_hash(rp.__file__)},
+    }
+
+
+def descend(settings, task, net, rng, history):
+    """Heavy-ball descent on net's weights, with points of the curve put into history. Returns status, updates done and
+    whether the task was solved."""
+    optimizer, recent, every = rp.Momentum(net.theta), collections.deque(maxlen=JUDGED), max(1, settings.updates // 20)
     update, status, solved = 0, "done", False
-    every = max(1, settings.updates // 20)
     while update < settings.updates and not solved and status == "done":
         if update % every == 0:
             measure(history, update, settings, net.theta)
         update += 1
-        x, target, _ = task.generate(rng["train"], settings.sequence_len, BATCH)
+        x, target, _ = task.generate(rng, settings.sequence_len, BATCH)
         optimizer.ahead(MOMENTUM)
         y = net.forward(x)
         loss, dy = rp.loss_and_gradient(y, target, task.classes)
@@ -163,16 +182,7 @@ def train(settings, options, quiet=True):
         solved = len(recent) == JUDGED and task.passes(sum(recent) / JUDGED, task.solved)
         status = "interrupted" if rp.STOP.is_set() else "done" if np.isfinite(loss) else "diverged"
     measure(history, update, settings, net.theta)
-    probes["end"] = probe(settings, net.theta)
-    figures = {name: rp.rounded(value) for name, value in evaluate(settings, net.theta, N_TEST).items()}
-    return {
-        "settings": dataclasses.asdict(settings),
-        "history": dict(history),
-        "final": {"status": status, "update": update, "solved": solved} | figures,
-        "probe": probes,
-        "provenance": rp.provenance(time.perf_counter() - began) | {
-            "source_hash": rp.source_hash(__file__), "rnn_pathological": rp.source_hash(rp.__file__)},
-    }
+    return {"status": status, "update": update, "solved": solved}
 
 
 def measure(history, update, settings, theta):
@@ -191,10 +201,11 @@ def summary(record):
     figure = f"accuracy {final['test_accuracy']:.4f}" if "test_accuracy" in final else f"MSE {final['test_mse']:.5f}"
     names = " ".join(str(settings[name]) for name in ("symbols", "places", "answer", "init"))
     ending = "" if final["status"] == "done" else f"  {final['status'].upper()}"
+    start = probes["start"]
     return (
         f"{names} T={settings['sequence_len']} seed={settings['seed']}: {figure}, "
-        f"{'solved at' if final['solved'] else 'not solved in'} {final['update']} updates, probe at the start: first "
-        f"{probes['start']['first']:.3f}, second {probes['start']['second']:.3f}{ending}")
+        f"{'solved at' if final['solved'] else 'not solved in'} {final['update']} updates, probe before training: "
+        f"first {start['first']:.3f}, second {start['second']:.3f}{ending}")
 
 
 def main(argv=None):

@@ -295,7 +295,7 @@ def plot_order(results):
     labels = [f"{answer}, {symbols}, {places}{names.get((answer, symbols, places), '')}"
               for answer, symbols, places in studies.ORDER]
     left.set(yticks=np.arange(len(labels)), yticklabels=labels, xlabel="updates to solve (50 sequences each)",
-             title="T = 30: answer, symbols, places (at the right: seeds solved)", xscale="log",
+             title="T = 30: answer, symbols, places (at the right: seeds solved)", xscale="log", xlim=(40, 2600),
              ylim=(len(labels) - 0.5, -0.5))
     styles = {"regions": "-", "early": "--"}
     for (init, places), arm in studies.ORDER_LAGS.items():
