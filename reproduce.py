@@ -31,7 +31,9 @@ import numpy as np
 import adding_problem as ap
 import data_movement
 import information_latching
+import lstm_1997
 import studies_adding_problem
+import studies_lstm_1997
 import studies_rnn_pathological
 
 ATTEMPTS = 3  # at a cell whose process dies
@@ -48,12 +50,12 @@ class Study:
     seeds: range | None  # None: a record holds all its trials, or there is nothing random
     core_minutes: float  # all cells, on one core of the machine of results.json
     options: dict = dataclasses.field(default_factory=dict)
-    keep: tuple = ()  # parts of a record that a picture needs: weights, snapshots
+    keep: tuple | None = ()  # parts of a record that a picture needs: weights, snapshots; None: all that it has
 
     def cells(self):
-        """Every cell's Settings."""
+        """Every cell's Settings, seed by seed: a study cut short has a few seeds of everything."""
         seeds = [{}] if self.seeds is None else [dict(seed=seed) for seed in self.seeds]
-        return [typed(self.experiment, settings | seed) for settings in self.grid for seed in seeds]
+        return [typed(self.experiment, settings | seed) for seed in seeds for settings in self.grid]
 
 
 def typed(experiment, settings):
@@ -68,15 +70,14 @@ def pathological_studies():
     for name, (shows, arms, minutes) in studies_rnn_pathological.GROUPS.items():
         alike = collections.defaultdict(list)
         for arm in arms:
-            alike[arm.seeds, arm.eval_every, arm.keep_weights].append(arm.settings)
+            alike[arm.experiment.EXPERIMENT, arm.seeds, arm.eval_every, arm.keep_weights].append(arm.settings)
         cells = sum(len(arm.seeds) for arm in arms)
-        for k, ((seeds, every, weights), grid) in enumerate(alike.items(), 1):
+        for k, ((experiment, seeds, every, weights), grid) in enumerate(alike.items(), 1):
             part = f"{name}-{k}" if len(alike) > 1 else name
             share = minutes * len(grid) * len(seeds) / cells
             options = dict(eval_every=every, keep_weights=weights)
-            studies.append(
-                Study(part, shows, "rnn_pathological", tuple(grid), seeds, share, options,
-                      ("weights",) if weights else ()))
+            keep = ("weights",) if weights else ()
+            studies.append(Study(part, shows, experiment, tuple(grid), seeds, share, options, keep))
     return studies
 
 
@@ -113,6 +114,8 @@ STUDIES = (
           dict(), ("weights",)),
     *(Study(f"latching-{name}", shows, "information_latching", tuple(information_latching.STUDIES[name]), None, minutes)
       for name, (shows, minutes) in LATCHING.items()),
+    *(Study(name, shows, "lstm_1997", tuple(arms), None, minutes, keep=None)
+      for name, (shows, arms, minutes) in studies_lstm_1997.STUDIES.items()),
     Study("data-movement", "what a training step moves, traced value by value", "data_movement",
           tuple(map(dataclasses.asdict, data_movement.study())), None, 2),
 )
@@ -133,6 +136,9 @@ def run_cell(experiment, settings, options):
     options = module.Options(**options)
     if module is information_latching:
         return module.unless_stopped(module.run, (settings, options, True, settings == module.Settings()))
+    if module is lstm_1997:
+        [record] = module.unless_stopped(module.train, ([settings], options)) or [None]
+        return record
     return module.unless_stopped(module.train, (settings, options))
 
 
@@ -150,14 +156,15 @@ def current_hash(experiment):
 def state(results, study, settings):
     """done, stale (made by other code) or missing (absent, interrupted, or without what a picture needs)."""
     record = find(results, study.experiment, settings)
-    if record is None or record["final"]["status"] == "interrupted" or not record.keys() >= set(study.keep):
+    if record is None or record["final"]["status"] == "interrupted" or not record.keys() >= set(study.keep or ()):
         return "missing"
     return "done" if record["provenance"]["source_hash"] == current_hash(study.experiment) else "stale"
 
 
 def kept(record, keep):
     """The record without weights and snapshots, but for those a picture needs."""
-    return {name: part for name, part in record.items() if name not in ("weights", "snapshots") or name in keep}
+    dropped = () if keep is None else {"weights", "snapshots"} - set(keep)
+    return {name: part for name, part in record.items() if name not in dropped}
 
 
 def figures(record):
@@ -263,7 +270,8 @@ def run(studies, path, jobs, scheduler, stale, stop):
             asked = ("missing", "stale") if stale else ("missing",)
             settings = dataclasses.asdict(settings)
             if state(results, study, settings) in asked:
-                call = (study.experiment, tuple(settings.items()), tuple(study.options.items()))
+                place = dict(out=str(path)) if study.experiment == "lstm_1997" else {}  # of its checkpoints
+                call = (study.experiment, tuple(settings.items()), tuple((study.options | place).items()))
                 calls.setdefault(call[:2], (call, study))
     progress, failed = Progress(len(calls)), {}
     keep = {call: study.keep for call, study in calls.values()}
@@ -275,6 +283,8 @@ def run(studies, path, jobs, scheduler, stale, stop):
         elif outcome is not None:
             if not ap.save(path, call[0], kept(outcome, keep[call])):
                 failed[name] = "not saved"
+            elif call[0] == "lstm_1997":
+                lstm_1997.checkpoint_path([typed(call[0], dict(call[1]))], path).unlink(missing_ok=True)
             progress(name + progress.reached(outcome))
     progress.close()
     return failed

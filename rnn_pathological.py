@@ -198,6 +198,24 @@ class Settings:
                 raise ValueError(f"--{other.replace('_', '-')} needs --{name} {value}")
 
 
+def sutskever_2013(task, alphabet=None):
+    """What --recipe sutskever2013 fills in: the setting of Sutskever et al. (2013), section 4 and Table 4.
+
+    Their four tasks: addition, multiplication, noiseless_memorization (5 bits), and with alphabet=5 its form with ten
+    5-ary symbols. Momentum is 0.9 for 1000 updates; --nesterov and --momentum-max name a column of their Table 5. They
+    mention no clipping: this limit never acts. Returns settings by name. Raises ValueError for another task.
+    """
+    pair = dict(sequence_len=80, input_scale=0.001)
+    tasks = {
+        "addition": pair, "multiplication": pair, "noiseless_memorization": dict(sequence_len=200, input_scale=0.1)}
+    if task not in tasks:
+        raise ValueError(f"--recipe sutskever2013 has no {task}: its tasks are {', '.join(tasks)}")
+    ten_symbols = dict(sequence_len=80, bits=10) if task == "noiseless_memorization" and alphabet == 5 else {}
+    return dict(
+        hidden=100, init="sparse", output_scale=0.1, centre=True, epochs=50, batches_per_epoch=1000, batch=100, lr=1e-3,
+        clip=1e12, dtype="float32") | tasks[task] | ten_symbols
+
+
 def parse_curriculum(text):
     """START:STEP:THRESHOLD as (int, int, float). Raises ValueError."""
     try:
@@ -1055,11 +1073,12 @@ def rounded(value):
 
 
 def spectrum(net):
-    """Singular values and spectral radius of an RNN's W_hh, or None if it is not finite."""
+    """Spectral radius of an RNN's W_hh and nine of its singular values, from the largest to the smallest at even
+    steps of their rank (linear in between); None if it is not finite."""
     W = net.W[:, : net.H].astype(float)
     if not np.isfinite(W).all():
         return None
-    values = np.linalg.svd(W, compute_uv=False)
+    values = np.quantile(np.linalg.svd(W, compute_uv=False), np.linspace(1, 0, 9))
     return {"singular_values": [float(f"{value:.4g}") for value in values], "spectral_radius": rounded(radius(W))}
 
 
@@ -1366,18 +1385,25 @@ def parse(argv):
     parser.add_argument(
         "--all", action="store_true",
         help=f"the headline: {', '.join(HEADLINE_TASKS)} with {' and '.join(HEADLINE_INITS)} starts")
+    parser.add_argument(
+        "--recipe", choices=("sutskever2013",),
+        help="other defaults: addition, multiplication or noiseless_memorization (--alphabet 5: ten 5-ary symbols) as "
+        "in Sutskever et al. (2013), with --nesterov and --momentum-max to choose; a given flag wins")
     parser.add_argument("--seeds", type=seed_range, metavar="A-B", help="the seeds A to B instead of --seed")
     parser.add_argument("--quiet", action="store_true", help="only the final lines")
     parser.add_argument("--gradcheck", action="store_true", help="check every task, start and cell, and stop")
     args = parser.parse_args(argv)
     given = [word.split("=")[0] for word in (sys.argv[1:] if argv is None else argv)]
-    for flag in ("--task", "--init", "--sequence-len"):
+    for flag in ("--task", "--init", "--sequence-len", "--recipe"):
         if args.all and flag in given:
             parser.error(f"--all and {flag} exclude each other")
     if args.seeds and "--seed" in given:
         parser.error("--seed and --seeds exclude each other")
     kinds = [dict(task=task, init=init) for task in HEADLINE_TASKS for init in HEADLINE_INITS] if args.all else [{}]
     try:
+        if args.recipe:
+            parser.set_defaults(**sutskever_2013(args.task, args.alphabet))
+            args = parser.parse_args(argv)
         runs = [from_flags(Settings, args, seed=seed, **kind) for kind in kinds for seed in args.seeds or [args.seed]]
         if not args.gradcheck:
             check_results(args.out)

@@ -10,8 +10,10 @@ The tables, the pictures and the script that reproduces them all read this list.
 
 import dataclasses
 import shlex
+import types
 
 import rnn_pathological as rp
+import temporal_order_study
 
 TEN, FIVE, THREE = range(10), range(5), range(3)
 SHORT_HISTORY = 2  # --eval-every: keeps the histories of the studies at 40 points
@@ -26,50 +28,48 @@ class Arm:
     seeds: range
     eval_every: int = 0
     keep_weights: bool = False
+    experiment: types.ModuleType = rp
 
     def records(self, results):
         """Its records in a results file, by seed; those absent are left out."""
-        wanted = {dataclasses.replace(rp.Settings(**self.settings), seed=seed) for seed in self.seeds}
-        found = [record for record in results.get(rp.EXPERIMENT, []) if known(record["settings"]) in wanted]
+        settings = dataclasses.asdict(self.experiment.Settings(**self.settings))
+        wanted = {tuple((settings | dict(seed=seed)).items()) for seed in self.seeds}
+        made = results.get(self.experiment.EXPERIMENT, [])
+        found = [record for record in made if tuple(record["settings"].items()) in wanted]
         return sorted(found, key=lambda record: record["settings"]["seed"])
 
     def command(self):
         """The command that makes its records."""
         words = []
-        for field in dataclasses.fields(rp.Settings):
+        for field in dataclasses.fields(self.experiment.Settings):
             if field.name in self.settings:
                 flag, value = "--" + field.name.replace("_", "-"), self.settings[field.name]
                 words += [flag] if value is True else [flag, str(value)]
         seeds = ["--seeds", f"{self.seeds[0]}-{self.seeds[-1]}"]
         every = ["--eval-every", str(self.eval_every)] if self.eval_every else []
         weights = ["--keep-weights"] if self.keep_weights else []
-        return shlex.join(["python3", "rnn_pathological.py", *words, *seeds, *every, *weights])
-
-
-def known(settings):
-    """A record's settings as Settings, or None if they are those of another version."""
-    try:
-        return rp.Settings(**settings)
-    except (TypeError, ValueError):
-        return None
+        return shlex.join(["python3", f"{self.experiment.EXPERIMENT}.py", *words, *seeds, *every, *weights])
 
 
 HEADLINE = [
     Arm(f"{task}, {init}", dict(task=task, init=init), TEN) for task in rp.HEADLINE_TASKS for init in rp.HEADLINE_INITS]
 
-START_KINDS = [
-    ("orthogonal", dict(init="ortho")),
-    ("0.8 x orthogonal", dict(init="ortho", spectral_radius=0.8)),
-    ("N(0, 0.1^2)", dict(init="random")),
-    ("N(0, 0.1^2), rescaled to 1", dict(init="random", spectral_radius=1.0)),
-    ("N(0, 1/H)", dict(init="gaussian")),
-    ("sparse, 15 incoming", dict(init="sparse")),
-    ("identity", dict(init="identity")),
-]
-STARTS = {
-    task: [Arm(label, dict(task=task, **start), THREE if task == "temporal_order" else FIVE)
-           for label, start in START_KINDS]
-    for task in rp.HEADLINE_TASKS}
+RADII = (0.8, 1.0, 1.1)
+START_KINDS = {"orthogonal": "ortho", "identity": "identity", "N(0, 1/H)": "gaussian", "sparse, 15 incoming": "sparse"}
+# Orthogonal matrices and the identity have radius 1 as they fall; the headline's N(0, 0.1^2) is N(0, 1/H) at about 0.8.
+SCALE = {
+    (task, init, rho): Arm(
+        f"{task}, {label}, radius {rho}",
+        dict(task=task, init=init, dtype="float32") | (
+            {} if rho == 1 and init in ("ortho", "identity") else dict(spectral_radius=rho)), TEN, 10)
+    for task in rp.HEADLINE_TASKS for label, init in START_KINDS.items() for rho in RADII}
+
+LENGTH_STARTS = {"orthogonal": "ortho", "N(0, 0.1²)": "random", "identity": "identity"}
+LENGTHS = {"3bit_memorization": (20, 30, 60, 80, 100, 150, 200), "temporal_order": (30, 60, 80, 100, 150, 200)}
+LENGTH = {
+    (task, init, T): Arm(f"{task}, {label}, T = {T}", dict(task=task, sequence_len=T, init=init, dtype="float32"),
+                         TEN if task == "3bit_memorization" else FIVE, 10)
+    for task, lengths in LENGTHS.items() for label, init in LENGTH_STARTS.items() for T in lengths}
 
 _MIXED = dict(task="xor", curriculum="5:1:0.9", mixed_lengths=5, stop_at=0.999)
 _ADAM = dict(optimizer="adam", lr=1e-3, dtype="float32")
@@ -93,6 +93,24 @@ XOR_MORE = [
     Arm("T = 30, N(0, 0.1^2) start, curriculum and mixed lengths", dict(_MIXED, init="random", epochs=200), FIVE, 8),
 ]
 
+XOR_LENGTHS = {
+    "fixed length": {}, "mixed lengths": dict(mixed_lengths=5), "curriculum": dict(curriculum="5:1:0.9"),
+    "curriculum and mixed lengths": dict(curriculum="5:1:0.9", mixed_lengths=5)}
+XOR_OPTIMIZERS = {
+    "heavy ball, 0.01": {}, "Nesterov, 0.01": dict(nesterov=True), "Adam, 0.001": dict(optimizer="adam", lr=1e-3)}
+XOR_SCALES = (0.1, 0.3, 1.0)
+XOR_GRID = {
+    (lengths, optimizer, scale): Arm(
+        f"{lengths}, {optimizer}, input scale {scale}",
+        dict(task="xor", stop_at=0.999, epochs=200, dtype="float32", input_scale=scale) | XOR_LENGTHS[lengths]
+        | XOR_OPTIMIZERS[optimizer], FIVE, 20)
+    for lengths in XOR_LENGTHS for optimizer in XOR_OPTIMIZERS for scale in XOR_SCALES}
+XOR_LONG = {  # the recipes of XOR at longer T without one of their two parts, or without both; whole they are XOR[1:3]
+    (T, lengths): Arm(f"T = {T}, {lengths}", {
+        name: value for name, value in arm.settings.items() if name not in ("curriculum", "mixed_lengths")}
+        | XOR_LENGTHS[lengths], FIVE, 30)
+    for T, arm in zip((60, 100), XOR[1:3]) for lengths in ("fixed length", "mixed lengths", "curriculum")}
+
 TASKS = [
     Arm("multiplication, T = 50", dict(_ADAM, task="multiplication", sequence_len=50, curriculum="10:2:0.005",
                                        stop_at=0.002, epochs=400), FIVE, 8),
@@ -109,32 +127,75 @@ TASKS = [
                                            stop_at=0.999, epochs=100), FIVE, 2),
 ]
 
-REACH = [
-    Arm(f"3bit_memorization, T = {T}", dict(task="3bit_memorization", sequence_len=T, dtype="float32"), THREE, 4)
-    for T in (80, 100, 150, 200)]
-REACH_RANDOM = [
-    Arm(f"3bit_memorization, T = {T}, N(0, 0.1^2)",
-        dict(task="3bit_memorization", sequence_len=T, init="random", dtype="float32"), THREE, 4) for T in (10, 20, 30)]
 REACH_SCALE = [
     Arm("3bit_memorization, T = 200, Adam, input scale 0.1", TASKS[-1].settings | dict(input_scale=0.1), THREE, 2)]
-LONG = dict(task="3bit_memorization", sequence_len=400, optimizer="adam", stop_at=0.999, dtype="float32", epochs=40)
-_GROW = LONG | dict(curriculum="10:20:0.9", mixed_lengths=5, stop_at=0.998)
+LONG = dict(task="3bit_memorization", optimizer="adam", stop_at=0.999, dtype="float32", epochs=40)
+_GROW = LONG | dict(curriculum="10:20:0.9", mixed_lengths=5, stop_at=0.998, epochs=100)
+BEYOND_NETS = {  # at a fixed length, and with a curriculum and mixed lengths
+    "tanh RNN, 64 units": (dict(LONG, input_scale=0.01, lr=1e-3), dict(_GROW, input_scale=0.1, lr=1e-3)),
+    "LSTM, 32 units": (
+        dict(LONG, cell="lstm", hidden=32, lr=5e-3, forget_bias=6.0),
+        dict(_GROW, cell="lstm", hidden=32, lr=2e-3, input_scale=0.3, forget_bias=3.0))}
+BEYOND_LENGTHS = (200, 400, 800)
 BEYOND = [
-    Arm("tanh RNN, 64 units, fixed length", dict(LONG, input_scale=0.01, lr=1e-3), THREE, 2),
-    Arm("LSTM, 32 units, fixed length", dict(LONG, cell="lstm", hidden=32, lr=5e-3, forget_bias=6.0), THREE, 2),
-    Arm("tanh RNN, 64 units, curriculum, mixed lengths", dict(_GROW, input_scale=0.1, lr=1e-3, epochs=100), FIVE, 4),
-    Arm("LSTM, 32 units, curriculum, mixed lengths",
-        dict(_GROW, cell="lstm", hidden=32, lr=2e-3, input_scale=0.3, forget_bias=3.0), FIVE, 2),
-]
+    Arm(f"{net}, fixed T = {T}", fixed | dict(sequence_len=T), THREE, 10)
+    for T in BEYOND_LENGTHS[:2] for net, (fixed, _) in BEYOND_NETS.items()] + [
+    Arm(f"{net}, curriculum to T = {T}", grow | dict(sequence_len=T), FIVE, 10)
+    for T in BEYOND_LENGTHS for net, (_, grow) in BEYOND_NETS.items()]
+
+
+def table5(task, method, mu, **changes):
+    """Settings of a cell of Table 5 of Sutskever et al. (2013): NAG or CM (heavy ball), momentum mu in the end."""
+    return rp.sutskever_2013(task) | dict(task=task, nesterov=method == "NAG", momentum_max=mu) | changes
+
+
+TABLE5_RATES = {  # chosen over 2000 updates: the largest within 1% of the lowest training loss (docs/tables checks it)
+    ("addition", "NAG", 0.995): 1e-4, ("addition", "CM", 0.9): 1e-3,
+    ("multiplication", "NAG", 0.995): 1e-3, ("multiplication", "CM", 0.9): 1e-3}
+PAPER_TABLE5 = {  # their figures: the share of sequences with |error| > 0.04
+    ("addition", "NAG"): 0.00025, ("addition", "CM"): 0.43,
+    ("multiplication", "NAG"): 0.0013, ("multiplication", "CM"): 0.029}
+TABLE5_TRIALS = {
+    (kind, lr): Arm(f"{kind[0]}, {kind[1]} {kind[2]}, rate {lr:g}",
+                    table5(*kind, lr=lr, epochs=4, batches_per_epoch=500), range(100, 102), 1)
+    for kind in TABLE5_RATES for lr in (1e-3, 1e-4, 1e-5)}
+TABLE5 = {
+    kind: Arm(f"{kind[0]}, {kind[1]} {kind[2]}, rate {lr:g}", table5(*kind, lr=lr), range(4), 5)
+    for kind, lr in TABLE5_RATES.items()}
+
+def order(T, symbols, places, answer, init="ortho"):
+    """An arm of temporal_order_study.py."""
+    settings = dict(symbols=symbols, places=places, answer=answer, sequence_len=T, init=init)
+    return Arm(f"{symbols}, {places}, {answer}, {init}", settings, TEN, experiment=temporal_order_study)
+
+
+ORDER = {
+    (answer, symbols, places): order(30, symbols, places, answer)
+    for answer in ("both", "sum", "parity") for symbols in ("distinct", "marked") for places in ("regions", "halves")}
+ORDER_LAGS = {
+    (init, places): order(60, "distinct", places, "both", init)
+    for init in ("ortho", "random") for places in ("regions", "early")}
 WEIGHTS = [Arm("XOR, T = 30, seed 0 with its weights", XOR[0].settings, range(1), 4, keep_weights=True)]
 GROUPS = {  # name: what it shows, arms, minutes of one core
     "pathological-weights": ("XOR at T = 30, seed 0, with the weights that a test evaluates again", WEIGHTS, 0.1),
     "pathological-headline": ("orthogonal and small random start on three tasks, ten seeds", HEADLINE, 7),
     "pathological-xor": ("XOR with a curriculum and mixed lengths, T = 30 to 200", XOR, 3),
     "pathological-xor-without": ("XOR at a fixed length and other recipes that fall short", XOR_WITHOUT + XOR_MORE, 4),
+    "pathological-xor-grid": (
+        "what cracks XOR at T = 30: lengths, optimizer, input scale", list(XOR_GRID.values()), 10),
+    "pathological-xor-long": ("XOR at T = 60 and 100 with part of the recipe", list(XOR_LONG.values()), 3),
     "pathological-tasks": ("a recipe for each of the other tasks", TASKS, 6),
-    "pathological-reach": ("how long 3-bit memorization holds", REACH + REACH_RANDOM + REACH_SCALE + BEYOND, 6),
-    "pathological-starts": ("scale against structure of W_hh", [arm for arms in STARTS.values() for arm in arms], 7),
+    "pathological-reach": ("3-bit memorization at T = 200 with the default input scale", REACH_SCALE, 1),
+    "pathological-beyond": ("3-bit memorization beyond T = 200, tanh RNN and LSTM", BEYOND, 6),
+    "pathological-length": ("solve rate against T for three starts", list(LENGTH.values()), 25),
+    "pathological-scale": ("four starts of W_hh, each at spectral radius 0.8, 1 and 1.1", list(SCALE.values()), 18),
+    "pathological-order": (
+        "why temporal order is easy: symbols, places and answer, one at a time",
+        [*ORDER.values(), *ORDER_LAGS.values()], 6),
+    "pathological-sutskever-rates": (
+        "the learning rates for the next study, over 2000 updates", list(TABLE5_TRIALS.values()), 8),
+    "pathological-sutskever": (
+        "addition and multiplication of Sutskever et al. (2013), 50,000 updates", list(TABLE5.values()), 120),
 }
 
 

@@ -11,6 +11,7 @@ Nothing is trained here. If a record that a picture needs is absent, the command
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -38,8 +39,8 @@ def complete(arms, path):
     for arm in arms:
         if len(arm.records(results)) < len(arm.seeds):
             print(f"{path} has not all records of '{arm.label}'; running: {arm.command()}", flush=True)
-            command = [sys.executable, str(Path(rp.__file__).resolve()), *arm.command().split()[2:]]
-            subprocess.run([*command, "--quiet", "--out", path], check=True)
+            command = [sys.executable, str(Path(arm.experiment.__file__).resolve()), *shlex.split(arm.command())[2:]]
+            subprocess.run([*command, "--out", path], check=True, stdout=subprocess.DEVNULL)
             results = rp.read_results(path)
     return results
 
@@ -143,9 +144,9 @@ def plot_spectrum(results):
                 for when, style in (("start", "--"), ("end", "-")):
                     found = record["spectrum"][when]
                     values = found["singular_values"]
-                    ax.plot(np.arange(1, len(values) + 1), values, style, lw=2, color=COLOUR[init],
+                    ax.plot(np.linspace(0, 1, len(values)), values, style, lw=2, color=COLOUR[init],
                             label=f"{init}, {when}: radius {found['spectral_radius']:.2f}")
-        ax.set(title=title(record["settings"]), xlabel="rank of the singular value")
+        ax.set(title=title(record["settings"]), xlabel="rank of the singular value, 0 the largest, 1 the smallest")
         ax.legend(fontsize=8.5)
     axes[0].set(ylabel="singular value of W_hh", ylim=(0, None))
     fig.suptitle("Singular values of W_hh before (dashed) and after training (solid), seed 0; "
@@ -230,9 +231,163 @@ def plot_xor(results):
     return fig
 
 
+def wilson(k, n):
+    """95% Wilson interval of k successes in n."""
+    z, p = 1.959964, k / n
+    middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+
+
+def plot_rates(ax, arms, results, xs, shift, colour, marker, label):
+    """Share of seeds that end solved, an arm at each x, with Wilson intervals, drawn a little to the side."""
+    counts = [[record["final"]["solved"] for record in arm.records(results)] for arm in arms]
+    rates = np.array([np.mean(solved) for solved in counts])
+    low, high = np.array([wilson(sum(solved), len(solved)) for solved in counts]).T
+    bars = np.maximum([rates - low, high - rates], 0)
+    ax.errorbar(np.asarray(xs) + shift, rates, bars, color=colour, marker=marker, ms=6, lw=1.8, elinewidth=1.1,
+                capsize=2.5, label=label)
+
+
+def plot_length(results):
+    """Share of solved seeds against T, three starts."""
+    fig, axes = plt.subplots(1, 2, figsize=(12, 4.3), sharey=True)
+    looks = {"ortho": (BLUE, "o", -1.5), "random": (RED, "s", 0), "identity": (GREEN, "^", 1.5)}
+    for ax, (task, lengths) in zip(axes, studies.LENGTHS.items()):
+        for label, init in studies.LENGTH_STARTS.items():
+            arms, (colour, marker, shift) = [studies.LENGTH[task, init, T] for T in lengths], looks[init]
+            plot_rates(ax, arms, results, lengths, shift, colour, marker, label)
+        ax.set(title=f"{task.replace('_', ' ')}, {len(arms[0].seeds)} seeds", xlabel="T, steps in a sequence",
+               xticks=lengths, ylim=(-0.03, 1.03))
+    axes[0].set_ylabel("share of seeds that end solved")
+    axes[1].legend(title="start of W_hh")
+    fig.suptitle("How long each start lasts, at a fixed length (bars: 95% Wilson intervals)", fontsize=11)
+    return fig
+
+
+def plot_scale(results):
+    """Share of solved seeds against the spectral radius of the start, four kinds of start."""
+    fig, axes = plt.subplots(1, 3, figsize=(12.5, 4.3), sharey=True)
+    looks = {"ortho": (BLUE, "o"), "identity": (GREEN, "^"), "gaussian": (RED, "s"), "sparse": (ORANGE, "D")}
+    for ax, task in zip(axes, rp.HEADLINE_TASKS):
+        for k, (label, init) in enumerate(studies.START_KINDS.items()):
+            arms = [studies.SCALE[task, init, rho] for rho in studies.RADII]
+            plot_rates(ax, arms, results, studies.RADII, 0.008 * (k - 1.5), *looks[init], label)
+        ax.set(title=title(arms[0].records(results)[0]["settings"]), xlabel="spectral radius of W_hh at the start",
+               xticks=studies.RADII, ylim=(-0.03, 1.03))
+    axes[0].set_ylabel("share of seeds that end solved")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    fig.suptitle(f"Scale against structure, {len(arms[0].seeds)} seeds each (bars: 95% Wilson intervals)", fontsize=11)
+    return fig
+
+
+def plot_order(results):
+    """Updates to solve, from temporal order to addition and XOR; and which symbol is learned first."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(13, 5), width_ratios=(1.35, 1))
+    colours = {"both": BLUE, "sum": ORANGE, "parity": RED}
+    names = {("both", "distinct", "regions"): " = temporal order", ("sum", "marked", "halves"): " = addition",
+             ("parity", "marked", "halves"): " = XOR"}
+    for row, ((answer, *_), arm) in enumerate(studies.ORDER.items()):
+        finals = [record["final"] for record in arm.records(results)]
+        solved = [final["update"] for final in finals if final["solved"]]
+        left.plot(solved, np.full(len(solved), row), "o", color=colours[answer], alpha=0.6, ms=6)
+        left.text(1.02, row, f"{len(solved)} of {len(finals)}", color=colours[answer], va="center", fontsize=9,
+                  transform=left.get_yaxis_transform())
+    labels = [f"{answer}, {symbols}, {places}{names.get((answer, symbols, places), '')}"
+              for answer, symbols, places in studies.ORDER]
+    left.set(yticks=np.arange(len(labels)), yticklabels=labels, xlabel="updates to solve (50 sequences each)",
+             title="T = 30: answer, symbols, places (at the right: seeds solved)", xscale="log", xlim=(40, 2600),
+             ylim=(len(labels) - 0.5, -0.5))
+    styles = {"regions": "-", "early": "--"}
+    for (init, places), arm in studies.ORDER_LAGS.items():
+        if init == "ortho":
+            for which, colour in (("first", SKY), ("second", PINK)):
+                update, values = held(arm.records(results), f"{which}_right")
+                place = {"first": "10-20%", "second": "50-60%" if places == "regions" else "20-30%"}[which]
+                other = ", the other at 20-30%" if (which, places) == ("first", "early") else ""
+                right.plot(update, values, styles[places], color=colour, lw=2, label=f"{which}, at {place}{other}")
+    right.set(xlabel="updates (50 sequences each)", ylabel="symbol right, mean over seeds", ylim=(0.45, 1.02),
+              title="T = 60, distinct symbols: which is learned first")
+    right.axhline(0.5, color=GREY, ls=":", lw=1.2)
+    right.legend(fontsize=8.5, loc="lower right")
+    return fig
+
+
+def held(records, column):
+    """Updates and the mean over seeds of a column; a run that ended keeps its last value."""
+    longest = max((record["history"]["update"] for record in records), key=len)
+    rows = [np.interp(longest, record["history"]["update"], record["history"][column]) for record in records]
+    return longest, np.mean(rows, 0)
+
+
+def plot_xor_grid(results):
+    """Seeds that solve XOR at T = 30, for each combination of lengths, optimizer and input scale."""
+    optimizers, scales = list(studies.XOR_OPTIMIZERS), studies.XOR_SCALES
+    fig, axes = plt.subplots(1, len(studies.XOR_LENGTHS), figsize=(13, 3.2), sharey=True)
+    for ax, lengths in zip(axes, studies.XOR_LENGTHS):
+        found = [[[r["final"]["solved"] for r in studies.XOR_GRID[lengths, optimizer, scale].records(results)]
+                  for scale in scales] for optimizer in optimizers]
+        rates = [[np.mean(solved) for solved in row] for row in found]
+        ax.imshow(rates, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+        for y, row in enumerate(found):
+            for x, solved in enumerate(row):
+                ax.text(x, y, f"{sum(solved)} of {len(solved)}", ha="center", va="center", fontsize=10,
+                        color="black" if np.mean(solved) > 0.55 else "white")
+        ax.set(title=lengths, xticks=range(len(scales)), xticklabels=scales, yticks=range(len(optimizers)),
+               yticklabels=optimizers, xlabel="input scale")
+        ax.grid(False)
+    fig.suptitle("XOR at T = 30: seeds that end solved, within 6000 updates", fontsize=11)
+    return fig
+
+
+def plot_table5(results):
+    """Share of wrong sequences over training in the setting of Sutskever et al. (2013), beside their figures."""
+    fig, axes = plt.subplots(1, 2, figsize=(12, 4.4), sharey=True)
+    looks = {"NAG": (BLUE, "Nesterov 0.995"), "CM": (ORANGE, "heavy ball 0.9")}
+    for (task, method, _), arm in studies.TABLE5.items():
+        ax, (colour, name) = axes[task == "multiplication"], looks[method]
+        plot_each(ax, arm, results, "wrong_rate", colour, f"{name}, here: each seed")
+        paper = studies.PAPER_TABLE5[task, method]
+        ax.axhline(paper, color=colour, ls="--", lw=1.2, label=f"{name}, the paper: {paper:g}")
+        ax.set(yscale="log", title=f"{task}, T = 80", xlabel="updates (100 sequences each)", ylim=(1e-4, 1.3))
+    for ax in axes:
+        ax.legend(fontsize=8.5, loc="lower left")
+    axes[0].set_ylabel("sequences with |error| > 0.04")
+    return fig
+
+
+def plot_beyond(results):
+    """Where the plain net's reach ends: solved seeds of tanh RNN and LSTM at growing T."""
+    fig, ax = plt.subplots(figsize=(8.5, 4.2))
+    nets = dict(zip(studies.BEYOND_NETS, (BLUE, ORANGE)))
+    rows = {}
+    for arm in studies.BEYOND:
+        rows.setdefault((arm.label.split(",")[0], "curriculum" in arm.settings), []).append(arm)
+    for k, ((net, grows), arms) in enumerate(rows.items()):
+        net = next(name for name in nets if name.startswith(net))
+        xs = np.arange(3)[: len(arms)]
+        plot_rates(ax, arms, results, xs, 0.05 * (k - 1.5), nets[net], "o" if grows else "x",
+                   f"{net}, {'curriculum, mixed lengths' if grows else 'fixed length'}")
+        if not grows:
+            ax.lines[-1].set_linestyle("--")
+    ax.set(xticks=np.arange(3), xticklabels=studies.BEYOND_LENGTHS, xlabel="T, steps in a sequence", ylim=(-0.03, 1.03),
+           ylabel="share of seeds that end solved",
+           title="3-bit memorization beyond the plain net's reach (bars: 95% Wilson intervals)")
+    ax.legend(fontsize=8.5, loc="center left")
+    return fig
+
+
 PICTURES = {
     "ortho_vs_random": plot_ortho_vs_random, "summary_table": plot_summary_table, "spectrum_W_hh": plot_spectrum,
-    "task_examples": plot_task_examples, "xor_curriculum": plot_xor}
+    "task_examples": plot_task_examples, "xor_curriculum": plot_xor, "solve_rate_length": plot_length,
+    "scale_structure": plot_scale, "temporal_order": plot_order, "xor_grid": plot_xor_grid,
+    "momentum_2013": plot_table5, "lstm_reach": plot_beyond}
+
+
+def drawn():
+    """Every arm that a picture needs."""
+    grids = (studies.LENGTH, studies.SCALE, studies.ORDER, studies.ORDER_LAGS, studies.XOR_GRID, studies.TABLE5)
+    return [*studies.HEADLINE, *studies.XOR, *studies.XOR_WITHOUT, *studies.BEYOND, *(
+        arm for grid in grids for arm in grid.values())]
 
 
 def main(argv=None):
@@ -245,7 +400,7 @@ def main(argv=None):
         if not os.access(args.outdir, os.W_OK):
             raise OSError(f"{args.outdir} cannot be written")
         rp.read_results(args.results)
-        results = complete(studies.HEADLINE + studies.XOR + studies.XOR_WITHOUT, args.results)
+        results = complete(drawn(), args.results)
     except (OSError, rp.ResultsError) as error:
         parser.error(str(error))
     for name, plot in PICTURES.items():

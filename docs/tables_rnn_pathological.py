@@ -137,26 +137,141 @@ def arms(named_arms):
     return generate
 
 
-def starts(results):
-    """Scale against structure: how many of five seeds end solved, by start and task."""
+def ends(arm, results, interval=True):
+    """How many seeds of an arm end solved, with its interval, and how many had it and lost it."""
+    of = finals(arm, results)
+    end, lost = solved(of)
+    return (count(end, len(of)) if interval else f"{end} of {len(of)}") + (f", {lost} lost" if lost else "")
+
+
+def scale(results):
+    """Start against spectral radius on the three tasks of the headline."""
     rows = []
-    for k, (label, _) in enumerate(studies.START_KINDS):
-        cells = []
-        for task in rp.HEADLINE_TASKS:
-            arm = studies.STARTS[task][k]
-            of = finals(arm, results)
-            metric, (end, lost) = metric_of(of[0]), solved(of)
-            cells.append(
-                f"{end} of {len(of)}{f' (+{lost} lost)' if lost else ''}; {np.median([f[metric] for f in of]):.3f}")
-        records = studies.STARTS["3bit_memorization"][k].records(results)
-        found = [record["spectrum"]["start"] for record in records]
-        rows.append([
-            label, spread([s["spectral_radius"] for s in found], 2),
-            f"{np.median([s['singular_values'][-1] for s in found]):.3f} to "
-            f"{np.median([s['singular_values'][0] for s in found]):.2f}", *cells])
+    for label, init in studies.START_KINDS.items():
+        for rho in studies.RADII:
+            arms = [studies.SCALE[task, init, rho] for task in rp.HEADLINE_TASKS]
+            of = [finals(arm, results) for arm in arms]
+            found = [record["spectrum"]["start"]["singular_values"] for record in arms[-1].records(results)]
+            low, high = np.median([values[-1] for values in found]), np.median([values[0] for values in found])
+            rows.append([label, rho, f"{low:.2f} to {high:.2f}"] + [
+                f"{ends(arm, results)}; {np.median([final[metric_of(final)] for final in some]):.3f}"
+                for arm, some in zip(arms, of)])
     return table(
-        ["start of W_hh", "spectral radius", "singular values, median of smallest to largest",
-         *(f"{task}: solved at the end; median figure" for task in rp.HEADLINE_TASKS)], rows)
+        ["start of W_hh", "spectral radius", "singular values, median smallest to largest",
+         *(f"{task}, T = {T}: solved at the end; median {figure}" for task, T, figure in zip(
+             rp.HEADLINE_TASKS, (30, 60, 60), ("MSE", "accuracy", "accuracy")))], rows)
+
+
+def length(task):
+    """A generator of the table of solved seeds by start and length."""
+    def generate(results):
+        lengths = studies.LENGTHS[task]
+        rows = [[label, *(ends(studies.LENGTH[task, init, T], results) for T in lengths)]
+                for label, init in studies.LENGTH_STARTS.items()]
+        return table(["start of W_hh", *(f"T = {T}" for T in lengths)], rows)
+
+    return generate
+
+
+def order_updates(of):
+    """Updates to solve of runs that end when they are solved: median over all seeds, unsolved ones counted as longer."""
+    return updates([final | dict(updates_to_solve=final["update"] if final["solved"] else None) for final in of])
+
+
+def explained(arm, results, when, which):
+    """Median share of variance that the probe explains."""
+    return np.median([record["probe"][when][which] for record in arm.records(results)])
+
+
+def order(results):
+    """From temporal order to addition and XOR, one change at a time."""
+    name = {("both", "distinct", "regions"): " (temporal order)", ("sum", "marked", "halves"): " (addition)",
+            ("parity", "marked", "halves"): " (XOR)"}
+    rows = []
+    for key, arm in studies.ORDER.items():
+        of = finals(arm, results)
+        answer, symbols, places = key
+        rows.append([f"{answer}{name.get(key, '')}", symbols, places,
+                     count(sum(final["solved"] for final in of), len(of)), order_updates(of),
+                     *(f"{explained(arm, results, 'start', which):.2f}" for which in ("first", "second"))])
+    return table(["answer", "symbols", "places", "solved (95% interval)", "updates to solve: median [range]",
+                  "probe before training: first input", "second input"], rows)
+
+
+def right_first(record, which, share=0.9):
+    """The first point of the curve at which one symbol is right in this share of the sequences, or None."""
+    history = record["history"]
+    return next((u for u, right in zip(history["update"], history[f"{which}_right"]) if right >= share), None)
+
+
+def order_lags(results):
+    """The second symbol in the middle and early, T = 60."""
+    rows = []
+    for (init, places), arm in studies.ORDER_LAGS.items():
+        of, records = finals(arm, results), arm.records(results)
+        ahead = [right_first(record, "second") is not None and (
+            right_first(record, "first") is None or right_first(record, "second") < right_first(record, "first"))
+            for record in records]
+        rows.append([
+            START[init], "50-60%" if places == "regions" else "20-30%",
+            count(sum(final["solved"] for final in of), len(of)), order_updates(of), f"{sum(ahead)} of {len(ahead)}",
+            *(f"{np.median([final[f'{which}_right'] for final in of]):.3f}" for which in ("first", "second"))])
+    return table(["start of W_hh", "second symbol at", "solved (95% interval)", "updates to solve: median [range]",
+                  "second symbol 90% right at an earlier point of the curve than the first",
+                  "first symbol right at the end, median", "second symbol right at the end, median"], rows)
+
+
+def xor_grid(results):
+    """Lengths, optimizer and input scale at T = 30."""
+    rows = []
+    for lengths in studies.XOR_LENGTHS:
+        for optimizer in studies.XOR_OPTIMIZERS:
+            arms = [studies.XOR_GRID[lengths, optimizer, scale] for scale in studies.XOR_SCALES]
+            rows.append([lengths, optimizer, *(
+                f"{ends(arm, results)}; {updates(finals(arm, results))}" for arm in arms)])
+    return table(["training lengths", "optimizer, rate", *(f"input scale {scale:g}" for scale in studies.XOR_SCALES)],
+                 rows)
+
+
+METHOD = {"NAG": "Nesterov", "CM": "heavy ball"}
+
+
+def table5_rates(results):
+    """Training loss of the trials for the learning rate, and that the rates used are what the rule gives."""
+    rows = []
+    for kind, used in studies.TABLE5_RATES.items():
+        losses = {
+            lr: np.mean([record["history"]["train_loss"][-1] for record in studies.TABLE5_TRIALS[kind, lr].records(
+                results)]) for lr in (1e-3, 1e-4, 1e-5)}
+        chosen = max(lr for lr, loss in losses.items() if loss <= 1.01 * min(losses.values()))
+        claim(chosen == used, f"the rule gives {chosen} for {kind}")
+        rows.append([f"{kind[0]}, {METHOD[kind[1]]} {kind[2]}", *(f"{loss:.5f}" for loss in losses.values()),
+                     f"{chosen:g}"])
+    return table(["", "rate 0.001", "rate 0.0001", "rate 0.00001", "used below"], rows)
+
+
+def table5(results):
+    """Addition and multiplication beside the paper's Table 5: the seeds that have been run, each by itself."""
+    rows = []
+    for kind, arm in studies.TABLE5.items():
+        records = arm.records(results)
+        wrong = [record["final"]["wrong_rate"] for record in records]
+        status = [record["final"]["status"] for record in records]
+        rows.append([
+            f"{kind[0]}, {METHOD[kind[1]]} {kind[2]}", f"{studies.TABLE5_RATES[kind]:g}", f"{studies.PAPER_TABLE5[kind[:2]]:g}",
+            f"{len(records)} of {len(arm.seeds)}", ", ".join(f"{value:.4f}" for value in wrong),
+            f"{np.median(wrong):.4f}", status.count("diverged"),
+            figure([record["final"]["test_mse"] for record in records], "test_mse"),
+            f"{np.median([record['provenance']['wall_seconds'] for record in records]) / 60:.0f}"])
+    return table(["", "rate", "wrong, paper", "seeds run", "wrong, each seed here", "median", "diverged",
+                  "MSE: median [range]", "minutes a run, median"], rows)
+
+
+def claim(holds, sentence):
+    """The sentence, which is written only while the numbers bear it out. Raises ValueError."""
+    if not holds:
+        raise ValueError(f"results.json no longer bears out: {sentence}")
+    return sentence
 
 
 def commands(named_arms):
@@ -180,13 +295,21 @@ TABLES = {
     "rnn_pathological:headline": headline,
     "rnn_pathological:paper_figures": paper_figures,
     "rnn_pathological:between": between,
-    "rnn_pathological:starts": starts,
+    "rnn_pathological:scale": scale,
+    "rnn_pathological:length_3bit": length("3bit_memorization"),
+    "rnn_pathological:length_order": length("temporal_order"),
+    "rnn_pathological:order": order,
+    "rnn_pathological:order_lags": order_lags,
+    "rnn_pathological:xor_grid": xor_grid,
+    "rnn_pathological:xor_long": arms(studies.XOR_LONG.values()),
+    "rnn_pathological:table5_rates": table5_rates,
+    "rnn_pathological:table5": table5,
     "rnn_pathological:xor": arms(studies.XOR),
     "rnn_pathological:xor_commands": commands(studies.XOR),
     "rnn_pathological:xor_fixed": arms(studies.XOR_WITHOUT + studies.XOR_MORE),
     "rnn_pathological:tasks": arms(studies.TASKS),
     "rnn_pathological:task_commands": commands(studies.TASKS),
-    "rnn_pathological:reach": arms(studies.REACH + studies.REACH_RANDOM + studies.REACH_SCALE + studies.TASKS[-1:]),
+    "rnn_pathological:reach": arms(studies.REACH_SCALE + studies.TASKS[-1:]),
     "rnn_pathological:beyond": arms(studies.BEYOND),
     "rnn_pathological:speed": speed,
 }

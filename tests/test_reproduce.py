@@ -64,17 +64,38 @@ def test_stale_records_are_told_from_done_ones(tmp_path):
     assert "weights" not in results["adding_problem"][0]
 
 
-def test_every_experiment_runs_as_a_cell():
+def test_every_experiment_runs_as_a_cell(tmp_path):
     """One small cell of each experiment, in the way reproduce.py runs them."""
     small = {
         "adding_problem": TINY | dict(iters=5), "rnn_pathological": dict(hidden=3, epochs=1, batches_per_epoch=2),
-        "information_latching": dict(repeats=2, updates=2, T=3), "data_movement": dict(T=5, hidden=2)}
+        "information_latching": dict(repeats=2, updates=2, T=3), "data_movement": dict(T=5, hidden=2),
+        "temporal_order_study": dict(sequence_len=10, hidden=3, updates=2),
+        "lstm_1997": dict(trials=2, max_sequences=100)}
     for experiment, settings in small.items():
-        record = rp.run_cell(experiment, rp.dataclasses.asdict(rp.typed(experiment, settings)), {})
+        options = dict(out=str(tmp_path / "r.json")) if experiment == "lstm_1997" else {}
+        record = rp.run_cell(experiment, rp.dataclasses.asdict(rp.typed(experiment, settings)), options)
         assert record["final"]["status"] == "done" and record["settings"].items() >= settings.items()
     landscape = rp.dataclasses.asdict(rp.typed("information_latching", dict(landscape="srnn", T=2)))
     assert rp.run_cell("information_latching", landscape, {})["final"]["status"] == "done"
     assert {s.experiment for s in rp.STUDIES} >= small.keys()
+
+
+def test_a_row_of_1997_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
+    path, row = tmp_path / "r.json", dict(trials=2, max_sequences=300)
+    tiny = rp.Study("tiny", "a test", "lstm_1997", (row,), None, 0.1, keep=None)
+    assert rp.run([tiny], path, 1, None, False, threading.Event()) == {}
+    [whole] = json.loads(path.read_text())["lstm_1997"]
+    assert list(tmp_path.glob("*.npz")) == []
+    path.unlink()
+    settings = rp.typed("lstm_1997", row)
+    stack = rp.lstm_1997.Stack([settings], str(path))
+    monkeypatch.setattr(rp.lstm_1997, "STOP", threading.Event())
+    rp.lstm_1997.STOP.set()
+    assert not stack.run(rp.lstm_1997.Options(out=str(path)), True)
+    assert len(list(tmp_path.glob("*.npz"))) == 1
+    assert rp.run([tiny], path, 1, None, False, threading.Event()) == {}
+    [again] = json.loads(path.read_text())["lstm_1997"]
+    assert rp.figures(again) == rp.figures(whole) and list(tmp_path.glob("*.npz")) == []
 
 
 def test_progress_names_the_best_so_far_of_the_same_settings(capsys):

@@ -498,6 +498,34 @@ def test_every_setting_is_in_the_record_and_the_headline_is_the_default():
         for init in ("ortho", "random")}
 
 
+def recipe(*arguments):
+    """The settings of --recipe sutskever2013 with these arguments."""
+    [settings], _, _ = rp.parse(["--recipe", "sutskever2013", "--gradcheck", *arguments])
+    return settings
+
+
+@pytest.mark.parametrize("arguments, T, input_scale, symbols", [
+    ([], 80, 0.001, (None, None)), (["--task", "multiplication"], 80, 0.001, (None, None)),
+    (["--task", "noiseless_memorization"], 200, 0.1, (5, 2)),
+    (["--task", "noiseless_memorization", "--alphabet", "5"], 80, 0.1, (10, 5))])
+def test_the_recipe_is_the_setting_of_2013(arguments, T, input_scale, symbols):
+    settings = recipe(*arguments, "--nesterov", "--momentum-max", "0.995")
+    assert (settings.sequence_len, settings.input_scale) == (T, input_scale)
+    assert (settings.bits, settings.alphabet) == symbols
+    assert (settings.hidden, settings.init, settings.spectral_radius, settings.output_scale, settings.centre) == (
+        100, "sparse", 1.1, 0.1, True)
+    assert (settings.optimizer, settings.batch, settings.epochs * settings.batches_per_epoch) == (
+        "momentum", 100, 50_000)
+    assert [rp.momentum_at(settings, update) for update in (1, 1000, 1001, 50_000)] == [0.9, 0.9, 0.995, 0.995]
+    assert settings.clip >= 1e12 and settings.dtype == "float32" and settings.nesterov
+
+
+def test_a_given_flag_wins_over_the_recipe():
+    settings = recipe("--lr", "1e-4", "--hidden=30", "--clip", "1")
+    assert (settings.lr, settings.hidden, settings.clip) == (1e-4, 30, 1)
+    assert dataclasses.replace(settings, lr=1e-3, hidden=100, clip=1e12) == recipe()
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Command line
 # ----------------------------------------------------------------------------------------------------------------------
@@ -523,6 +551,9 @@ def test_every_setting_is_in_the_record_and_the_headline_is_the_default():
     (["--task", "xor", "--curriculum", "5:1:1"], "no accuracy is above 1"),
     (["--task", "xor", "--stop-at", "1"], "no accuracy is above 1"),
     (["--seeds", "3"], "not a range"), (["--seeds", "0-3", "--seed", "1"], "exclude"),
+    (["--recipe", "sutskever2013", "--task", "xor"], "sutskever2013 has no xor"),
+    (["--recipe", "sutskever2013", "--curriculum", "90:1:0.1"], "does not start between 2 and T = 80"),
+    (["--recipe", "martens2011"], "invalid choice"), (["--all", "--recipe", "sutskever2013"], "exclude"),
     (["--all", "--task", "xor"], "exclude"), (["--sequence-len", "100000", "--hidden", "4096"], "GB of memory"),
     (["--out", "absent/results.json"], "cannot write beside"), (["--rnn"], "unrecognized"),
 ])
@@ -608,7 +639,8 @@ def test_runs_alone_in_an_empty_folder_and_jobs_change_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("command", [
-    "--all --seed 0", "--task addition --init random --sequence-len 30 --seed 0",
+    "--all --seed 0", "--recipe sutskever2013 --sequence-len 12",
+    "--task addition --init random --sequence-len 30 --seed 0",
     "--task temporal_order --init ortho --sequence-len 60 --seed 0",
     "--task 3bit_memorization --init ortho --sequence-len 60 --seed 0",
     *(f"--task {task} --sequence-len 12" for task in rp.TASKS)])
@@ -654,10 +686,18 @@ def test_pictures_are_drawn_and_absent_records_are_run_first(tmp_path, monkeypat
     monkeypatch.setattr(studies, "HEADLINE", headline)
     monkeypatch.setattr(studies, "XOR", xor)
     monkeypatch.setattr(studies, "XOR_WITHOUT", [studies.Arm("fixed", dict(task="xor", **tiny), range(2))])
+    small = studies.Arm("small", dict(task="temporal_order", **tiny), range(2))
+    order = studies.Arm("order", dict(sequence_len=10, hidden=4, updates=4), range(2),
+                        experiment=studies.temporal_order_study)
+    for name in ("LENGTH", "SCALE", "XOR_GRID", "TABLE5"):
+        monkeypatch.setattr(studies, name, dict.fromkeys(getattr(studies, name), small))
+    for name in ("ORDER", "ORDER_LAGS"):
+        monkeypatch.setattr(studies, name, dict.fromkeys(getattr(studies, name), order))
+    monkeypatch.setattr(studies, "BEYOND", [dataclasses.replace(small, label=arm.label) for arm in studies.BEYOND])
     results, outdir = str(tmp_path / "results.json"), tmp_path / "viz"
     assert pictures.main(["--results", results, "--outdir", str(outdir)]) == 0
     output = capsys.readouterr().out
-    assert output.count("has not all records") == 8
+    assert output.count("has not all records") == 10
     assert {path.stem for path in outdir.iterdir()} == set(pictures.PICTURES)
     assert pictures.main(["--results", results, "--outdir", str(outdir)]) == 0
     assert "has not all records" not in capsys.readouterr().out

@@ -1,0 +1,148 @@
+"""temporal_order_study.py: sequences against their definition, probe, training, command line, committed records."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import assert_bad_input, run_script
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from test_docs import committed
+
+import rnn_pathological as rp
+import studies_rnn_pathological as studies
+import temporal_order_study as study
+
+SCRIPT = "temporal_order_study.py"
+KINDS = [(symbols, places, answer) for symbols in ("distinct", "marked") for places in ("regions", "early", "halves")
+         for answer in ("both", "parity", "sum")]
+
+
+def settings_of(symbols, places, answer, **changes):
+    return study.Settings(symbols=symbols, places=places, answer=answer, **changes)
+
+
+@pytest.mark.parametrize("symbols, places, answer", KINDS)
+@hypothesis_settings(max_examples=10, deadline=None)
+@given(T=st.integers(10, 70), seed=st.integers(0, 2**32))
+def test_sequences_are_what_they_are_said_to_be(symbols, places, answer, T, seed):
+    settings = settings_of(symbols, places, answer, sequence_len=T)
+    task = study.task_of(settings)
+    x, target, pair = task.generate(np.random.default_rng(seed), T, 7)
+    assert x.shape == (T, task.n_in, 7) and target.shape == (1, 7) and pair.shape == (2, 7)
+    regions = {"regions": (T // 10, T // 2, T // 10), "early": (T // 10, T // 5, T // 10),
+               "halves": (0, T // 2, None)}[places]
+    for k in range(7):
+        if symbols == "marked":
+            steps = np.flatnonzero(x[:, 1, k])
+            values = x[steps, 0, k]
+            assert set(np.unique(x[:, 1, k])) == {0.0, 1.0}
+            if answer != "sum":
+                assert set(np.unique(x[:, 0, k])) <= {0.0, 1.0}
+        else:
+            own = 1 if answer == "sum" else 2
+            steps = np.flatnonzero(x[:, own:, k].sum(1) == 0)  # where there is no distractor
+            values = x[steps, 0, k] if answer == "sum" else x[steps, :own, k].argmax(1)
+            assert (x[:, own:, k].sum(1) == ~np.isin(np.arange(T), steps)).all()
+            if answer != "sum":
+                assert (x[:, :, k].sum(1) == 1).all()
+        first, second, width = regions
+        assert len(steps) == 2 and (values == pair[:, k]).all()
+        assert first <= steps[0] < (first + width if width else T // 2)
+        assert second <= steps[1] < (second + width if width else T)
+        one, other = values
+        assert target[0, k] == {"both": 2 * one + other, "parity": one != other, "sum": one + other}[answer]
+
+
+@pytest.mark.parametrize("kind, task", [
+    (("distinct", "regions", "both"), "temporal_order"), (("marked", "halves", "parity"), "xor"),
+    (("marked", "halves", "sum"), "addition")])
+def test_three_corners_are_tasks_of_the_project(kind, task):
+    """The same shapes and the same distribution: mean input at every step and targets of 20,000 sequences."""
+    here, there = study.task_of(settings_of(*kind)), rp.task_of(rp.Settings(task=task))
+    assert (here.n_in, here.n_out, here.classes, here.chance, here.metric) == (
+        there.n_in, there.n_out, there.classes, there.chance, there.metric)
+    x, target, _ = here.generate(np.random.default_rng(1), 30, 20_000)
+    other_x, other_target = there.generate(np.random.default_rng(2), 30, 20_000)
+    np.testing.assert_allclose(x.mean(2), other_x.mean(2), atol=0.02)
+    shares = [np.histogram(values, bins=8, range=(0, 4))[0] / 20_000 for values in (target, other_target)]
+    np.testing.assert_allclose(*shares, atol=0.02)
+
+
+def test_the_net_and_its_training_are_those_of_the_experiment(monkeypatch):
+    """Temporal order, trained by rnn_pathological.py's Trainer on the same batches, ends in the same figures."""
+    monkeypatch.setattr(study, "N_TEST", 1000)
+    monkeypatch.setattr(study, "N_PROBE", 200)
+    mine, settings = study.Settings(updates=20), rp.Settings(task="temporal_order", dtype="float32")
+    rng, net = rp.streams(0), rp.build(settings, settings.batch)
+    rp.initialise(net, settings, rng["init"])
+    trainer, task = rp.Trainer(settings, net, None), study.task_of(mine)
+    trainer.batches = (task.generate(rng["train"], 60, settings.batch)[:2] for _ in range(20))
+    for _ in range(20):
+        trainer.update()
+    record = study.train(mine, None)
+    for name, value in study.evaluate(mine, net.theta, 1000).items():
+        assert record["final"][name] == rp.rounded(value)
+    assert record["probe"]["end"] == study.probe(mine, net.theta)
+
+
+def test_the_probe_finds_what_is_there_and_nothing_else(monkeypatch):
+    """A net that only copies its last input: all of a symbol at the last step, nothing of an early one."""
+    settings = settings_of("marked", "halves", "sum", sequence_len=10, hidden=4)
+    monkeypatch.setattr(study, "draw_places", lambda places, rng, T, n: np.array([np.full(n, 2), np.full(n, T - 1)]))
+    net = rp.RNN(2, 4, 1, 10, 1)
+    net.tensors(net.theta)["W_xh"][0, 0] = 0.01
+    shares = study.probe(settings, net.theta)
+    assert shares["second"] > 0.999 and abs(shares["first"]) < 0.01
+
+
+SMALL = dict(sequence_len=10, hidden=8, updates=60)
+
+
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_same_seed_same_record_and_another_seed_another(kind, monkeypatch):
+    monkeypatch.setattr(study, "N_TEST", 200)
+    monkeypatch.setattr(study, "N_PROBE", 200)
+    first, second, other = (study.train(settings_of(*kind, **SMALL, seed=seed), None) for seed in (0, 0, 1))
+    for record in (first, second, other):
+        del record["provenance"]
+    assert json.dumps(first) == json.dumps(second)
+    assert first["history"] != other["history"]
+    assert first["final"]["update"] == 60 == first["history"]["update"][-1] and not first["final"]["solved"]
+
+
+def test_a_run_ends_when_it_is_solved():
+    record = study.train(study.Settings(sequence_len=10, updates=600), None)
+    assert record["final"]["solved"] and study.JUDGED <= record["final"]["update"] < 600
+    assert record["final"]["test_accuracy"] > 0.7
+    assert record["probe"]["end"]["first"] > record["probe"]["start"]["first"]
+
+
+def test_divergence_is_said(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(study, "RATE", 1e30)
+    monkeypatch.setattr(study, "CLIP", 1e30)
+    flags = ["--answer", "sum", "--sequence-len", "10", "--hidden", "4", "--updates", "50"]
+    assert study.main([*flags, "--out", str(tmp_path / "results.json")]) == 1
+    assert "DIVERGED" in capsys.readouterr().out
+    assert "NaN" not in (tmp_path / "results.json").read_text()
+
+
+def test_command_line(tmp_path):
+    flags = ["--sequence-len", "10", "--hidden", "4", "--updates", "20"]
+    run = run_script(SCRIPT, *flags, "--seeds", "0-1", cwd=tmp_path)
+    assert run.returncode == 0 and len(run.stdout.splitlines()) == 2, run.stderr
+    assert len(json.loads((tmp_path / "results.json").read_text())[study.EXPERIMENT]) == 2
+    for bad, words in ((["--answer", "product"], "invalid choice"), (["--sequence-len", "9"], "not between"),
+                       (["--seeds", "x"], "not a range"), (["--out", "absent/results.json"], "cannot write beside")):
+        assert_bad_input(run_script(SCRIPT, *bad, cwd=tmp_path), words)
+
+
+def test_committed_records_are_of_this_code_and_complete():
+    results = json.loads(committed("results.json"))
+    hashes = {"source_hash": rp.source_hash(study.__file__), "rnn_pathological": rp.source_hash(rp.__file__)}
+    for arm in (*studies.ORDER.values(), *studies.ORDER_LAGS.values()):
+        records = arm.records(results)
+        assert len(records) == len(arm.seeds), arm.command()
+        for record in records:
+            assert {name: record["provenance"][name] for name in hashes} == hashes
