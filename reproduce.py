@@ -207,7 +207,7 @@ class Progress:
         if (value < best[0]) if less else (value > best[0]):
             best = self.best[kind] = (value, seed)
         whose = "" if best[1] is None else f" (seed {best[1]})"
-        return f": {name} {value:.5f}, best so far {best[0]:.5f}{whose}"
+        return f": {name} {value:.4g}, best so far {best[0]:.4g}{whose}"
 
     def __call__(self, text):
         self.done += 1

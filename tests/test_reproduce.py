@@ -102,10 +102,10 @@ def test_progress_names_the_best_so_far_of_the_same_settings(capsys):
     progress = rp.Progress(3)
     for seed, mse in ((0, 0.5), (1, 0.2), (2, 0.3)):
         text = progress.reached(dict(settings=dict(T=5, seed=seed), final=dict(test_mse=mse)))
-    assert text == ": test MSE 0.30000, best so far 0.20000 (seed 1)"
-    assert "0.90000" in progress.reached(dict(settings=dict(T=6, seed=0), final=dict(test_mse=0.9)))
+    assert text == ": test MSE 0.3, best so far 0.2 (seed 1)"
+    assert "0.9" in progress.reached(dict(settings=dict(T=6, seed=0), final=dict(test_mse=0.9)))
     more = [progress.reached(dict(settings=dict(T=7), final=dict(test_accuracy=[0.5, a, 1.0]))) for a in (0.7, 0.6)]
-    assert more[1] == ": test accuracy 0.60000, best so far 0.70000"
+    assert more[1] == ": test accuracy 0.6, best so far 0.7"
     assert progress.reached(dict(settings={}, final=dict(test_mse=None))) == ""
 
 
