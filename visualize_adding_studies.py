@@ -66,7 +66,7 @@ def lags(found):
             for k, record in enumerate(found[f"{name}, T = {T}"]):
                 history = record["history"]
                 axis.plot(np.array(history["train_sequences"]) / 1000, history["test_mse"], color=colour, lw=1,
-                          alpha=0.8, label=f"{name}, five seeds" if k == 0 else None)
+                          alpha=0.8, label=f"{name}, three seeds" if k == 0 else None)
         constant_lines(axis)
         axis.set(yscale="log", title=f"T = {T}", xlabel="training sequences (thousands)")
     axes[0].set_ylabel("test MSE (512 held-out sequences)")
@@ -101,7 +101,7 @@ def hidden(found):
 
 def weak_seeds(found):
     """Solve rates of first weights crossed with data, a panel per schedule."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(9, 5.2), layout="constrained")
     for axis, schedule in zip(axes, ("halving", "cosine")):
         rates = np.array([column(found[schedule, init], "validation_solve_rate") for init in studies.STARTS])
         image = axis.imshow(rates, cmap="cividis", vmin=0.75, vmax=1)
@@ -109,7 +109,7 @@ def weak_seeds(found):
             axis.text(place, row, f"{value:.2f}"[1:] if value < 0.995 else "1.0", ha="center", va="center", fontsize=7,
                       color="black" if value > 0.9 else "white")
         axis.set(title=f"--schedule {schedule}: mean {rates.mean():.3f}", xlabel="seed of the training data",
-                 ylabel="seed of the first weights", xticks=studies.SIX)
+                 ylabel="seed of the first weights", xticks=studies.FOUR)
         axis.set_yticks(range(len(studies.STARTS)), studies.STARTS)
         axis.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, label=f"fraction of 4096 validation sequences with |error| < {ap.TOLERANCE}")
