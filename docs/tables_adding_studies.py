@@ -35,12 +35,12 @@ def table(name):
     """A generator of the table of a study: a row per arm."""
     def generate(results):
         rows = ["|  | test MSE, median [range] | solve rate, median [range] | solve rate of 0.85 or more (95% interval) | "
-                "training sequences | seconds, median |", "|---|---|---|---|---|---|"]
+                "\\|error\\| < 0.16, median [range] | training sequences | seconds, median |", "|---|---|---|---|---|---|---|"]
         for label, records in arms(results, name).items():
             rate = column(records, "solve_rate")
             seconds = np.median([record["provenance"]["wall_seconds"] for record in records])
             rows.append(f"| {label} | {spread(column(records, 'test_mse'), 5)} | {spread(rate, 3)} | "
-                        f"{count(rate >= 0.85)} | {records[0]['final']['train_sequences']:,} | {seconds:.0f} |")
+                        f"{count(rate >= 0.85)} | {spread(column(records, 'solve_rate_1997'), 3)} | {records[0]['final']['train_sequences']:,} | {seconds:.0f} |")
         return "\n".join(rows)
 
     return generate
@@ -66,7 +66,7 @@ def best(results):
     records = arms(results, "adding-best")["--best"]
     for record in records:
         final = record["final"]
-        rows.append(f"| {record['settings']['seed']} | {final['test_mse']:.1e} | {final['solve_rate']:.4f} | "
+        rows.append(f"| {record['settings']['seed']} | {final['test_mse']:.2e} | {final['solve_rate']:.4f} | "
                     f"{'yes' if final['test_mse'] <= 1e-5 else 'no'} |")
     mse, rate = column(records, "test_mse"), column(records, "solve_rate")
     rows.append(f"| median [range] | {spread_e(mse)} | {spread(rate, 4)} | {count(mse <= 1e-5)} |")
@@ -123,16 +123,16 @@ def cells_answer(results):
     found = list(arms(results, "adding-cells").values())
     lstm, old, plain, ortho, irnn = found
     rates, mse = [column(records, "solve_rate") for records in found], column(irnn, "test_mse")
-    low, high = (mse[rates[4] < 0.85], mse[rates[4] >= 0.85])
+    learn, stay = mse[mse < 0.1], mse[mse >= 0.1]
     assert solved(plain) == solved(ortho) == 0 < solved(irnn) < solved(old) < solved(lstm), "the words no longer hold"
-    assert abs(np.median(rates[0]) - np.median(rates[1])) < 0.02 and low.min() > 100 * high.max()
+    assert abs(np.median(rates[0]) - np.median(rates[1])) < 0.02 and stay.min() > 100 * learn.max()
     return (
         f"With this recipe the LSTM with forget gate solves {solved(lstm)} of ten seeds, the cell of 1997 without it "
         f"{solved(old)}, the IRNN {solved(irnn)}, and neither of the tanh RNNs any. The forget gate is not what makes "
         f"the difference at T = 100: the two LSTMs' median solve rates are {np.median(rates[0]):.3f} and "
         f"{np.median(rates[1]):.3f}, though the worst seed without it ends at {rates[1].min():.3f} against "
-        f"{rates[0].min():.3f}. The IRNN has two outcomes and nothing between: its {len(high)} solved seeds end at an MSE "
-        f"of {high.min():.0e} to {high.max():.0e}, the others at {low.min():.2f} to {low.max():.2f}.")
+        f"{rates[0].min():.3f}. The IRNN has two outcomes and nothing between: {len(learn)} seeds end at an MSE of "
+        f"{learn.min():.0e} to {learn.max():.0e}, the others at {stay.min():.2f} to {stay.max():.2f}.")
 
 
 def lags_answer(results):
@@ -155,28 +155,33 @@ def hidden_answer(results):
     first = min(H for H, records in sizes.items() if solved(records))
     most = min(H for H, records in sizes.items() if solved(records) >= 8)
     rates = {H: np.median(column(records, "solve_rate")) for H, records in sizes.items()}
+    paper = np.median(column(sizes[2], "solve_rate_1997"))
     counts = ", ".join(f"{solved(records)} with {H}" for H, records in sizes.items())
     return (
         f"Of ten seeds {counts} units end with a solve rate of 0.85 or more. So {first} units is the smallest of these "
         f"sizes that solves T = 100 in any seed, and {most} the smallest that does in at least eight of ten. The median "
-        f"solve rate goes from {rates[2]:.3f} with 2 units to {rates[32]:.3f} with 32.")
+        f"solve rate goes from {rates[2]:.3f} with 2 units to {rates[32]:.3f} with 32; by the paper's wider bar, 0.16 on the "
+        f"sum, it is {paper:.3f} with 2 units already.")
 
 
 def weak_seeds_answer(results):
     rates = crossed(results)
     halving, cosine = rates["halving"], rates["cosine"]
-    (w, d, r, f_w, f_d), (_, _, _, f_w2, f_d2) = two_way(halving), two_way(cosine)
-    def effect(F, limit):
-        return "beyond chance" if F > limit else "within chance"
-
-    assert cosine.mean() > halving.mean()
+    (_, _, rest, f_w, f_d), (weights, _, _, f_w2, f_d2) = two_way(halving), two_way(cosine)
+    widest = int((halving.max(1) - halving.min(1)).argmax())
+    lowest = {name: studies.STARTS[int(values.mean(1).argmin())] for name, values in rates.items()}
+    better = int((cosine > halving).sum())
+    assert f_w < 2.9 < f_w2 and max(f_d, f_d2) < 3.3 and better > 0.9 * halving.size, "the words no longer hold"
+    assert lowest["halving"] == lowest["cosine"] == 8
     return (
-        f"Under the headline's halvings {w:.0%} of the variance of the solve rate goes with the first weights, {d:.0%} with "
-        f"the data and {r:.0%} with neither (F = {f_w:.1f}, {effect(f_w, 2.9)}, and {f_d:.1f}, {effect(f_d, 3.3)}). The schedule "
-        f"matters more than either: with the same sequences and half a cosine instead of halvings the mean solve rate "
-        f"goes from {halving.mean():.3f} to {cosine.mean():.3f}, and runs below 0.85 from {(halving < 0.85).sum()} of "
-        f"{halving.size} to {(cosine < 0.85).sum()} (F of the first weights {f_w2:.1f}, of the data {f_d2:.1f}). A weak "
-        f"seed is a run whose rate was halved away before it had converged, not a bad basin.")
+        f"Under the headline's halvings neither the first weights nor the data tell which run is weak (F = {f_w:.1f} and "
+        f"{f_d:.1f}, {rest:.0%} of the variance goes with neither): the first weights of seed {studies.STARTS[widest]} end "
+        f"at {halving[widest].min():.2f} on one stream of data and at {halving[widest].max():.2f} on another. The schedule "
+        f"does: with half a cosine from the same rate over the same sequences the solve rate is higher in {better} of "
+        f"{halving.size} pairs, its mean goes from {halving.mean():.3f} to {cosine.mean():.3f}, and the runs below 0.85 from "
+        f"{(halving < 0.85).sum()} to {(cosine < 0.85).sum()}. What remains then goes with the first weights ({weights:.0%} "
+        f"of the variance, F = {f_w2:.1f}; the data F = {f_d2:.1f}), and those of seed 8 are the lowest under both "
+        f"schedules: so there are better and worse starts, but the halvings make most of the weak seeds.")
 
 
 def best_answer(results):
