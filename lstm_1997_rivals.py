@@ -535,6 +535,11 @@ def matmat(W, P, out):
     return (np.multiply if W.shape[-2:] == (1, 1) else np.matmul)(W, P, out)
 
 
+def rounded(values):
+    """A list of numbers with six significant digits."""
+    return [float(f"{value:.6g}") for value in values]
+
+
 ALL = slice(None)
 
 
@@ -850,9 +855,9 @@ class Chunker:
 # ----------------------------------------------------------------------------------------------------------------------
 
 POOL = 8  # candidate units trained side by side, of which the best is kept
-PATIENCE = 8  # epochs without a significant change that end a phase
+PATIENCE = 12  # epochs without a significant change that end a phase
 PHASE_EPOCHS = 200  # most epochs of a phase
-OUTPUT_CHANGE, CANDIDATE_CHANGE = 0.01, 0.03  # relative changes of the squared error and of the correlation that count
+OUTPUT_CHANGE, CANDIDATE_CHANGE = 0.001, 0.005  # relative changes of squared error and correlation that are significant
 OUTPUT_RATE, CANDIDATE_RATE = 0.35, 1.0  # quickprop's epsilon for slopes that are means over the steps
 OUTPUT_DECAY = 1e-4
 MU = 2.0  # quickprop's largest growth of a step
@@ -1005,6 +1010,7 @@ class CascadeTrial:
         offset = {"a17": 0.0, "flat-spot": 0.1}[settings.output_error]
         self.net = Cascade(n, n, streams(seed)["init"], settings.init, offset)
         self.curve = []  # squared error after each phase of the outputs
+        self.signal_at_start = None  # of the first candidates
 
     def run(self):
         """Trains until success, the most units or the cap. Returns the trial's figures, or None if STOP is set."""
@@ -1019,7 +1025,8 @@ class CascadeTrial:
         return dict(
             seed=self.seed, complete=bool(success), sequences=self.sequences, wrong=wrong, test_sequences=count,
             hidden_units=len(self.net.hidden), weights=self.net.weights, curve=self.curve,
-            recurrent_weights=[float(w[-1]) for w in self.net.hidden], error_signal=self.error_signal())
+            recurrent_weights=[float(w[-1]) for w in self.net.hidden],
+            signal_at_start=self.signal_at_start, signal_at_end=self.signal_at_end())
 
     @property
     def capped(self):
@@ -1052,6 +1059,8 @@ class CascadeTrial:
         features = self.net.features(strings)
         error, _ = self.net.error(features, strings.target)
         w = self.net.candidates(features)
+        if not self.net.hidden:
+            self.signal_at_start = rounded(np.median(self.error_signal(w, features), axis=1))
         quickprop = Quickprop(w.shape, CANDIDATE_RATE, 0.0)
         best, since = 0.0, 0
         for _ in range(PHASE_EPOCHS):
@@ -1073,17 +1082,20 @@ class CascadeTrial:
         difference = abs(y - one_hot(strings.target.reshape(strings.inside.shape).T, y.shape[-1]))
         return ~(difference.max((1, 2)) < TOLERANCE["2a"])
 
-    def error_signal(self):
-        """Largest |dV(end) / dnet(end - q)| over the hidden units on the first string, lag q = 0 first: the only way
-        back in time is a unit's own recurrent weight."""
-        strings = self.sets[0]
-        features, signal = self.net.features(strings), np.zeros(strings.end[0] + 1)
-        for w in self.net.hidden:
-            V = unit_values(w[None], features[: len(w) - 1], strings)[: strings.end[0] + 1, 0, 0]
-            slope = 0.25 - V * V
-            factors = np.concatenate([slope[-1:], w[-1] * slope[-2::-1]])
-            signal = np.maximum(signal, abs(np.cumprod(factors)))
-        return [float(value) for value in signal]
+    def error_signal(self, w, features):
+        """|dV(end) / dnet(end - q)| of units w (C, sources + 1) on the first string, lag q = 0 first: (lags, C). A
+        unit's own recurrent weight is the only way back in time."""
+        last = self.sets[0].end[0] + 1
+        V = unit_values(w, features, self.sets[0])[:last, :, 0]
+        factors = (0.25 - V * V)[::-1]
+        factors[1:] *= w[:, -1]
+        return abs(np.cumprod(factors, axis=0))
+
+    def signal_at_end(self):
+        """The largest error_signal of the hidden units at every lag; None without hidden units."""
+        features = self.net.features(self.sets[0])
+        signals = [self.error_signal(w[None], features[: len(w) - 1]) for w in self.net.hidden]
+        return rounded(np.max(signals, axis=(0, 2))) if signals else None
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -1255,7 +1267,8 @@ def report_gradients(title, rows):
 EQUAL_TOLERANCE = 1e-10  # RTRL against BPTT, the largest difference over the largest change of the tensor
 CHECKS = (  # every kind of net; two lanes each
     dict(method="bptt", p=30), dict(method="bptt", p=30, output_error="flat-spot"),
-    dict(method="bptt", p=30, hidden=3, output_error="plain"), dict(method="bptt", experiment="1", hidden=3),
+    dict(method="bptt", p=6, hidden=3), dict(method="bptt", p=30, hidden=3, output_error="plain"),
+    dict(method="bptt", experiment="1", hidden=3),
     dict(method="bptt", experiment="1", hidden=5, output_error="flat-spot"))
 
 
@@ -1315,8 +1328,8 @@ def changes_of(theta, nets, learn):
 
 
 def check_rtrl(settings, updates):
-    """RTRL and BPTT on the same sequence. Returns check_gradient's rows of each, under an error that is the derivative
-    of the squared error only with output_error a17 (None otherwise), and the largest difference between the two."""
+    """RTRL and BPTT on the same sequence. Returns check_gradient's rows of each, and the largest difference between the
+    two. With an output_error other than a17 there is no error function, and the rows are empty."""
     net, x, target, end = checked_nets(settings, updates)
     rule = Sensitivities(net)
     bptt = changes_of(net.theta, [net], lambda: net.learn_bptt(x, target, end))
@@ -1325,7 +1338,7 @@ def check_rtrl(settings, updates):
     worst = max(
         float(abs(a - b).max() / abs(b).max()) for a, b in zip(named(rtrl).values(), named(bptt).values()))
     if settings.output_error != "a17":
-        return None, None, worst
+        return [], [], worst
     loss = squared_error(net, x, target, end)
     return (*(check_gradient(loss, net.theta.ravel(), -change, named) for change in (bptt, rtrl)), worst)
 
@@ -1416,7 +1429,7 @@ def gradcheck_all():
             good = worst <= EQUAL_TOLERANCE
             passed &= good
             print(f"RTRL = BPTT, {title}: largest difference {worst:.1e}: {'ok' if good else 'FAILED'}")
-    for choice in (dict(experiment="1", hidden=5), dict(experiment="2a", p=30, hidden=2)):
+    for choice in (dict(experiment="1", hidden=5), dict(experiment="2a", p=12, hidden=2)):
         settings = Settings(method="elman", **choice)
         for updates, where in ((0, "random weights"), (30, "trained weights")):
             passed &= report_gradients(f"Elman, {settings.experiment}, {where}", check_elman(settings, updates))
@@ -1821,10 +1834,10 @@ class Queue:
         final = summed(trials)
         if self.row.method == "rcc":
             names = ("hidden_units", "weights", "recurrent_weights")
-            signals = [trial["error_signal"] for trial in trials]
             if self.row.experiment == "2a":
-                final["error_signal_at_end"] = rounded(np.median(signals, axis=0))
-                final["error_signal_at_end_of_first_symbol"] = [signal[-1] for signal in signals]
+                for name in ("signal_at_start", "signal_at_end"):
+                    final[f"error_{name}"] = rounded(np.median([trial[name] for trial in trials], axis=0))
+                    final[f"error_{name}_of_first_symbol"] = [trial[name][-1] for trial in trials]
         else:
             names = ("guesses", "mean_absolute_error")
             if self.row.experiment == "3a":
@@ -1839,11 +1852,6 @@ class Queue:
         if self.row.method == "guessing":
             record["weights"] = {str(trial["seed"]): trial["weights"] for trial in trials}
         return [record]
-
-
-def rounded(values):
-    """A list of numbers with six significant digits."""
-    return [float(f"{value:.6g}") for value in values]
 
 
 def summed(trials):
@@ -1906,8 +1914,8 @@ def stacks(rows):
     """Groups rows that can train in one stack: the same method, shape and update, up to STACK trials."""
     groups = {}
     for row in rows:
-        key = (row.method, row.experiment, shapes_of(row)[0].key, row.update, row.test_every)
-        groups.setdefault(key if row.method in GRADIENT else row, []).append(row)
+        alike = row.method in GRADIENT and (row.method, shapes_of(row)[0].key, row.update, row.test_every)
+        groups.setdefault(alike or row, []).append(row)
     result = []
     for group in groups.values():
         result.append([])
@@ -2178,7 +2186,8 @@ def summary(record):
     if row.in_paper and line.success is not None:
         words += f" (paper {line.success}{'' if line.success == 'some' else '%'}, {line.paper or 'never'})"
     if "guesses" in final:
-        words += f"; guesses: {counts(final['guesses'])}"
+        guesses = [n and guesses for n, guesses in zip(final["sequences_to_success"], final["guesses"])]
+        words += f"; guesses: {counts(guesses)}"
     wrong = [wrong for wrong, n in zip(final["wrong"], final["sequences_to_success"]) if n is not None]
     if wrong:
         words += f"; {np.mean(wrong):.1f} wrong of {final['test_sequences']}"
