@@ -765,7 +765,7 @@ def error_signal(net, x, target, end):
     rates, net.rates = net.rates, np.ones_like(net.rates)
     delta_h = net.backward(net.output_delta(at_end, ys), ys, x)
     net.rates = rates
-    return np.linalg.norm(delta_h, axis=-1)[::-1]
+    return np.hypot.reduce(abs(delta_h), axis=-1)[::-1]  # squares of errors below 1e-162 would be zero
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -1142,7 +1142,8 @@ class GuessTrial:
     def __init__(self, settings, seed):
         self.settings, self.seed, self.rng, self.net = settings, seed, streams(seed), Guess(settings.hidden)
         self.task, (stop, test) = task(settings, seed), streams(seed)["eval"].spawn(2)
-        self.stop_set, self.test_rng = self.task(stop, N_STOP), test
+        batches = [self.task(stop, LANES)[:3] for _ in range(N_STOP // LANES)]  # as lstm_1997.py draws them
+        self.stop_set, self.test_rng = Sequences(*map(np.concatenate, zip(*batches))), test
         self.guesses = self.sequences = 0
         self.stops = []  # counts at ST1 and ST2
 
