@@ -157,17 +157,18 @@ def guessing(results):
 def signals(results):
     """The error that arrives at the first symbol, as a fraction of the error at the last step."""
     lines = [
-        "| method | p | rate | trials | of the error at the last step, at the first symbol: before training "
-        "| when a trial ends, median | stopped |", "|---|---|---|---|---|---|---|"]
+        "| method | p | rate | trials | stopped | cap | at the first symbol over last step, before training "
+        "| the same when a trial ends |", "|---|---|---|---|---|---|---|---|"]
     for row, record in rows_of(results):
         final = record["final"]
         if "error_signal_at_start" in final:
-            ratios = [f"{final[name][-1] / final[name][0]:.0e}" if final[name][0] else "-"
-                      for name in ("error_signal_at_start", "error_signal_at_end")]
+            ends = [final[name][:: len(final[name]) - 1] for name in ("error_signal_at_start", "error_signal_at_end")]
+            ratios = ["-" if not last else f"{first / last:.0e}" if first else "0, or below 1e-300" for last, first in ends]
             rate = "-" if row.lr is None else f"{row.lr:g}"
             lines.append(
                 f"| {row.method}{'' if row.reading == 'literal' else ', ' + row.reading} | {row.p} | {rate} "
-                f"| {row.trials} | {ratios[0]} | {ratios[1]} | {final['trials_stopped']}/{row.trials} |")
+                f"| {row.trials} | {final['trials_stopped']}/{row.trials} | {thousands(row.max_sequences)} | {ratios[0]} "
+                f"| {ratios[1]} |")
     return "\n".join(lines)
 
 
