@@ -188,7 +188,7 @@ MUTANTS = {
         ("", "net.output_delta(difference(y, x[lanes]), y, lanes), into, lanes)",
          "net.output_delta(difference(y, x[lanes]), y, lanes), into, lanes[:0])"),
         ("", "into[1], first=t == 0)", "into[1], first=t <= 1)"),
-        ("", "self.chunk(np.flatnonzero(unexpected), target[end[0]], into[1], first=False)", "pass"),
+        ("", "into[1], first=t == 0)", "into[0], first=t == 0)"),
         ("", "self.rules[0].change(self.automatizer.output_delta(wanted, y), into[0])",
          "self.rules[0].change(self.automatizer.output_delta(abs(wanted), y), into[0])"),
         ("", "            net.delta[:] = 0\n", "            net.delta[:] = 1\n"),
@@ -205,7 +205,7 @@ def test_every_mutant_is_rejected(kind):
     for check, old, new in mutants:
         try:
             survived = passes(execute(mutated(SCRIPT, scope, old, new), "lstm_1997_rivals_mutant"), kind, check)
-        except (ValueError, IndexError):
+        except (ValueError, IndexError):  # arrays that no longer fit together
             survived = False
         if survived:
             survivors.append((old, new))
@@ -295,12 +295,12 @@ def test_learning_is_that_of_a_literal_reference(choice, update, tmp_path):
     assert abs(stack.theta - [net.theta for net in nets]).max() < 1e-12
 
 
-@pytest.mark.parametrize("update, surprise, hidden", [("step", 0.7, 1), ("sequence", 0.55, 2), ("step", 0.0, 1)])
-def test_the_chunker_is_the_definitions(update, surprise, hidden, tmp_path):
-    """A pair of literal nets: the chunker reads the first symbol and those that the automatizer failed to predict."""
-    settings = rivals.Settings(
+def compare_chunker(module, folder, update, surprise, hidden):
+    """A module's chunkers beside pairs of literal nets whose second one reads the first symbol and those that the first
+    one failed to predict. Returns the largest difference of the weights, and how many symbols were read."""
+    settings = module.Settings(
         method="chunker", p=5, hidden=hidden, surprise=surprise, update=update, lr=0.9, trials=2, init=1.5)
-    stack = rivals.Stack([settings], tmp_path / "r.json")
+    stack = module.Stack([settings], folder / "r.json")
     sizes = [shape.size for shape in stack.shapes]
     pairs = [[Literal(shape, part) for shape, part in zip(stack.shapes, np.split(theta.copy(), sizes[:1]))]
              for theta in stack.theta]
@@ -335,8 +335,26 @@ def test_the_chunker_is_the_definitions(update, surprise, hidden, tmp_path):
                 for net, total in zip((automatizer, chunker), totals):
                     net.theta = net.theta + total
     theta = [np.concatenate([net.theta for net in pair]) for pair in pairs]
-    assert abs(stack.theta - theta).max() < 1e-12
+    return abs(stack.theta - theta).max(), counts
+
+
+@pytest.mark.parametrize("update, surprise, hidden", [("step", 0.7, 1), ("sequence", 0.55, 2), ("step", 0.0, 1)])
+def test_the_chunker_is_the_definitions(update, surprise, hidden, tmp_path):
+    difference, counts = compare_chunker(rivals, tmp_path, update, surprise, hidden)
+    assert difference < 1e-12
     assert set(counts) == {6} if surprise == 0 else 1 < np.mean(counts) < 6
+
+
+@pytest.mark.parametrize("old, new", [
+    ("self.chunk(np.flatnonzero(unexpected), target[end[0]], into[1], first=False)", "pass"),  # not the last symbol
+    (".max(-1) > self.readings.surprise", ".mean(-1) > self.readings.surprise"),
+    ("abs(difference[:, : self.shapes[1].outputs])", "abs(difference[:, self.shapes[1].outputs :])"),
+    ("unexpected = self.unexpected(wanted)", "unexpected[:] = True"),  # everything is passed on
+    ("unexpected = np.ones(len(self.theta), bool)\n        for t in range(int",
+     "unexpected = np.zeros(len(self.theta), bool)\n        for t in range(int")])
+def test_a_chunker_that_is_passed_other_symbols_is_noticed(old, new, tmp_path):
+    mutant = execute(mutated(SCRIPT, "class Chunker:", old, new), "lstm_1997_rivals_mutant")
+    assert compare_chunker(mutant, tmp_path, "step", 0.7, 1)[0] > 1e-6
 
 
 def test_what_the_automatizer_predicts_does_not_reach_the_chunker(tmp_path):
