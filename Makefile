@@ -39,12 +39,14 @@ plots: .venv/run
 	$(RUN) make_rnn_pathological_gif.py
 	$(RUN) visualize_data_movement.py
 	$(RUN) visualize_lstm_1997.py
+	$(RUN) visualize_lstm_1997_rivals.py
 
 gradcheck: .venv/run
 	$(RUN) adding_problem.py --gradcheck
 	$(RUN) information_latching.py --gradcheck
 	$(RUN) rnn_pathological.py --gradcheck
 	$(RUN) lstm_1997.py --gradcheck
+	$(RUN) lstm_1997_rivals.py --gradcheck
 	$(RUN) data_movement.py --check
 
 reproduce: .venv/run
@@ -55,6 +57,7 @@ bench: .venv/bench
 	$(RUN) benchmarks/bench_information_latching.py
 	$(RUN) benchmarks/bench_rnn_pathological.py
 	$(RUN) benchmarks/bench_lstm_1997.py
+	$(RUN) benchmarks/bench_lstm_1997_rivals.py
 
 lint: .venv/dev
 	.venv/bin/ruff check .

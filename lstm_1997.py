@@ -340,6 +340,7 @@ def streams(seed):
 # --- end shared ---
 
 
+# --- shared: sequences ---
 class Sequences(NamedTuple):
     """n sequences of up to T steps. Symbols and targets of steps after the end mean nothing."""
 
@@ -352,6 +353,7 @@ class Sequences(NamedTuple):
 def one_hot(symbols, n):
     """Local representation: (..., n) with a 1 at each symbol."""
     return (np.asarray(symbols)[..., None] == np.arange(n)).astype(float)
+# --- end shared ---
 
 
 def steps_of(settings):
@@ -388,6 +390,7 @@ def task(settings, seed):
     return functools.partial(temporal_order, windows=ORDER_WINDOWS[experiment])
 
 
+# --- shared: task 1 ---
 REBER_SYMBOLS = "BTSXPVE"
 REBER_GRAPH = (  # Figure 3: from each node, symbol and next node; node 6 ends with E
     (("B", 1),), (("T", 2), ("P", 3)), (("S", 2), ("X", 4)), (("T", 3), ("V", 5)), (("X", 3), ("S", 6)),
@@ -437,8 +440,10 @@ def reber_sets(seed):
             truth[k, t, [REBER_SYMBOLS.index(letter) for letter in letters]] = 1
     end = np.array([len(string) - 2 for string, _ in strings])
     return tuple(Sequences(x[half], end[half], target[half], truth[half]) for half in (slice(256), slice(256, 512)))
+# --- end shared ---
 
 
+# --- shared: task 2a ---
 def long_lag(rng, n, p, shuffled, at_end):
     """2a: (y, a_1 ... a_{p-1}, y) or (x, a_1 ... a_{p-1}, x); 2b: p - 1 random a_i. Every next symbol is a target.
 
@@ -449,6 +454,7 @@ def long_lag(rng, n, p, shuffled, at_end):
     x[:, 1:] = rng.integers(0, p - 1, (n, p - 1)) if shuffled else np.arange(p - 1)
     target = one_hot(x[:, 0], p + 1) if at_end else np.concatenate([x[:, 1:], x[:, :1]], axis=1)
     return Sequences(x, np.full(n, p - 1), target)
+# --- end shared ---
 
 
 SUFFIX = 300  # most further distractors in 2c: more than that has a probability of 0.9^301 = 2e-14 and is cut
@@ -467,6 +473,7 @@ def very_long_lag(rng, n, q, p):
     return Sequences(x, end, one_hot(which, 2))
 
 
+# --- shared: task 3a ---
 NOISE = math.sqrt(0.2)  # "variance 0.2"
 
 
@@ -481,6 +488,7 @@ def two_sequences(rng, n, T, N, variant):
     truth = np.where(first, 0.2, 0.8) if variant == "3c" else np.where(first, 1.0, 0.0)
     noise = rng.normal(0, math.sqrt(0.1), n) if variant == "3c" else 0
     return Sequences(x, end, (truth + noise)[:, None], truth[:, None])
+# --- end shared ---
 
 
 def marked_pairs(rng, n, T, multiply):
@@ -531,12 +539,14 @@ def delayed_xor(rng, n, T):
     return Sequences(x, end, (values[:, :1] != values[:, 1:]).astype(float))
 
 
+# --- shared: task parity ---
 def parity(rng, n, T):
     """T to T + T/10 elements 1 or -1; target 1 if the number of 1s is odd, else 0."""
     x = rng.choice([-1.0, 1.0], (n, T + T // 10, 1))
     end = rng.integers(T, T + T // 10 + 1, n) - 1
     ones = np.cumsum(x[:, :, 0] == 1, axis=1)[np.arange(n), end]
     return Sequences(x, end, (ones % 2)[:, None].astype(float))
+# --- end shared ---
 
 
 def signal_ago(rng, n, T, N):
@@ -567,6 +577,7 @@ def wrong_sequences(experiment, error):
     return largest > TOLERANCE["3c"] if experiment == "3c" else ~(largest < TOLERANCE[experiment])
 
 
+# --- shared: wrong strings ---
 def wrong_strings(y, possible, end):
     """Which Reber strings are wrong: at some step an impossible symbol's output is not below all possible ones'.
 
@@ -575,6 +586,7 @@ def wrong_strings(y, possible, end):
     least = np.where(possible > 0, y, np.inf).min(-1)
     most = np.where(possible > 0, -np.inf, y).max(-1)
     return ((least <= most) & (np.arange(y.shape[1]) <= end[:, None])).any(1)
+# --- end shared ---
 
 
 def window_limit(experiment, stops):
@@ -592,12 +604,14 @@ def window_reached(experiment, mean_error):
     return mean_error < {"4": 0.01, "5": np.inf}.get(experiment, 0.1)
 
 
+# --- shared: held-out criterion ---
 def held_out_reached(experiment, stops, wrong, mean_error):
     """Experiment 3 on its 256 test sequences. ST1: none is wrong (3b: fewer than 6); ST2: also a mean absolute error
     below 0.01 (3b: 0.04). 3c has one criterion: none wrong and a mean absolute error below 0.015."""
     few = wrong < 6 if experiment == "3b" else wrong == 0
     bound = {"3a": 0.01, "3b": 0.04, "3c": 0.015}[experiment]
     return bool(few and (mean_error < bound or (experiment != "3c" and stops == 0)))
+# --- end shared ---
 
 
 def stops_in(experiment):
@@ -1426,6 +1440,7 @@ def stacked(batches):
     return x, target, np.stack([batch.end for batch in batches], axis=-1)
 
 
+# --- shared: checkpoint ---
 def checkpoint_path(rows, out):
     """The file of a stack's checkpoint, beside the file of results and named after the stack's rows."""
     identity = json.dumps([dataclasses.asdict(row) for row in rows])
@@ -1446,6 +1461,7 @@ def read_checkpoint(path):
     if source != source_hash(__file__):
         raise ResultsError(f"the checkpoint {path} was made by other code: move it away to start again")
     return state, arrays
+# --- end shared ---
 
 
 class Stack:

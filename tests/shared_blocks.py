@@ -3,7 +3,8 @@
 import ast
 import re
 
-EXPERIMENTS = {"adding_problem.py", "rnn_pathological.py", "information_latching.py", "lstm_1997.py"}
+PAPER = {"lstm_1997.py", "lstm_1997_rivals.py"}
+EXPERIMENTS = {"adding_problem.py", "rnn_pathological.py", "information_latching.py", *PAPER}
 
 # Which file holds which block. A block that is not listed here is an error, and so is a listed one that is absent.
 HOLDERS = {
@@ -16,6 +17,14 @@ HOLDERS = {
     "run": EXPERIMENTS,
     "results": {*EXPERIMENTS, "data_movement.py"},
     "command line": {*EXPERIMENTS, "data_movement.py"},
+    "sequences": PAPER,
+    "task 1": PAPER,
+    "task 2a": PAPER,
+    "task 3a": PAPER,
+    "task parity": PAPER,
+    "wrong strings": PAPER,
+    "held-out criterion": PAPER,
+    "checkpoint": PAPER,
 }
 BLOCK = re.compile(r"^# --- shared: ([^\n]+) ---\n(.*?)^# --- end shared ---$", re.MULTILINE | re.DOTALL)
 MARKER = re.compile(r"^\s*#.*(?:shared:|end shared)", re.MULTILINE)

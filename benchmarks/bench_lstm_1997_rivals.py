@@ -1,0 +1,75 @@
+"""Cost of the rows of lstm_1997_rivals.py: processor time per training sequence of a whole stack, and up to the cap.
+
+    python3 benchmarks/bench_lstm_1997_rivals.py        writes benchmarks/lstm_1997_rivals.json
+
+Every stack trains as in a real run, its trials side by side, in double precision on one thread; processor time, rounds
+interleaved, medians. Until the cap: as if no trial ever stopped, so an upper bound.
+"""
+
+import os
+
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+import lstm_1997_rivals as rivals
+
+ROUNDS = 3
+SECONDS = 0.3  # processor time of a round, at least
+
+
+def stacks():
+    """The stacks of Tables 1 and 2 that learn by gradients."""
+    names = ("method", "experiment", *rivals.IDENTITY)
+    lines = [line for line in rivals.LINES if line.method in rivals.GRADIENT]
+    return rivals.stacks([rivals.Settings(**{name: getattr(line, name) for name in names}) for line in lines])
+
+
+def learner(rows):
+    """A function that trains a stack by one more sequence for each trial."""
+    stack = rivals.Stack(rows, ROOT / "unused")
+    x, target, end = rivals.stacked([trial.draw(20) for trial in stack.trials])
+
+    def learn(k):
+        stack.learn(x[k % 20], target[k % 20], end[k % 20])
+
+    return learn
+
+
+def seconds_per_sequence(learn):
+    start, count = time.process_time(), 0
+    while time.process_time() - start < SECONDS:
+        learn(count)
+        count += 1
+    return (time.process_time() - start) / count
+
+
+def main():
+    groups = stacks()
+    learners = [learner(rows) for rows in groups]
+    times = [[] for _ in groups]
+    for _ in range(ROUNDS):
+        for learn, seconds in zip(learners, times):
+            seconds.append(seconds_per_sequence(learn))
+    table = []
+    for rows, seconds in zip(groups, times):
+        row, median = rows[0], statistics.median(seconds)
+        rates = ", ".join(f"{row.lr:g}" for row in rows)
+        table.append(dict(
+            method=row.method, experiment=row.experiment, p=row.p, hidden=row.hidden, rates=rates,
+            trials=sum(row.trials for row in rows), us_per_sequence=round(1e6 * median, 1), cap=row.max_sequences,
+            core_hours_to_cap=round(median * row.max_sequences / 3600, 3)))
+        print(table[-1])
+    text = json.dumps(dict(rows=table), indent=1) + "\n"
+    (ROOT / "benchmarks" / "lstm_1997_rivals.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

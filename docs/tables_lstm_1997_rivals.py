@@ -1,0 +1,223 @@
+"""The number-carrying blocks of docs/lstm_1997_rivals.md and of its front-page section, made from results.json.
+
+TABLES: block name -> function(results) -> markdown. The costs are read from benchmarks/lstm_1997_rivals.json.
+"""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+import lstm_1997
+import lstm_1997_rivals as rivals
+
+
+def rows_of(results):
+    """Settings and record of every row that has been run, in the order of the tables."""
+    pairs = [(rivals.Settings(**record["settings"]), record) for record in results.get(rivals.EXPERIMENT, [])]
+    lines = rivals.LINES + rivals.OTHER_LINES
+    return sorted(pairs, key=lambda pair: (lines.index(pair[0].line), pair[0].p or 0, pair[0].reading != "literal"))
+
+
+def run_of(line, results):
+    """The pairs of settings and record that are a line of the tables with all its trials and at least its cap, the
+    literal reading first."""
+    return [(row, record) for row, record in rows_of(results) if row.line is line and complete(row)]
+
+
+def complete(row):
+    """Whether settings are a whole row: a line of the tables, all its trials, a cap that is not lower."""
+    listed = row.in_paper or row.line in rivals.OTHER_LINES and row.agreement(row.line) == len(rivals.IDENTITY)
+    return listed and row.trials == row.line.trials and row.max_sequences >= row.line.cap
+
+
+def thousands(number):
+    return f"{number:,.0f}"
+
+
+def counted(sequences, cap):
+    """Trials that stop, median with the others counted as larger, mean and range of those that stop."""
+    reached = [n for n in sequences if n is not None]
+    median = np.median([math.inf if n is None else n for n in sequences])
+    words = [f"{len(reached)}/{len(sequences)}", thousands(median) if median < math.inf else f"> {thousands(cap)}"]
+    words.append(
+        f"{thousands(np.mean(reached))} [{thousands(min(reached))}, {thousands(max(reached))}]" if reached else "-")
+    return words
+
+
+def wilson(k, n):
+    """95% interval of a success rate, in per cent."""
+    z = 1.96
+    middle, half = (k + z * z / 2) / (n + z * z), z * math.sqrt(k * (n - k) / n + z * z / 4) / (n + z * z)
+    return f"{100 * max(0, middle - half):.0f} to {100 * min(1, middle + half):.0f}"
+
+
+def label(line):
+    words = [f"{name}={getattr(line, name):g}" for name in ("T", "N", "p", "hidden") if getattr(line, name) is not None]
+    return " ".join([line.method, *words])
+
+
+def paper_success(line):
+    return "-" if line.success is None else line.success + ("" if line.success == "some" else "%")
+
+
+def paper_sequences(line):
+    if line.paper is not None:
+        return thousands(line.paper)
+    return {1: "> 200,000", 2: "> 5,000,000"}.get(line.table, "-")
+
+
+def table(number, results):
+    """A table of the paper: its figures, and ours or that they are still to be run."""
+    lines = [
+        "| method | rate | weights | reading | stopped | 95%, per cent | median | mean of those [range] | cap "
+        "| paper: success | paper: sequences |",
+        "|---|---|---|---|---|---|---|---|---|---|---|"]
+    for line in (line for line in rivals.LINES if line.table == number):
+        rate = "-" if line.lr is None else f"{line.lr:g}"
+        weights = "-" if line.weights is None else thousands(line.weights)
+        paper = [paper_success(line), paper_sequences(line)]
+        pairs = run_of(line, results)
+        if not pairs:
+            cells = [label(line), rate, weights, "to be run", "-", "-", "-", "-", thousands(line.cap), *paper]
+            lines.append("| " + " | ".join(cells) + " |")
+        for row, record in pairs:
+            final = record["final"]
+            stopped = [n is not None for n in final["sequences_to_success"]]
+            ours = final["weights"]
+            if isinstance(ours, list):
+                ours = [w for w, good in zip(ours, stopped) if good] or ours
+                weights = f"{min(ours)} to {max(ours)}" if len(set(ours)) > 1 else str(ours[0])
+            counts = counted(final["sequences_to_success"], row.max_sequences)
+            cells = [label(line), rate, weights, row.reading, counts[0], wilson(sum(stopped), len(stopped)), *counts[1:],
+                     thousands(row.max_sequences), *paper]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines + lstm_lines(number, results))
+
+
+def lstm_lines(number, results):
+    """The LSTM's own rows of the same task, from the records of lstm_1997.py: the reading with most trials stopped."""
+    best = {}
+    for record in results.get(lstm_1997.EXPERIMENT, []):
+        row = lstm_1997.Settings(**record["settings"])
+        if row.in_paper and row.trials == row.line.trials and row.line.table == number and row.experiment != "2b":
+            if record["final"]["trials_stopped"] > best.get(row.line, (None, {"final": {"trials_stopped": -1}}))[1][
+                    "final"]["trials_stopped"]:
+                best[row.line] = row, record
+    lines = []
+    for line, (row, record) in best.items():
+        counts = counted(record["final"]["sequences_to_success"], row.max_sequences)
+        k, n = record["final"]["trials_stopped"], row.trials
+        name = "LSTM " + " ".join(word for word in row.named.split()[1:] if "lr" not in word)
+        cells = [name, f"{row.lr:g}", thousands(line.weights), row.reading, counts[0], wilson(k, n), *counts[1:],
+                 thousands(row.max_sequences), "-", thousands(line.paper)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def guessing(results):
+    """Random weight guessing beside the LSTM of Table 4 and of section 6.1."""
+    lines = [
+        "| task | hidden units | stopped | guesses, mean of those [range] | sequences shown, mean of those [range] "
+        "| wrong of 2560, mean | LSTM here: stopped, sequences, mean of those | LSTM, paper |",
+        "|---|---|---|---|---|---|---|---|"]
+    for line in (line for line in rivals.LINES + rivals.OTHER_LINES if line.method == "guessing"):
+        known = {name: getattr(line, name) for name in ("T", "N") if getattr(line, name) is not None}
+        task = " ".join([line.experiment, *(f"{name}={value}" for name, value in known.items())])
+        theirs = [
+            record for record in results.get(lstm_1997.EXPERIMENT, [])
+            if (record["settings"]["experiment"], record["settings"]["T"], record["settings"]["N"])
+            == (line.experiment, line.T, line.N)]
+        theirs = max(theirs, key=lambda record: record["final"]["trials_stopped"], default=None)
+        lstm = "to be run"
+        if theirs:
+            counts = counted(theirs["final"]["sequences_to_success"], theirs["settings"]["max_sequences"])
+            lstm = f"{counts[0]}, {counts[2]}"
+        paper = next(
+            (thousands(other.paper) for other in lstm_1997.LINES
+             if (other.experiment, other.T, other.N) == (line.experiment, line.T, line.N)), "-")
+        pairs = run_of(line, results)
+        if not pairs:
+            lines.append(f"| {task} | {line.hidden} | to be run | - | - | - | {lstm} | {paper} |")
+        for row, record in pairs:
+            final = record["final"]
+            good = [n is not None for n in final["sequences_to_success"]]
+            guesses = [n if ok else None for n, ok in zip(final["guesses"], good)]
+            wrong = [n for n, ok in zip(final["wrong"], good) if ok]
+            lines.append(
+                f"| {task} | {row.hidden} | {counted(guesses, 0)[0]} | {counted(guesses, 0)[2]} "
+                f"| {counted(final['sequences_to_success'], 0)[2]} | {np.mean(wrong):.1f} | {lstm} | {paper} |")
+    return "\n".join(lines)
+
+
+def signals(results):
+    """The error that arrives at the first symbol, as a fraction of the error at the last step."""
+    lines = [
+        "| method | p | rate | trials | stopped | cap | at the first symbol over last step, before training "
+        "| the same when a trial ends |", "|---|---|---|---|---|---|---|---|"]
+    for row, record in rows_of(results):
+        final = record["final"]
+        if "error_signal_at_start" in final:
+            ends = [final[name][:: len(final[name]) - 1] for name in ("error_signal_at_start", "error_signal_at_end")]
+            ratios = ["-" if not last else f"{first / last:.0e}" if first else "0, or below 1e-300" for last, first in ends]
+            rate = "-" if row.lr is None else f"{row.lr:g}"
+            lines.append(
+                f"| {row.method}{'' if row.reading == 'literal' else ', ' + row.reading} | {row.p} | {rate} "
+                f"| {row.trials} | {final['trials_stopped']}/{row.trials} | {thousands(row.max_sequences)} | {ratios[0]} "
+                f"| {ratios[1]} |")
+    return "\n".join(lines)
+
+
+def cost(results):
+    """From the benchmark's own file: what the rows cost, and whether they have been run."""
+    bench = json.loads((ROOT / "benchmarks" / "lstm_1997_rivals.json").read_text(encoding="utf-8"))
+    done = {(row.method, row.experiment, row.p, row.hidden, f"{row.lr:g}") for row, _ in rows_of(results)
+            if row.lr is not None and complete(row)}
+    lines = ["| method | task | p | hidden | rates | trials in the stack | us per sequence of the stack | cap "
+             "| core-hours to the cap | run |", "|---|---|---|---|---|---|---|---|---|---|"]
+    for row in bench["rows"]:
+        have = sum((row["method"], row["experiment"], row["p"], row["hidden"], rate) in done
+                   for rate in row["rates"].split(", "))
+        lines.append(
+            f"| {row['method']} | {row['experiment']} | {row['p'] or '-'} | {row['hidden']} | {row['rates']} "
+            f"| {row['trials']} | {thousands(row['us_per_sequence'])} | {thousands(row['cap'])} "
+            f"| {row['core_hours_to_cap']:.2f} | {have} of {len(row['rates'].split(', '))} |")
+    return "\n".join(lines)
+
+
+def others(results):
+    """Rows that the paper has no figures for."""
+    lines = ["| method | task | reading | stopped | median | mean of those [range] | cap |", "|---|---|---|---|---|---|---|"]
+    for row, record in rows_of(results):
+        if not (row.in_paper and complete(row)) and row.method != "guessing":
+            counts = counted(record["final"]["sequences_to_success"], row.max_sequences)
+            task = row.experiment + (f" p={row.p}" if row.p else "")
+            rate = "" if row.lr is None else f", rate {row.lr:g}"
+            lines.append(f"| {row.method}{rate} | {task} | {row.reading} | {' | '.join(counts)} "
+                         f"| {thousands(row.max_sequences)} |")
+    return "\n".join(lines) if len(lines) > 2 else "None has been run yet."
+
+
+def headline(results):
+    """One line per row that has been run, for the front page."""
+    lines = ["| method | task | stopped | mean of those [range] | cap | paper: success, sequences |", "|---|---|---|---|---|---|"]
+    for line in rivals.LINES:
+        for row, record in run_of(line, results)[:1]:
+            counts = counted(record["final"]["sequences_to_success"], row.max_sequences)
+            rate = "" if row.lr is None else f", rate {row.lr:g}"
+            words = " ".join(f"{name}={getattr(row, name)}" for name in ("T", "N", "p") if getattr(row, name) is not None)
+            paper = "-" if line.success is None else f"{paper_success(line)}, {paper_sequences(line)}"
+            lines.append(f"| {row.method}{rate} | {row.experiment} {words} | {counts[0]} | {counts[2]} "
+                         f"| {thousands(row.max_sequences)} | {paper} |")
+    return "\n".join(lines)
+
+
+TABLES = {
+    "lstm_1997_rivals:table1": lambda results: table(1, results),
+    "lstm_1997_rivals:table2": lambda results: table(2, results),
+    "lstm_1997_rivals:guessing": guessing, "lstm_1997_rivals:signals": signals, "lstm_1997_rivals:others": others,
+    "lstm_1997_rivals:cost": cost, "lstm_1997_rivals:headline": headline}
