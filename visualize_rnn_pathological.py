@@ -344,7 +344,7 @@ def plot_table5(results):
     fig, axes = plt.subplots(1, 2, figsize=(12, 4.4), sharey=True)
     looks = {"NAG": (BLUE, "Nesterov 0.995"), "CM": (ORANGE, "heavy ball 0.9")}
     for (task, method, _), arm in studies.TABLE5.items():
-        ax, (colour, name) = axes[task == "multiplication"], looks[method]
+        ax, (colour, name) = axes[int(task == "multiplication")], looks[method]
         plot_each(ax, arm, results, "wrong_rate", colour, f"{name}, here: each seed")
         paper = studies.PAPER_TABLE5[task, method]
         ax.axhline(paper, color=colour, ls="--", lw=1.2, label=f"{name}, the paper: {paper:g}")
@@ -361,7 +361,7 @@ def plot_beyond(results):
     nets = dict(zip(studies.BEYOND_NETS, (BLUE, ORANGE)))
     rows = {}
     for arm in studies.BEYOND:
-        rows.setdefault((arm.label.split(",")[0], "curriculum" in arm.settings), []).append(arm)
+        rows.setdefault((arm.label.split(",")[0], "curriculum" in arm.label), []).append(arm)
     for k, ((net, grows), arms) in enumerate(rows.items()):
         net = next(name for name in nets if name.startswith(net))
         xs = np.arange(3)[: len(arms)]
