@@ -686,7 +686,7 @@ def test_pictures_are_drawn_and_absent_records_are_run_first(tmp_path, monkeypat
     monkeypatch.setattr(studies, "HEADLINE", headline)
     monkeypatch.setattr(studies, "XOR", xor)
     monkeypatch.setattr(studies, "XOR_WITHOUT", [studies.Arm("fixed", dict(task="xor", **tiny), range(2))])
-    small = studies.Arm("small", dict(task="temporal_order", **tiny), range(2))
+    small = studies.Arm("small", dict(task="multiplication", **tiny), range(2))
     order = studies.Arm("order", dict(sequence_len=10, hidden=4, updates=4), range(2),
                         experiment=studies.temporal_order_study)
     for name in ("LENGTH", "SCALE", "XOR_GRID", "TABLE5"):
