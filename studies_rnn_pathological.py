@@ -102,8 +102,8 @@ XOR_SCALES = (0.1, 0.3, 1.0)
 XOR_GRID = {
     (lengths, optimizer, scale): Arm(
         f"{lengths}, {optimizer}, input scale {scale}",
-        dict(task="xor", stop_at=0.999, epochs=200, dtype="float32", input_scale=scale) | XOR_LENGTHS[lengths]
-        | XOR_OPTIMIZERS[optimizer], FIVE, 20)
+        dict(task="xor", stop_at=0.999, epochs=130, dtype="float32", input_scale=scale) | XOR_LENGTHS[lengths]
+        | XOR_OPTIMIZERS[optimizer], FIVE, 13)
     for lengths in XOR_LENGTHS for optimizer in XOR_OPTIMIZERS for scale in XOR_SCALES}
 XOR_LONG = {  # the recipes of XOR at longer T without one of their two parts, or without both; whole they are XOR[1:3]
     (T, lengths): Arm(f"T = {T}, {lengths}", {

@@ -335,7 +335,7 @@ def plot_xor_grid(results):
         ax.set(title=lengths, xticks=range(len(scales)), xticklabels=scales, yticks=range(len(optimizers)),
                yticklabels=optimizers, xlabel="input scale")
         ax.grid(False)
-    fig.suptitle("XOR at T = 30: seeds that end solved, within 6000 updates", fontsize=11)
+    fig.suptitle("XOR at T = 30: seeds that end solved, within 3900 updates", fontsize=11)
     return fig
 
 
