@@ -162,15 +162,11 @@ def scale(results):
              rp.HEADLINE_TASKS, (30, 60, 60), ("MSE", "accuracy", "accuracy")))], rows)
 
 
-def length(task):
-    """A generator of the table of solved seeds by start and length."""
-    def generate(results):
-        lengths = studies.LENGTHS[task]
-        rows = [[label, *(ends(studies.LENGTH[task, init, T], results) for T in lengths)]
-                for label, init in studies.LENGTH_STARTS.items()]
-        return table(["start of W_hh", *(f"T = {T}" for T in lengths)], rows)
-
-    return generate
+def length(results):
+    """Solved seeds of 3-bit memorization by start and length."""
+    rows = [[label, *(ends(studies.LENGTH[init, T], results) for T in studies.LENGTHS)]
+            for label, init in studies.LENGTH_STARTS.items()]
+    return table(["start of W_hh", *(f"T = {T}" for T in studies.LENGTHS)], rows)
 
 
 def order_updates(of):
@@ -296,8 +292,7 @@ TABLES = {
     "rnn_pathological:paper_figures": paper_figures,
     "rnn_pathological:between": between,
     "rnn_pathological:scale": scale,
-    "rnn_pathological:length_3bit": length("3bit_memorization"),
-    "rnn_pathological:length_order": length("temporal_order"),
+    "rnn_pathological:length": length,
     "rnn_pathological:order": order,
     "rnn_pathological:order_lags": order_lags,
     "rnn_pathological:xor_grid": xor_grid,
