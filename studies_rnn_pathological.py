@@ -149,9 +149,9 @@ def table5(task, method, mu, **changes):
     return rp.sutskever_2013(task) | dict(task=task, nesterov=method == "NAG", momentum_max=mu) | changes
 
 
-TABLE5_RATES = {  # chosen over 2000 updates: the largest within 1% of the lowest training loss (docs/tables checks it)
-    ("addition", "NAG", 0.995): 1e-4, ("addition", "CM", 0.9): 1e-3,
-    ("multiplication", "NAG", 0.995): 1e-3, ("multiplication", "CM", 0.9): 1e-3}
+TABLE5_RATES = {  # the largest within 0.5% of the lowest training loss of the trials (docs/tables checks it)
+    ("addition", "NAG", 0.995): 1e-4, ("addition", "CM", 0.9): 1e-4,
+    ("multiplication", "NAG", 0.995): 1e-4, ("multiplication", "CM", 0.9): 1e-3}
 PAPER_TABLE5 = {  # their figures: the share of sequences with |error| > 0.04
     ("addition", "NAG"): 0.00025, ("addition", "CM"): 0.43,
     ("multiplication", "NAG"): 0.0013, ("multiplication", "CM"): 0.029}
@@ -162,6 +162,11 @@ TABLE5_TRIALS = {
 TABLE5 = {
     kind: Arm(f"{kind[0]}, {kind[1]} {kind[2]}, rate {lr:g}", table5(*kind, lr=lr), range(4), 5)
     for kind, lr in TABLE5_RATES.items()}
+TABLE5_OTHER_RATES = {
+    kind: Arm(f"{kind[0]}, {kind[1]} {kind[2]}, rate {lr:g}", table5(*kind, lr=lr), range(1), 5)
+    for kind, lr in ((("addition", "NAG", 0.995), 1e-5), (("addition", "CM", 0.9), 1e-3),
+                     (("multiplication", "NAG", 0.995), 1e-3))}
+
 
 def order(T, symbols, places, answer, init="ortho"):
     """An arm of temporal_order_study.py."""
@@ -195,7 +200,8 @@ GROUPS = {  # name: what it shows, arms, minutes of one core
     "pathological-sutskever-rates": (
         "the learning rates for the next study, over 2000 updates", list(TABLE5_TRIALS.values()), 8),
     "pathological-sutskever": (
-        "addition and multiplication of Sutskever et al. (2013), 50,000 updates", list(TABLE5.values()), 120),
+        "addition and multiplication of Sutskever et al. (2013), 50,000 updates",
+        [*TABLE5.values(), *TABLE5_OTHER_RATES.values()], 140),
 }
 
 
