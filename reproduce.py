@@ -5,7 +5,7 @@
 """Runs the studies behind the README, on one machine or many, and skips what is done.
 
     python3 reproduce.py --list                    every study: what it shows, cells, core-hours, done / missing / stale
-    python3 reproduce.py adding-headline --jobs 2  one study (or several names, or all)
+    python3 reproduce.py adding-headline --jobs 2  one study (or several names, or all but the longest)
     python3 reproduce.py adding-headline --check 1 one finished cell per study again: are the bits the same?
 
 A cell is one run of an experiment: its settings with one seed. Its record goes into results.json as soon as it ends; a
@@ -29,6 +29,7 @@ import adding_problem as ap
 import studies_rnn_pathological
 
 ATTEMPTS = 3  # at a cell whose process dies
+LONGEST = 60  # core-minutes: a longer study is not part of `all`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -271,7 +272,12 @@ def main(argv=None):
         parser.error(f"no study is called {unknown[0]}: see --list")
     if not args.list and not args.names:
         parser.error("name a study, or all, or use --list")
-    studies = STUDIES if "all" in args.names else [by_name[name] for name in args.names]
+    studies = [by_name[name] for name in args.names if name != "all"]
+    if "all" in args.names:
+        studies += [study for study in STUDIES if study.core_minutes <= LONGEST and study not in studies]
+        for study in STUDIES:
+            if study not in studies:
+                print(f"not part of all: {study.name}, {study.core_minutes / 60:.1f} core-hours; name it to run it")
     try:
         if args.list:
             print(listing(ap.read_results(args.out)))

@@ -81,6 +81,16 @@ def test_a_failing_cell_is_reported_and_the_others_finish(tmp_path, capsys, monk
     assert len(plain(path)) == 3
 
 
+def test_all_leaves_the_longest_out_and_names_them(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "r.json"
+    long = rp.dataclasses.replace(study(30, 1, name="long"), core_minutes=rp.LONGEST + 1)
+    monkeypatch.setattr(rp, "STUDIES", (study(20, 1), long))
+    assert rp.main(["all", "--out", str(path)]) == 0
+    assert "not part of all: long, 1.0 core-hours" in capsys.readouterr().out and len(plain(path)) == 1
+    assert rp.main(["all", "long", "--out", str(path)]) == 0
+    assert len(plain(path)) == 2 and "not part" not in capsys.readouterr().out
+
+
 SCRIPT = """
 import sys; sys.path[:0] = [{root!r}, {tests!r}]
 import reproduce, test_reproduce
