@@ -69,6 +69,7 @@ SMOKE = {
     "visualize_rnn_pathological.py": f"--results {ROOT / 'results.json'}",
     "make_rnn_pathological_gif.py": f"--results {ROOT / 'results.json'}",
     "studies_rnn_pathological.py": "",
+    "temporal_order_study.py": "--sequence-len 10 --hidden 4 --updates 5",
 }
 
 
