@@ -170,7 +170,7 @@ TABLE5_OTHER_RATES = {
 def order(T, symbols, places, answer, init="ortho"):
     """An arm of temporal_order_study.py."""
     settings = dict(symbols=symbols, places=places, answer=answer, sequence_len=T, init=init)
-    return Arm(f"{symbols}, {places}, {answer}, {init}", settings, FIVE, experiment=temporal_order_study)
+    return Arm(f"{symbols}, {places}, {answer}, {init}", settings, THREE, experiment=temporal_order_study)
 
 
 ORDER = {
