@@ -105,11 +105,11 @@ XOR_GRID = {
         dict(task="xor", stop_at=0.999, epochs=200, dtype="float32", input_scale=scale) | XOR_LENGTHS[lengths]
         | XOR_OPTIMIZERS[optimizer], THREE, 20)
     for lengths in XOR_LENGTHS for optimizer in XOR_OPTIMIZERS for scale in XOR_SCALES}
-XOR_LONG = {  # the recipes of XOR at longer T without one of their two parts, or without both; whole they are XOR[1:3]
+XOR_LONG = {  # the recipes of XOR at longer T without one of their two parts; whole they are XOR[1:3]
     (T, lengths): Arm(f"T = {T}, {lengths}", {
         name: value for name, value in arm.settings.items() if name not in ("curriculum", "mixed_lengths")}
         | XOR_LENGTHS[lengths], THREE, 30)
-    for T, arm in zip((60, 100), XOR[1:3]) for lengths in ("fixed length", "mixed lengths", "curriculum")}
+    for T, arm in zip((60, 100), XOR[1:3]) for lengths in ("mixed lengths", "curriculum")}
 
 TASKS = [
     Arm("multiplication, T = 50", dict(_ADAM, task="multiplication", sequence_len=50, curriculum="10:2:0.005",
@@ -140,7 +140,7 @@ BEYOND_LENGTHS = (200, 400, 800)
 BEYOND = [
     Arm(f"{net}, fixed T = {T}", fixed | dict(sequence_len=T), THREE, 10)
     for T in BEYOND_LENGTHS[:2] for net, (fixed, _) in BEYOND_NETS.items()] + [
-    Arm(f"{net}, curriculum to T = {T}", grow | dict(sequence_len=T), FIVE, 10)
+    Arm(f"{net}, curriculum to T = {T}", grow | dict(sequence_len=T), THREE, 10)
     for T in BEYOND_LENGTHS for net, (_, grow) in BEYOND_NETS.items()]
 
 
