@@ -95,6 +95,7 @@ SMOKE = {
     "studies_rnn_pathological.py": "",
     "studies_lstm_1997.py": "",
     "studies_lstm_1997.py --run": "--trials 2 --max-sequences 100",
+    "temporal_order_study.py": "--sequence-len 10 --hidden 4 --updates 5",
 }
 
 
