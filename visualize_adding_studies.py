@@ -132,8 +132,8 @@ def recipes(search, best):
     axis.axvline(1e-5, color="black", lw=0.8, ls="--", label="1e-5")
     axis.set_yticks(range(len(order) + 1), [*order, "--best, fresh seeds"], fontsize=9)
     axis.set(xscale="log", xlabel="mean squared error after 256,000 sequences (a line at the median)")
-    axis.legend(loc="lower left", fontsize=9)
-    figure.suptitle("LSTM, T = 100: better recipes for the same number of sequences")
+    axis.legend(loc="center right", fontsize=9)
+    figure.suptitle('LSTM, T = 100: better recipes for the same number of sequences ("the same": batch 8, cosine, rate 0.02)')
     return figure
 
 
