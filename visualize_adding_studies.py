@@ -133,7 +133,7 @@ def recipes(search, best):
     axis.set_yticks(range(len(order) + 1), [*order, "--best, fresh seeds"], fontsize=9)
     axis.set(xscale="log", xlabel="mean squared error after 256,000 sequences (a line at the median)")
     axis.legend(loc="center right", fontsize=9)
-    figure.suptitle('LSTM, T = 100: better recipes for the same number of sequences ("the same": batch 8, cosine, rate 0.02)')
+    figure.suptitle("LSTM, T = 100: recipes for 256,000 sequences ('the same': batch 8, cosine, rate 0.02)")
     return figure
 
 
