@@ -7,8 +7,8 @@
     python3 visualize_lstm_1997_rivals.py
 
 error_signal: the error that arrives at the hidden units of task 2a against the lag, before training and when a trial
-ends. lag: the share of trials that stop, against the delay p of task 2a, in the paper and here, where a row has been run
-with all its trials up to its cap.
+ends. lag: the share of trials that stop, against the delay p of task 2a, in the paper, and here where a row has been
+run with all its trials up to its cap.
 Nothing is trained here. If there is no record of cascade-correlation at p = 4, which takes seconds, the experiment's
 own command runs first; everything else is drawn from what has been run.
 """
@@ -128,7 +128,7 @@ def lag(records, lstm, folder):
             ours.setdefault((row.method, rate), []).append((row.p, record["final"]["trials_stopped"], row.trials))
     series = list(dict.fromkeys([*paper, *ours]))
     for number, (method, rate) in enumerate(series):
-        shift = 1 + 0.04 * (number - len(series) / 2)
+        shift = 1 + 0.025 * (number - len(series) / 2)
         style = {", rate 4": "--", ", rate 10": ":"}.get(rate, "-")
         look = dict(color=COLORS[method], linestyle=style, marker=MARKS[method], linewidth=1.2)
         size = 12 if method == "lstm" else 7
