@@ -7,7 +7,8 @@
     python3 visualize_lstm_1997_rivals.py
 
 error_signal: the error that arrives at the hidden units of task 2a against the lag, before training and when a trial
-ends. lag: the share of trials that stop, against the delay p of task 2a, for every method that has been run.
+ends. lag: the share of trials that stop, against the delay p of task 2a, in the paper, and here where a row has been
+run with all its trials up to its cap.
 Nothing is trained here. If there is no record of cascade-correlation at p = 4, which takes seconds, the experiment's
 own command runs first; everything else is drawn from what has been run.
 """
@@ -29,9 +30,12 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")  # Okabe & Ito
 COLORS = {"rtrl": BLUE, "bptt": SKY, "elman": PURPLE, "rcc": GREEN, "chunker": ORANGE, "lstm": BLACK}
 NAMES = {
-    "rtrl": "RTRL", "bptt": "BPTT", "elman": "Elman", "rcc": "cascade-correlation", "chunker": "chunker's automatizer"}
-MARKS = {"rtrl": "o", "bptt": "s", "elman": "v", "rcc": "^", "chunker": "D"}
-FLOOR = 1e-80  # smaller signals are drawn here
+    "rtrl": "RTRL", "bptt": "BPTT", "elman": "Elman", "rcc": "cascade-correlation", "chunker": "chunker's first net",
+    "lstm": "LSTM"}
+MARKS = {"rtrl": "o", "bptt": "s", "elman": "v", "rcc": "^", "chunker": "D", "lstm": "*"}
+STYLES = {"rtrl": "-", "bptt": "-", "elman": "-", "rcc": "-", "chunker": (0, (4, 4))}
+WIDTHS = {"bptt": 4}
+SMALLEST = 1e-170  # of the axis
 
 
 def records_of(path):
@@ -70,7 +74,8 @@ def save(figure, folder, name):
 
 def named(row):
     """A row in a few words."""
-    return f"{NAMES[row.method]}, p = {row.p}" + ("" if row.lr is None else f", rate {row.lr:g}")
+    rate = "" if row.lr is None else f", rate {row.lr:g}"
+    return f"{NAMES[row.method]}, p = {row.p}{rate}, {row.trials} trials of at most {row.max_sequences:,} sequences"
 
 
 def error_signal(records, folder):
@@ -79,26 +84,22 @@ def error_signal(records, folder):
     for axis, when, title in (
             (axes[0], "start", "before training"), (axes[1], "end", "when a trial has stopped or is given up")):
         axis.axhline(1, color=BLACK, linewidth=2.5, label="LSTM: the carousel, 1 by construction")
-        ends = {"rtrl": 0, "bptt": 0, "elman": 0, "rcc": 0, "chunker": 0}
         for row, record in records:
             signal = np.array(record["final"][f"error_signal_at_{when}"])
-            if not signal[0]:
-                continue
-            ratio = np.maximum(signal / signal[0], FLOOR)
-            style = ("-", "--", ":", "-.")[ends[row.method] % 4]
-            ends[row.method] += 1
+            ratio = np.where(signal > 0, signal, np.nan) / (signal[0] or np.nan)  # zeros are not drawn
             axis.plot(
-                range(len(ratio)), ratio, style, color=COLORS[row.method], marker=MARKS[row.method], markersize=4,
+                range(len(ratio)), ratio, linestyle=STYLES[row.method], color=COLORS[row.method],
+                linewidth=WIDTHS.get(row.method, 1.5), marker=MARKS[row.method], markersize=6,
                 markevery=[len(ratio) - 1], label=named(row))
         axis.set_yscale("log")
         axis.set_xlim(0, longest)
-        axis.set_ylim(FLOOR / 30, 1e3)
+        axis.set_ylim(SMALLEST, 1e9)
         axis.set_xlabel("lag: steps back from the last symbol (mark: the first symbol)")
         axis.set_title(title)
         axis.grid(color="#dddddd", linewidth=0.6)
     axes[0].set_ylabel("error at the hidden units,\nrelative to the last step (median over trials)")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0.02), ncol=3, fontsize=9)
+    figure.legend(handles, labels, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0.02), ncol=2, fontsize=9)
     figure.suptitle("Task 2a: how much of the error at the last symbol reaches back")
     save(figure, folder, "lstm_1997_rivals_error_signal.png")
 
@@ -110,30 +111,42 @@ def interval(k, n):
     return middle - half, middle + half
 
 
+def whole(row):
+    """Whether a row has been run with the line's trials and up to its cap."""
+    return row.trials == row.line.trials and row.max_sequences >= row.line.cap
+
+
 def lag(records, lstm, folder):
     figure, axis = plt.subplots(figsize=(9, 5))
-    series = {}
+    paper, ours = {}, {("lstm", ""): [(p, k, n) for p, (k, n) in sorted(lstm.items())]}
+    for line in (line for line in rivals.LINES if line.table == 2):
+        paper.setdefault((line.method, f", rate {line.lr:g}"), []).append((line.p, int(line.success) / 100))
+    paper["lstm", ""] = [(100, 1.0)]
     for row, record in records:
-        rate = "" if row.lr is None else f", rate {row.lr:g}"
-        series.setdefault((row.method, rate), []).append((row.p, record["final"]["trials_stopped"], row.trials))
-    series["lstm", ""] = [(p, k, n) for p, (k, n) in sorted(lstm.items())]
-    for number, ((method, rate), points) in enumerate(series.items()):
-        name = "LSTM" if method == "lstm" else NAMES[method]
-        shift = 1 + 0.035 * (number - len(series) / 2)
-        p = shift * np.array([p for p, _, _ in points])
-        share = np.array([k / n for _, k, n in points])
-        bars = np.array([interval(k, n) for _, k, n in points]).T
-        style = {"": "-", ", rate 1": "-", ", rate 4": "--", ", rate 10": ":"}.get(rate, "-.")
-        axis.errorbar(
-            p, share, abs(bars - share), fmt=MARKS.get(method, "*") + style, color=COLORS[method], capsize=2,
-            markersize=10 if method == "lstm" else 6, linewidth=1.2, label=name + rate)
+        if whole(row):
+            rate = "" if row.lr is None else f", rate {row.lr:g}"
+            ours.setdefault((row.method, rate), []).append((row.p, record["final"]["trials_stopped"], row.trials))
+    series = list(dict.fromkeys([*paper, *ours]))
+    for number, (method, rate) in enumerate(series):
+        shift = 1 + 0.025 * (number - len(series) / 2)
+        style = {", rate 4": "--", ", rate 10": ":"}.get(rate, "-")
+        look = dict(color=COLORS[method], linestyle=style, marker=MARKS[method], linewidth=1.2)
+        size = 12 if method == "lstm" else 7
+        for p, share in [list(zip(*paper[method, rate]))] if (method, rate) in paper else []:
+            axis.plot(shift * np.array(p), share, **look, markersize=size, markerfacecolor="none", alpha=0.8,
+                      label=f"{NAMES[method]}{rate}: paper")
+        if (method, rate) in ours:
+            p, k, n = (np.array(part) for part in zip(*ours[method, rate]))
+            bars = abs(np.array(interval(k, n)) - k / n)
+            name = f"{NAMES[method]}{rate}: here"
+            axis.errorbar(shift * p, k / n, bars, **look, markersize=size, capsize=2, label=name)
     axis.set_xscale("log")
     axis.set_xlim(3, 140)
     axis.set_xticks([4, 10, 30, 100], ["4", "10", "30", "100"])
     axis.minorticks_off()
-    axis.set_ylim(-0.05, 1.05)
+    axis.set_ylim(-0.05, 1.08)
     axis.set_xlabel("delay p of task 2a, in steps (the points are moved apart a little)")
-    axis.set_ylabel("share of trials that meet the criterion\nwithin the cap, with 95% intervals")
+    axis.set_ylabel("share of trials that meet the criterion\nwithin the cap, ours with 95% intervals")
     axis.set_title("Who predicts the last symbol from the first")
     axis.grid(color="#dddddd", linewidth=0.6)
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))

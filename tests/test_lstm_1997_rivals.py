@@ -657,7 +657,7 @@ def test_only_rows_of_one_shape_are_stacked():
         assert len(group) == 1 or len({(row.method, row.update, rivals.Shape(row).key) for row in group}) == 1
 
 
-SHORT = ("--p", 4, "--trials", 3, "--max-sequences", 3000, "--quiet")
+SHORT = ("--p", "30", "--trials", "3", "--max-sequences", "1200", "--quiet")
 
 
 def results_of(folder):
@@ -667,17 +667,18 @@ def results_of(folder):
 
 
 def test_an_ended_run_goes_on_to_the_same_bytes(tmp_path):
-    for name in ("whole", "killed"):
+    """Killed, started again, interrupted, started again."""
+    for name in ("whole", "ended"):
         (tmp_path / name).mkdir()
     assert run_script(SCRIPT, *SHORT, cwd=tmp_path / "whole").returncode == 0
-    folder = tmp_path / "killed"
-    command = [sys.executable, str(ROOT / SCRIPT), *map(str, SHORT[:-2]), "300000", "--checkpoint-every", "1"]
+    folder = tmp_path / "ended"
+    command = [sys.executable, str(ROOT / SCRIPT), *SHORT, "--checkpoint-every", "1"]
     for how, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
-        started = time.time()
+        before = {path: path.stat().st_mtime_ns for path in folder.glob("*.npz")}
         process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         deadline = time.monotonic() + 100
         while process.poll() is None and time.monotonic() < deadline:
-            if any(path.stat().st_mtime > started for path in folder.glob("*.npz")):
+            if before != {path: path.stat().st_mtime_ns for path in folder.glob("*.npz")}:
                 break
             time.sleep(0.02)
         process.send_signal(how)
@@ -685,6 +686,8 @@ def test_an_ended_run_goes_on_to_the_same_bytes(tmp_path):
         assert process.returncode == code and not (folder / "results.json").exists()
         assert how == signal.SIGKILL or "goes on from the checkpoint" in complaint
         assert len(list(folder.glob("*.npz"))) == 1
+    assert run_script(SCRIPT, *SHORT, cwd=folder).returncode == 0
+    assert results_of(folder) == results_of(tmp_path / "whole") and not list(folder.glob("*.npz"))
 
 
 def test_a_resumed_stack_has_the_same_bytes(tmp_path):
