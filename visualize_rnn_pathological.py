@@ -362,12 +362,11 @@ def plot_beyond(results):
         rows.setdefault((arm.label.split(",")[0], "curriculum" in arm.label), []).append(arm)
     for k, ((net, grows), arms) in enumerate(rows.items()):
         net = next(name for name in nets if name.startswith(net))
-        xs = np.arange(3)[: len(arms)]
-        plot_rates(ax, arms, results, xs, 0.05 * (k - 1.5), nets[net], "o" if grows else "x",
+        plot_rates(ax, arms, results, np.arange(len(arms)), 0.05 * (k - 1.5), nets[net], "o" if grows else "x",
                    f"{net}, {'curriculum, mixed lengths' if grows else 'fixed length'}")
         if not grows:
             ax.lines[-1].set_linestyle("--")
-    ax.set(xticks=np.arange(3), xticklabels=studies.BEYOND_LENGTHS, xlabel="T, steps in a sequence", ylim=(-0.03, 1.03),
+    ax.set(xticks=np.arange(len(studies.BEYOND_LENGTHS)), xticklabels=studies.BEYOND_LENGTHS, xlabel="T, steps in a sequence", ylim=(-0.03, 1.03),
            ylabel="share of seeds that end solved",
            title="3-bit memorization beyond the plain net's reach (bars: 95% Wilson intervals)")
     ax.legend(fontsize=8.5, loc="center left")

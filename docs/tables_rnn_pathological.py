@@ -511,7 +511,6 @@ TABLES = {
     "rnn_pathological:order": order,
     "rnn_pathological:order_lags": order_lags,
     "rnn_pathological:xor_grid": xor_grid,
-    "rnn_pathological:xor_long": arms(studies.XOR_LONG.values()),
     "rnn_pathological:table5_rates": table5_rates,
     "rnn_pathological:table5": table5,
     "rnn_pathological:why": why,
