@@ -366,7 +366,8 @@ def plot_beyond(results):
                    f"{net}, {'curriculum, mixed lengths' if grows else 'fixed length'}")
         if not grows:
             ax.lines[-1].set_linestyle("--")
-    ax.set(xticks=np.arange(len(studies.BEYOND_LENGTHS)), xticklabels=studies.BEYOND_LENGTHS, xlabel="T, steps in a sequence", ylim=(-0.03, 1.03),
+    lengths = studies.BEYOND_LENGTHS
+    ax.set(xticks=np.arange(len(lengths)), xticklabels=lengths, xlabel="T, steps in a sequence", ylim=(-0.03, 1.03),
            ylabel="share of seeds that end solved",
            title="3-bit memorization beyond the plain net's reach (bars: 95% Wilson intervals)")
     ax.legend(fontsize=8.5, loc="center left")
