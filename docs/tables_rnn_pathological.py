@@ -162,6 +162,17 @@ def scale(results):
              rp.HEADLINE_TASKS, (30, 60, 60), ("MSE", "accuracy", "accuracy")))], rows)
 
 
+def first_starts(results):
+    """The earlier grid: how many seeds end solved, by start and task."""
+    rows = []
+    for k, (label, _) in enumerate(studies.FIRST_KINDS):
+        arms = [studies.FIRST_STARTS[task][k] for task in rp.HEADLINE_TASKS]
+        found = [record["spectrum"]["start"]["spectral_radius"] for record in arms[-1].records(results)]
+        rows.append([label, spread(found, 2), *(ends(arm, results) for arm in arms)])
+    return table(["start of W_hh", "spectral radius: median [range]",
+                  *(f"{task}: solved at the end" for task in rp.HEADLINE_TASKS)], rows)
+
+
 def length(results):
     """Solved seeds of 3-bit memorization by start and length."""
     rows = [[label, *(ends(studies.LENGTH[init, T], results) for T in studies.LENGTHS)]
@@ -363,8 +374,8 @@ def scale_answer(results):
           "the identity solves less than the Gaussian start")
     return " ".join([
         why(results),
-        f"The orthogonal start goes from {at['ortho', 0.8]} of {n} at 0.8 to {at['ortho', 1.0]} at 1 and "
-        f"{at['ortho', 1.1]} at 1.1, the Gaussian from {at['gaussian', 0.8]} to {at['gaussian', 1.0]} and "
+        f"The orthogonal start goes from {count(at['ortho', 0.8], n)} at 0.8 to {count(at['ortho', 1.0], n)} at 1 and "
+        f"{count(at['ortho', 1.1], n)} at 1.1, the Gaussian from {at['gaussian', 0.8]} to {at['gaussian', 1.0]} and "
         f"{at['gaussian', 1.1]}: no structure makes up for the scale of 0.8, scale alone takes the Gaussian start "
         f"{(at['gaussian', 1.0] + at['gaussian', 1.1]) / (at['ortho', 1.0] + at['ortho', 1.1]):.0%} of the way to the "
         "orthogonal one's count, and structure does the rest.",
@@ -507,6 +518,7 @@ TABLES = {
     "rnn_pathological:paper_figures": paper_figures,
     "rnn_pathological:between": between,
     "rnn_pathological:scale": scale,
+    "rnn_pathological:first_starts": first_starts,
     "rnn_pathological:length": length,
     "rnn_pathological:order": order,
     "rnn_pathological:order_lags": order_lags,
