@@ -473,7 +473,7 @@ def beyond_answer(results):
         return f"{solved(some)[0]} of {len(some)}", solved(some)[0] / len(some)
 
     plain, lstm = studies.BEYOND_NETS
-    grow, longest = "curriculum to", studies.BEYOND_LENGTHS[-1]
+    grow = "curriculum to"
     claim(of(plain, "fixed", 400)[1] == of(lstm, "fixed", 400)[1] == 0, "at the fixed T = 400 neither net solves it")
     claim(all(of(lstm, grow, T)[1] >= of(plain, grow, T)[1] for T in studies.BEYOND_LENGTHS),
           "with the curriculum the LSTM solves as many or more")
@@ -484,9 +484,7 @@ def beyond_answer(results):
         "buys nothing with these settings. With a curriculum and mixed lengths the LSTM solves "
         + ", ".join(f"{of(lstm, grow, T)[0]} at T = {T}" for T in studies.BEYOND_LENGTHS) + ", the tanh RNN "
         + ", ".join(of(plain, grow, T)[0] for T in studies.BEYOND_LENGTHS)
-        + ". So the plain net's reach ends near T = 400 with what was tried here, and "
-        + (f"the LSTM goes on to at least {longest}." if of(lstm, grow, longest)[1] >= 0.5 else
-           f"the LSTM's before {longest}."))
+        + ". So with what was tried the plain net's reach ends near T = 400, where the LSTM's does not; no longer T was run.")
 
 
 def claim(holds, sentence):
