@@ -61,7 +61,7 @@ SCALE = {
     (task, init, rho): Arm(
         f"{task}, {label}, radius {rho}",
         dict(task=task, init=init, dtype="float32") | (
-            {} if rho == 1 and init in ("ortho", "identity") else dict(spectral_radius=rho)), THREE, 10)
+            {} if rho == 1 and init in ("ortho", "identity") else dict(spectral_radius=rho)), TWO, 10)
     for task in rp.HEADLINE_TASKS for label, init in START_KINDS.items() for rho in RADII}
 
 FIRST_KINDS = [  # an earlier, sparser grid, in float64
@@ -82,7 +82,7 @@ LENGTH_STARTS = {"orthogonal": "ortho", "N(0, 0.1²)": "random", "identity": "id
 LENGTHS = (20, 30, 60, 80, 100, 150, 200)
 LENGTH = {
     (init, T): Arm(f"{label}, T = {T}", dict(task="3bit_memorization", sequence_len=T, init=init, dtype="float32"),
-                   THREE, 10)
+                   TWO, 10)
     for label, init in LENGTH_STARTS.items() for T in LENGTHS}
 
 _MIXED = dict(task="xor", curriculum="5:1:0.9", mixed_lengths=5, stop_at=0.999)
