@@ -15,7 +15,7 @@ import types
 import rnn_pathological as rp
 import temporal_order_study
 
-TEN, FIVE, THREE = range(10), range(5), range(3)
+TEN, FIVE, THREE, TWO = range(10), range(5), range(3), range(2)
 SHORT_HISTORY = 2  # --eval-every: keeps the histories of the studies at 40 points
 
 
@@ -61,14 +61,28 @@ SCALE = {
     (task, init, rho): Arm(
         f"{task}, {label}, radius {rho}",
         dict(task=task, init=init, dtype="float32") | (
-            {} if rho == 1 and init in ("ortho", "identity") else dict(spectral_radius=rho)), THREE, 10)
+            {} if rho == 1 and init in ("ortho", "identity") else dict(spectral_radius=rho)), TWO, 10)
     for task in rp.HEADLINE_TASKS for label, init in START_KINDS.items() for rho in RADII}
+
+FIRST_KINDS = [  # an earlier, sparser grid, in float64
+    ("orthogonal", dict(init="ortho")),
+    ("0.8 x orthogonal", dict(init="ortho", spectral_radius=0.8)),
+    ("N(0, 0.1^2)", dict(init="random")),
+    ("N(0, 0.1^2), rescaled to 1", dict(init="random", spectral_radius=1.0)),
+    ("N(0, 1/H)", dict(init="gaussian")),
+    ("sparse, 15 incoming", dict(init="sparse")),
+    ("identity", dict(init="identity")),
+]
+FIRST_STARTS = {
+    task: [Arm(label, dict(task=task, **start), THREE if task == "temporal_order" else FIVE)
+           for label, start in FIRST_KINDS]
+    for task in rp.HEADLINE_TASKS}
 
 LENGTH_STARTS = {"orthogonal": "ortho", "N(0, 0.1²)": "random", "identity": "identity"}
 LENGTHS = (20, 30, 60, 80, 100, 150, 200)
 LENGTH = {
     (init, T): Arm(f"{label}, T = {T}", dict(task="3bit_memorization", sequence_len=T, init=init, dtype="float32"),
-                   THREE, 10)
+                   TWO, 10)
     for label, init in LENGTH_STARTS.items() for T in LENGTHS}
 
 _MIXED = dict(task="xor", curriculum="5:1:0.9", mixed_lengths=5, stop_at=0.999)
@@ -103,13 +117,8 @@ XOR_GRID = {
     (lengths, optimizer, scale): Arm(
         f"{lengths}, {optimizer}, input scale {scale}",
         dict(task="xor", stop_at=0.999, epochs=200, dtype="float32", input_scale=scale) | XOR_LENGTHS[lengths]
-        | XOR_OPTIMIZERS[optimizer], THREE, 20)
+        | XOR_OPTIMIZERS[optimizer], TWO, 20)
     for lengths in XOR_LENGTHS for optimizer in XOR_OPTIMIZERS for scale in XOR_SCALES}
-XOR_LONG = {  # the recipes of XOR at longer T without one of their two parts; whole they are XOR[1:3]
-    (T, lengths): Arm(f"T = {T}, {lengths}", {
-        name: value for name, value in arm.settings.items() if name not in ("curriculum", "mixed_lengths")}
-        | XOR_LENGTHS[lengths], THREE, 30)
-    for T, arm in zip((60, 100), XOR[1:3]) for lengths in ("mixed lengths", "curriculum")}
 
 TASKS = [
     Arm("multiplication, T = 50", dict(_ADAM, task="multiplication", sequence_len=50, curriculum="10:2:0.005",
@@ -130,17 +139,17 @@ TASKS = [
 REACH_SCALE = [
     Arm("3bit_memorization, T = 200, Adam, input scale 0.1", TASKS[-1].settings | dict(input_scale=0.1), THREE, 2)]
 LONG = dict(task="3bit_memorization", optimizer="adam", stop_at=0.999, dtype="float32", epochs=40)
-_GROW = LONG | dict(curriculum="10:20:0.9", mixed_lengths=5, stop_at=0.998, epochs=100)
+_GROW = LONG | dict(curriculum="10:20:0.9", mixed_lengths=5, stop_at=0.998)
 BEYOND_NETS = {  # at a fixed length, and with a curriculum and mixed lengths
-    "tanh RNN, 64 units": (dict(LONG, input_scale=0.01, lr=1e-3), dict(_GROW, input_scale=0.1, lr=1e-3)),
+    "tanh RNN, 64 units": (dict(LONG, input_scale=0.01, lr=1e-3), dict(_GROW, input_scale=0.1, lr=1e-3, epochs=100)),
     "LSTM, 32 units": (
         dict(LONG, cell="lstm", hidden=32, lr=5e-3, forget_bias=6.0),
         dict(_GROW, cell="lstm", hidden=32, lr=2e-3, input_scale=0.3, forget_bias=3.0))}
-BEYOND_LENGTHS = (200, 400, 800)
+BEYOND_LENGTHS = (200, 400)
 BEYOND = [
     Arm(f"{net}, fixed T = {T}", fixed | dict(sequence_len=T), THREE, 10)
-    for T in BEYOND_LENGTHS[:2] for net, (fixed, _) in BEYOND_NETS.items()] + [
-    Arm(f"{net}, curriculum to T = {T}", grow | dict(sequence_len=T), THREE, 10)
+    for T in BEYOND_LENGTHS for net, (fixed, _) in BEYOND_NETS.items()] + [
+    Arm(f"{net}, curriculum to T = {T}", grow | dict(sequence_len=T), FIVE, 10)
     for T in BEYOND_LENGTHS for net, (_, grow) in BEYOND_NETS.items()]
 
 
@@ -187,7 +196,6 @@ GROUPS = {  # name: what it shows, arms, minutes of one core
     "pathological-xor-without": ("XOR at a fixed length and other recipes that fall short", XOR_WITHOUT + XOR_MORE, 4),
     "pathological-xor-grid": (
         "what cracks XOR at T = 30: lengths, optimizer, input scale", list(XOR_GRID.values()), 10),
-    "pathological-xor-long": ("XOR at T = 60 and 100 with part of the recipe", list(XOR_LONG.values()), 3),
     "pathological-tasks": ("a recipe for each of the other tasks", TASKS, 6),
     "pathological-reach": ("3-bit memorization at T = 200 with the default input scale", REACH_SCALE, 1),
     "pathological-beyond": ("3-bit memorization beyond T = 200, tanh RNN and LSTM", BEYOND, 6),
@@ -196,6 +204,8 @@ GROUPS = {  # name: what it shows, arms, minutes of one core
     "pathological-order": (
         "why temporal order is easy: symbols, places and answer, one at a time",
         [*ORDER.values(), *ORDER_LAGS.values()], 6),
+    "pathological-starts": (
+        "an earlier grid of starts, in float64", [arm for arms in FIRST_STARTS.values() for arm in arms], 7),
     "pathological-sutskever-rates": (
         "the learning rates for the next study, over 2000 updates", list(TABLE5_TRIALS.values()), 8),
     "pathological-sutskever": (

@@ -238,9 +238,9 @@ def wilson(k, n):
     return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
-def plot_rates(ax, arms, results, xs, shift, colour, marker, label):
-    """Share of seeds that end solved, an arm at each x, with Wilson intervals, drawn a little to the side."""
-    counts = [[record["final"]["solved"] for record in arm.records(results)] for arm in arms]
+def plot_rates(ax, groups, results, xs, shift, colour, marker, label):
+    """Share of runs that end solved, a group of arms at each x, with Wilson intervals, drawn a little to the side."""
+    counts = [[record["final"]["solved"] for arm in arms for record in arm.records(results)] for arms in groups]
     rates = np.array([np.mean(solved) for solved in counts])
     low, high = np.array([wilson(sum(solved), len(solved)) for solved in counts]).T
     bars = np.maximum([rates - low, high - rates], 0)
@@ -254,7 +254,7 @@ def plot_length(results):
     looks = {"ortho": (BLUE, "o", -1.5), "random": (RED, "s", 0), "identity": (GREEN, "^", 1.5)}
     for label, init in studies.LENGTH_STARTS.items():
         arms, (colour, marker, shift) = [studies.LENGTH[init, T] for T in studies.LENGTHS], looks[init]
-        plot_rates(ax, arms, results, studies.LENGTHS, shift, colour, marker, label)
+        plot_rates(ax, [[arm] for arm in arms], results, studies.LENGTHS, shift, colour, marker, label)
     ax.set(title=f"3-bit memorization at a fixed length, {len(arms[0].seeds)} seeds (bars: 95% Wilson intervals)",
            xlabel="T, steps in a sequence", xticks=studies.LENGTHS, ylim=(-0.03, 1.03),
            ylabel="share of seeds that end solved")
@@ -264,17 +264,19 @@ def plot_length(results):
 
 def plot_scale(results):
     """Share of solved seeds against the spectral radius of the start, four kinds of start."""
-    fig, axes = plt.subplots(1, 3, figsize=(12.5, 4.3), sharey=True)
+    fig, axes = plt.subplots(1, 4, figsize=(14.5, 4.3), sharey=True)
     looks = {"ortho": (BLUE, "o"), "identity": (GREEN, "^"), "gaussian": (RED, "s"), "sparse": (ORANGE, "D")}
-    for ax, task in zip(axes, rp.HEADLINE_TASKS):
+    for ax, tasks in zip(axes, [[task] for task in rp.HEADLINE_TASKS] + [rp.HEADLINE_TASKS]):
         for k, (label, init) in enumerate(studies.START_KINDS.items()):
-            arms = [studies.SCALE[task, init, rho] for rho in studies.RADII]
-            plot_rates(ax, arms, results, studies.RADII, 0.008 * (k - 1.5), *looks[init], label)
-        ax.set(title=title(arms[0].records(results)[0]["settings"]), xlabel="spectral radius of W_hh at the start",
+            groups = [[studies.SCALE[task, init, rho] for task in tasks] for rho in studies.RADII]
+            plot_rates(ax, groups, results, studies.RADII, 0.008 * (k - 1.5), *looks[init], label)
+        name = title(groups[0][0].records(results)[0]["settings"]) if len(tasks) == 1 else "the three tasks together"
+        runs = sum(len(arm.seeds) for arm in groups[0])
+        ax.set(title=f"{name}\n({runs} runs a point)", xlabel="spectral radius of W_hh at the start",
                xticks=studies.RADII, ylim=(-0.03, 1.03))
-    axes[0].set_ylabel("share of seeds that end solved")
+    axes[0].set_ylabel("share of runs that end solved")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    fig.suptitle(f"Scale against structure, {len(arms[0].seeds)} seeds each (bars: 95% Wilson intervals)", fontsize=11)
+    fig.suptitle("Scale against structure of the start (bars: 95% Wilson intervals)", fontsize=11)
     return fig
 
 
@@ -362,12 +364,13 @@ def plot_beyond(results):
         rows.setdefault((arm.label.split(",")[0], "curriculum" in arm.label), []).append(arm)
     for k, ((net, grows), arms) in enumerate(rows.items()):
         net = next(name for name in nets if name.startswith(net))
-        xs = np.arange(3)[: len(arms)]
-        plot_rates(ax, arms, results, xs, 0.05 * (k - 1.5), nets[net], "o" if grows else "x",
-                   f"{net}, {'curriculum, mixed lengths' if grows else 'fixed length'}")
+        words = "curriculum, mixed lengths" if grows else "fixed length"
+        plot_rates(ax, [[arm] for arm in arms], results, np.arange(len(arms)), 0.05 * (k - 1.5), nets[net],
+                   "o" if grows else "x", f"{net}, {words}")
         if not grows:
             ax.lines[-1].set_linestyle("--")
-    ax.set(xticks=np.arange(3), xticklabels=studies.BEYOND_LENGTHS, xlabel="T, steps in a sequence", ylim=(-0.03, 1.03),
+    lengths = studies.BEYOND_LENGTHS
+    ax.set(xticks=np.arange(len(lengths)), xticklabels=lengths, xlabel="T, steps in a sequence", ylim=(-0.03, 1.03),
            ylabel="share of seeds that end solved",
            title="3-bit memorization beyond the plain net's reach (bars: 95% Wilson intervals)")
     ax.legend(fontsize=8.5, loc="center left")
