@@ -75,7 +75,8 @@ def save(figure, folder, name):
 def named(row):
     """A row in a few words."""
     rate = "" if row.lr is None else f", rate {row.lr:g}"
-    return f"{NAMES[row.method]}, p = {row.p}{rate}, {row.trials} trials of at most {row.max_sequences:,} sequences"
+    most = f"{row.hidden} units" if row.method == "rcc" else f"{row.max_sequences:,} sequences"
+    return f"{NAMES[row.method]}, p = {row.p}{rate}, {row.trials} trials of at most {most}"
 
 
 def error_signal(records, folder):

@@ -43,10 +43,16 @@ def counted(sequences, cap):
     """Trials that stop, median with the others counted as larger, mean and range of those that stop."""
     reached = [n for n in sequences if n is not None]
     median = np.median([math.inf if n is None else n for n in sequences])
-    words = [f"{len(reached)}/{len(sequences)}", thousands(median) if median < math.inf else f"> {thousands(cap)}"]
+    cap = cap if isinstance(cap, str) else thousands(cap)
+    words = [f"{len(reached)}/{len(sequences)}", thousands(median) if median < math.inf else f"> {cap}"]
     words.append(
         f"{thousands(np.mean(reached))} [{thousands(min(reached))}, {thousands(max(reached))}]" if reached else "-")
     return words
+
+
+def limit(row):
+    """Where a trial is given up: cascade-correlation at its most units, long before the cap on presentations."""
+    return f"{row.hidden} units" if row.method == "rcc" else thousands(row.max_sequences)
 
 
 def wilson(k, n):
@@ -83,7 +89,8 @@ def table(number, results):
         paper = [paper_success(line), paper_sequences(line)]
         pairs = run_of(line, results)
         if not pairs:
-            cells = [label(line), rate, weights, "to be run", "-", "-", "-", "-", thousands(line.cap), *paper]
+            cells = [label(line), rate, weights, "to be run", "-", "-", "-", "-",
+                     f"{line.hidden} units" if line.method == "rcc" else thousands(line.cap), *paper]
             lines.append("| " + " | ".join(cells) + " |")
         for row, record in pairs:
             final = record["final"]
@@ -92,9 +99,9 @@ def table(number, results):
             if isinstance(ours, list):
                 ours = [w for w, good in zip(ours, stopped) if good] or ours
                 weights = f"{min(ours)} to {max(ours)}" if len(set(ours)) > 1 else str(ours[0])
-            counts = counted(final["sequences_to_success"], row.max_sequences)
+            counts = counted(final["sequences_to_success"], limit(row))
             cells = [label(line), rate, weights, row.reading, counts[0], wilson(sum(stopped), len(stopped)), *counts[1:],
-                     thousands(row.max_sequences), *paper]
+                     limit(row), *paper]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines + lstm_lines(number, results))
 
@@ -167,7 +174,7 @@ def signals(results):
             rate = "-" if row.lr is None else f"{row.lr:g}"
             lines.append(
                 f"| {row.method}{'' if row.reading == 'literal' else ', ' + row.reading} | {row.p} | {rate} "
-                f"| {row.trials} | {final['trials_stopped']}/{row.trials} | {thousands(row.max_sequences)} | {ratios[0]} "
+                f"| {row.trials} | {final['trials_stopped']}/{row.trials} | {limit(row)} | {ratios[0]} "
                 f"| {ratios[1]} |")
     return "\n".join(lines)
 
@@ -194,11 +201,11 @@ def others(results):
     lines = ["| method | task | reading | stopped | median | mean of those [range] | cap |", "|---|---|---|---|---|---|---|"]
     for row, record in rows_of(results):
         if not (row.in_paper and complete(row)) and row.method != "guessing":
-            counts = counted(record["final"]["sequences_to_success"], row.max_sequences)
+            counts = counted(record["final"]["sequences_to_success"], limit(row))
             task = row.experiment + (f" p={row.p}" if row.p else "")
             rate = "" if row.lr is None else f", rate {row.lr:g}"
             lines.append(f"| {row.method}{rate} | {task} | {row.reading} | {' | '.join(counts)} "
-                         f"| {thousands(row.max_sequences)} |")
+                         f"| {limit(row)} |")
     return "\n".join(lines) if len(lines) > 2 else "None has been run yet."
 
 
@@ -207,12 +214,12 @@ def headline(results):
     lines = ["| method | task | stopped | mean of those [range] | cap | paper: success, sequences |", "|---|---|---|---|---|---|"]
     for line in rivals.LINES + rivals.OTHER_LINES:
         for row, record in run_of(line, results):
-            counts = counted(record["final"]["sequences_to_success"], row.max_sequences)
+            counts = counted(record["final"]["sequences_to_success"], limit(row))
             rate = "" if row.lr is None else f", rate {row.lr:g}"
             words = " ".join(f"{name}={getattr(row, name)}" for name in ("T", "N", "p") if getattr(row, name) is not None)
             paper = "-" if line.success is None else f"{paper_success(line)}, {paper_sequences(line)}"
             lines.append(f"| {row.method}{rate} | {row.experiment} {words} | {counts[0]} | {counts[2]} "
-                         f"| {thousands(row.max_sequences)} | {paper} |")
+                         f"| {limit(row)} | {paper} |")
     return "\n".join(lines)
 
 
