@@ -61,7 +61,7 @@ SCALE = {
     (task, init, rho): Arm(
         f"{task}, {label}, radius {rho}",
         dict(task=task, init=init, dtype="float32") | (
-            {} if rho == 1 and init in ("ortho", "identity") else dict(spectral_radius=rho)), TWO, 10)
+            {} if rho == 1 and init in ("ortho", "identity") else dict(spectral_radius=rho)), THREE, 10)
     for task in rp.HEADLINE_TASKS for label, init in START_KINDS.items() for rho in RADII}
 
 FIRST_KINDS = [  # an earlier, sparser grid, in float64
