@@ -19,6 +19,7 @@ Commands:
     python3 rnn_pathological.py                       one run: addition, T = 30, orthogonal start, seed 0
     python3 rnn_pathological.py --all --seed 0        the headline: three tasks, orthogonal and small random start
     python3 rnn_pathological.py --all --seeds 0-9 --jobs 2
+    python3 rnn_pathological.py --recipe sutskever2013 --nesterov --momentum-max 0.995      their setting: addition
     python3 rnn_pathological.py --gradcheck           every weight, every task, start and cell
 
 Expect: under a minute for --all on an idle machine; at seed 0 the orthogonal start solves the three tasks, the small

@@ -61,7 +61,7 @@ SCALE = {
     (task, init, rho): Arm(
         f"{task}, {label}, radius {rho}",
         dict(task=task, init=init, dtype="float32") | (
-            {} if rho == 1 and init in ("ortho", "identity") else dict(spectral_radius=rho)), TWO, 10)
+            {} if rho == 1 and init in ("ortho", "identity") else dict(spectral_radius=rho)), THREE, 10)
     for task in rp.HEADLINE_TASKS for label, init in START_KINDS.items() for rho in RADII}
 
 FIRST_KINDS = [  # an earlier, sparser grid, in float64
@@ -195,22 +195,22 @@ GROUPS = {  # name: what it shows, arms, minutes of one core
     "pathological-xor": ("XOR with a curriculum and mixed lengths, T = 30 to 200", XOR, 3),
     "pathological-xor-without": ("XOR at a fixed length and other recipes that fall short", XOR_WITHOUT + XOR_MORE, 4),
     "pathological-xor-grid": (
-        "what cracks XOR at T = 30: lengths, optimizer, input scale", list(XOR_GRID.values()), 10),
+        "what cracks XOR at T = 30: lengths, optimizer, input scale", list(XOR_GRID.values()), 4),
     "pathological-tasks": ("a recipe for each of the other tasks", TASKS, 6),
     "pathological-reach": ("3-bit memorization at T = 200 with the default input scale", REACH_SCALE, 1),
-    "pathological-beyond": ("3-bit memorization beyond T = 200, tanh RNN and LSTM", BEYOND, 6),
-    "pathological-length": ("solve rate against T for three starts", list(LENGTH.values()), 25),
-    "pathological-scale": ("four starts of W_hh, each at spectral radius 0.8, 1 and 1.1", list(SCALE.values()), 18),
+    "pathological-beyond": ("3-bit memorization beyond T = 200, tanh RNN and LSTM", BEYOND, 4),
+    "pathological-length": ("solve rate against T for three starts", list(LENGTH.values()), 7),
+    "pathological-scale": ("four starts of W_hh, each at spectral radius 0.8, 1 and 1.1", list(SCALE.values()), 7),
     "pathological-order": (
         "why temporal order is easy: symbols, places and answer, one at a time",
-        [*ORDER.values(), *ORDER_LAGS.values()], 6),
+        [*ORDER.values(), *ORDER_LAGS.values()], 3),
     "pathological-starts": (
         "an earlier grid of starts, in float64", [arm for arms in FIRST_STARTS.values() for arm in arms], 7),
     "pathological-sutskever-rates": (
         "the learning rates for the next study, over 2000 updates", list(TABLE5_TRIALS.values()), 8),
     "pathological-sutskever": (
         "addition and multiplication of Sutskever et al. (2013), 50,000 updates",
-        [*TABLE5.values(), *TABLE5_OTHER_RATES.values()], 140),
+        [*TABLE5.values(), *TABLE5_OTHER_RATES.values()], 126),
 }
 
 

@@ -238,14 +238,14 @@ def wilson(k, n):
     return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
-def plot_rates(ax, groups, results, xs, shift, colour, marker, label):
+def plot_rates(ax, groups, results, xs, shift, colour, marker, label, style="-"):
     """Share of runs that end solved, a group of arms at each x, with Wilson intervals, drawn a little to the side."""
     counts = [[record["final"]["solved"] for arm in arms for record in arm.records(results)] for arms in groups]
     rates = np.array([np.mean(solved) for solved in counts])
     low, high = np.array([wilson(sum(solved), len(solved)) for solved in counts]).T
     bars = np.maximum([rates - low, high - rates], 0)
-    ax.errorbar(np.asarray(xs) + shift, rates, bars, color=colour, marker=marker, ms=6, lw=1.8, elinewidth=1.1,
-                capsize=2.5, label=label)
+    ax.errorbar(np.asarray(xs) + shift, rates, bars, color=colour, marker=marker, ms=6, ls=style, lw=1.8,
+                elinewidth=1.1, capsize=2.5, label=label)
 
 
 def plot_length(results):
@@ -350,7 +350,7 @@ def plot_table5(results):
         ax.axhline(paper, color=colour, ls="--", lw=1.2, label=f"{name}, the paper: {paper:g}")
         ax.set(yscale="log", title=f"{task}, T = 80", xlabel="updates (100 sequences each)", ylim=(1e-4, 1.3))
     for ax in axes:
-        ax.legend(fontsize=8.5, loc="center left", bbox_to_anchor=(0, 0.35), frameon=True, framealpha=0.95)
+        ax.legend(fontsize=8.5, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     axes[0].set_ylabel("share of sequences with |error| > 0.04")
     return fig
 
@@ -366,14 +366,12 @@ def plot_beyond(results):
         net = next(name for name in nets if name.startswith(net))
         words = "curriculum, mixed lengths" if grows else "fixed length"
         plot_rates(ax, [[arm] for arm in arms], results, np.arange(len(arms)), 0.05 * (k - 1.5), nets[net],
-                   "o" if grows else "x", f"{net}, {words}")
-        if not grows:
-            ax.lines[-1].set_linestyle("--")
+                   "o" if grows else "x", f"{net}, {words}", "-" if grows else ":")
     lengths = studies.BEYOND_LENGTHS
     ax.set(xticks=np.arange(len(lengths)), xticklabels=lengths, xlabel="T, steps in a sequence", ylim=(-0.03, 1.03),
            ylabel="share of seeds that end solved",
            title="3-bit memorization beyond the plain net's reach (bars: 95% Wilson intervals)")
-    ax.legend(fontsize=8.5, loc="center left")
+    fig.legend(*ax.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=2)
     return fig
 
 

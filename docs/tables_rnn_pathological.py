@@ -25,7 +25,7 @@ def wilson(k, n):
     """95% Wilson interval of k successes in n."""
     z, p = 1.959964, k / n
     middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+    return max(0.0, (middle - half) / (1 + z * z / n)), (middle + half) / (1 + z * z / n)
 
 
 def count(k, n):
@@ -387,6 +387,7 @@ def scale_answer(results):
 def order_answer(results):
     """What makes temporal order easy, in three sentences."""
     of = {key: finals(arm, results) for key, arm in studies.ORDER.items()}
+    claim(all(solved_all(of[key]) for key in of if key[0] == "both"), "every run that asks for both symbols is solved")
     middle = {key: np.median([final["update"] if final["solved"] else math.inf for final in some])
               for key, some in of.items()}
     base, shape = middle["both", "distinct", "regions"], ("both", "distinct", "regions")
@@ -395,7 +396,6 @@ def order_answer(results):
             marked=("both", "marked", "regions"), halves=("both", "distinct", "halves"),
             two=("both", "marked", "halves"), sum=("sum", "distinct", "regions"),
             parity=("parity", "distinct", "regions")).items()}
-    claim(all(solved_all(of[key]) for key in of if key[0] == "both"), "every run that asks for both symbols is solved")
     claim(min(slower.values()) > 2, "each single change costs a factor of two or more")
     claim(middle[shape] == min(middle.values()), "temporal order is the easiest of the twelve")
     parity = [final for key in of if key[0] == "parity" and key != ("parity", "distinct", "regions") for final in of[key]]
