@@ -23,6 +23,7 @@ import matplotlib.pyplot as plt
 
 import rnn_pathological as rp
 import studies_rnn_pathological as studies
+from information_latching import wilson
 
 BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#777777")  # Okabe & Ito's palette, and grey
@@ -229,13 +230,6 @@ def plot_xor(results):
     for ax in (left, right):
         ax.axhline(0.5, color=GREY, ls=":", lw=1.2)
     return fig
-
-
-def wilson(k, n):
-    """95% Wilson interval of k successes in n."""
-    z, p = 1.959964, k / n
-    middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
 def plot_rates(ax, groups, results, xs, shift, colour, marker, label, style="-"):

@@ -31,7 +31,8 @@ def column(records, name):
 
 
 def spread(values, digits):
-    return f"{np.median(values):.{digits}f} [{values.min():.{digits}f}, {values.max():.{digits}f}]"
+    """Median and range."""
+    return f"{np.median(values):.{digits}f} [{min(values):.{digits}f}, {max(values):.{digits}f}]"
 
 
 def net_on_test_set(entry, n=ap.N_TEST):

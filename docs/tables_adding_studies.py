@@ -1,9 +1,8 @@
 """Tables and sentences of the adding problem's studies, from results.json."""
 
-import math
-
 import numpy as np
 from tables_adding_problem import column, spread
+from tables_rnn_pathological import count
 
 import studies_adding_problem as studies
 
@@ -20,17 +19,6 @@ def arms(results, name):
     return found
 
 
-def wilson(k, n, z=1.959964):
-    """95% Wilson interval of k successes in n."""
-    middle, half = k / n + z * z / (2 * n), z * math.sqrt(k * (n - k) / n**3 + z * z / (4 * n * n))
-    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
-
-
-def count(hits):
-    low, high = wilson(sum(hits), len(hits))
-    return f"{sum(hits)} of {len(hits)} ({low:.2f} to {high:.2f})"
-
-
 def table(name):
     """A generator of the table of a study: a row per arm."""
     def generate(results):
@@ -40,7 +28,7 @@ def table(name):
             rate = column(records, "solve_rate")
             seconds = np.median([record["provenance"]["wall_seconds"] for record in records])
             rows.append(f"| {label} | {spread(column(records, 'test_mse'), 5)} | {spread(rate, 3)} | "
-                        f"{count(rate >= 0.85)} | {spread(column(records, 'solve_rate_1997'), 3)} | {records[0]['final']['train_sequences']:,} | {seconds:.0f} |")
+                        f"{count(sum(rate >= 0.85), len(rate))} | {spread(column(records, 'solve_rate_1997'), 3)} | {records[0]['final']['train_sequences']:,} | {seconds:.0f} |")
         return "\n".join(rows)
 
     return generate
@@ -69,7 +57,7 @@ def best(results):
         rows.append(f"| {record['settings']['seed']} | {final['test_mse']:.2e} | {final['solve_rate']:.4f} | "
                     f"{'yes' if final['test_mse'] <= 1e-5 else 'no'} |")
     mse, rate = column(records, "test_mse"), column(records, "solve_rate")
-    rows.append(f"| median [range] | {spread_e(mse)} | {spread(rate, 4)} | {count(mse <= 1e-5)} |")
+    rows.append(f"| median [range] | {spread_e(mse)} | {spread(rate, 4)} | {count(sum(mse <= 1e-5), len(mse))} |")
     return "\n".join(rows)
 
 

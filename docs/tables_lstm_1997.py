@@ -32,10 +32,12 @@ def thousands(number):
 
 
 def counted(sequences, cap):
-    """Trials that stop, median with the others counted as larger, mean and range of those that stop."""
+    """Trials that stop, median with the others counted as larger, mean and range of those that stop. cap: sequences, or
+    in words where a trial is given up."""
     reached = [n for n in sequences if n is not None]
     median = np.median([math.inf if n is None else n for n in sequences])
-    words = [f"{len(reached)}/{len(sequences)}", thousands(median) if median < math.inf else f"> {thousands(cap)}"]
+    cap = cap if isinstance(cap, str) else thousands(cap)
+    words = [f"{len(reached)}/{len(sequences)}", thousands(median) if median < math.inf else f"> {cap}"]
     words.append(
         f"{thousands(np.mean(reached))} [{thousands(min(reached))}, {thousands(max(reached))}]" if reached else "-")
     return words

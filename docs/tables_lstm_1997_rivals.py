@@ -4,7 +4,6 @@ TABLES: block name -> function(results) -> markdown. The costs are read from ben
 """
 
 import json
-import math
 import sys
 from pathlib import Path
 
@@ -12,6 +11,9 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+from tables_lstm_1997 import counted, thousands
+
+import information_latching
 import lstm_1997
 import lstm_1997_rivals as rivals
 
@@ -35,31 +37,15 @@ def complete(row):
     return listed and row.trials == row.line.trials and row.max_sequences >= row.line.cap
 
 
-def thousands(number):
-    return f"{number:,.0f}"
-
-
-def counted(sequences, cap):
-    """Trials that stop, median with the others counted as larger, mean and range of those that stop."""
-    reached = [n for n in sequences if n is not None]
-    median = np.median([math.inf if n is None else n for n in sequences])
-    cap = cap if isinstance(cap, str) else thousands(cap)
-    words = [f"{len(reached)}/{len(sequences)}", thousands(median) if median < math.inf else f"> {cap}"]
-    words.append(
-        f"{thousands(np.mean(reached))} [{thousands(min(reached))}, {thousands(max(reached))}]" if reached else "-")
-    return words
-
-
 def limit(row):
     """Where a trial is given up: cascade-correlation at its most units, long before the cap on presentations."""
     return f"{row.hidden} units" if row.method == "rcc" else thousands(row.max_sequences)
 
 
-def wilson(k, n):
+def interval(k, n):
     """95% interval of a success rate, in per cent."""
-    z = 1.96
-    middle, half = (k + z * z / 2) / (n + z * z), z * math.sqrt(k * (n - k) / n + z * z / 4) / (n + z * z)
-    return f"{100 * max(0, middle - half):.0f} to {100 * min(1, middle + half):.0f}"
+    low, high = information_latching.wilson(k, n)
+    return f"{100 * low:.0f} to {100 * high:.0f}"
 
 
 def label(line):
@@ -100,7 +86,7 @@ def table(number, results):
                 ours = [w for w, good in zip(ours, stopped) if good] or ours
                 weights = f"{min(ours)} to {max(ours)}" if len(set(ours)) > 1 else str(ours[0])
             counts = counted(final["sequences_to_success"], limit(row))
-            cells = [label(line), rate, weights, row.reading, counts[0], wilson(sum(stopped), len(stopped)), *counts[1:],
+            cells = [label(line), rate, weights, row.reading, counts[0], interval(sum(stopped), len(stopped)), *counts[1:],
                      limit(row), *paper]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines + lstm_lines(number, results))
@@ -120,7 +106,7 @@ def lstm_lines(number, results):
         counts = counted(record["final"]["sequences_to_success"], row.max_sequences)
         k, n = record["final"]["trials_stopped"], row.trials
         name = "LSTM " + " ".join(word for word in row.named.split()[1:] if "lr" not in word)
-        cells = [name, f"{row.lr:g}", thousands(line.weights), row.reading, counts[0], wilson(k, n), *counts[1:],
+        cells = [name, f"{row.lr:g}", thousands(line.weights), row.reading, counts[0], interval(k, n), *counts[1:],
                  thousands(row.max_sequences), "-", thousands(line.paper)]
         lines.append("| " + " | ".join(cells) + " |")
     return lines

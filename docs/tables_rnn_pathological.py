@@ -9,8 +9,11 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+from tables_adding_problem import spread
+
 import rnn_pathological as rp
 import studies_rnn_pathological as studies
+from information_latching import wilson
 
 START = {"ortho": "orthogonal", "random": "N(0, 0.1²)"}
 
@@ -21,21 +24,10 @@ def table(header, rows):
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-def wilson(k, n):
-    """95% Wilson interval of k successes in n."""
-    z, p = 1.959964, k / n
-    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, (middle - half) / (1 + z * z / n)), (middle + half) / (1 + z * z / n)
-
-
 def count(k, n):
+    """k of n with the 95% Wilson interval."""
     low, high = wilson(k, n)
     return f"{k} of {n} ({low:.2f} to {high:.2f})"
-
-
-def spread(values, digits):
-    """Median and range."""
-    return f"{np.median(values):.{digits}f} [{min(values):.{digits}f}, {max(values):.{digits}f}]"
 
 
 def finals(arm, results):

@@ -52,7 +52,7 @@ def test_analysis_of_variance():
 
 
 def test_wilson_intervals():
-    from tables_adding_studies import wilson
+    from tables_rnn_pathological import wilson
 
     assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)  # Newcombe (1998), method 3
     assert wilson(0, 10) == pytest.approx((0, 0.2775), abs=1e-4)
