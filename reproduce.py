@@ -31,12 +31,13 @@ import numpy as np
 import adding_problem as ap
 import data_movement
 import information_latching
-import lstm_1997
+import lstm_1997_rivals
 import studies_adding_problem
 import studies_lstm_1997
 import studies_rnn_pathological
 
 ATTEMPTS = 3  # at a cell whose process dies
+RESUMED = ("lstm_1997", "lstm_1997_rivals")  # cells of hours: they keep checkpoints beside the file of results
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +100,28 @@ LATCHING = {  # study of information_latching.py: what it shows, minutes of one 
     "landscape": ("the loss over two weights of a one-unit net", 0.2),
 }
 
+RIVALS = {  # study of lstm_1997_rivals.py: what it shows, what its rows have in common, minutes of one core
+    "reber": ("the rivals on the embedded Reber grammar, Table 1", dict(experiment="1"), 72),
+    "lag-4": ("RTRL, Elman nets and cascade-correlation on 2a with p = 4", dict(experiment="2a", p=4), 65),
+    "lag-10": ("RTRL and cascade-correlation on 2a with p = 10", dict(experiment="2a", p=10), 30),
+    "lag-100": ("RTRL on 2a with p = 100", dict(method="rtrl", p=100), 95),
+    "lag-100-bptt": ("BPTT on 2a with p = 100", dict(method="bptt", p=100), 95),
+    "chunker": ("the neural sequence chunker on 2a with p = 100", dict(method="chunker"), 60),
+    "guessing": ("random weight guessing on 3a and parity", dict(method="guessing"), 5),
+}
+RIVALS_ROWS = [line._asdict() for line in lstm_1997_rivals.LINES + lstm_1997_rivals.OTHER_LINES]
+RIVALS_ROWS.append(next(row for row in RIVALS_ROWS if (row["method"], row["experiment"]) == ("rcc", "2a")) | dict(p=10))
+
+
+def rivals_studies():
+    """Rows of lstm_1997_rivals.py, one study for those that belong together."""
+    fields = ("method", "experiment", *lstm_1997_rivals.IDENTITY)
+    for name, (shows, alike, minutes) in RIVALS.items():
+        grid = [{field: row[field] for field in fields if row[field] is not None}
+                for row in RIVALS_ROWS if alike.items() <= row.items()]
+        yield Study(f"rivals-{name}", shows, "lstm_1997_rivals", tuple(grid), None, minutes, keep=None)
+
+
 STUDIES = (
     Study("smoke", "that everything works: four cells of a second", "adding_problem",
           (dict(T=10, hidden=4, iters=500), dict(T=10, hidden=4, iters=500, cell="rnn")), range(2), 0.1,
@@ -116,6 +139,7 @@ STUDIES = (
       for name, (shows, minutes) in LATCHING.items()),
     *(Study(name, shows, "lstm_1997", tuple(arms), None, minutes, keep=None)
       for name, (shows, arms, minutes) in studies_lstm_1997.STUDIES.items()),
+    *rivals_studies(),
     Study("data-movement", "what a training step moves, traced value by value", "data_movement",
           tuple(map(dataclasses.asdict, data_movement.study())), None, 2),
 )
@@ -136,7 +160,7 @@ def run_cell(experiment, settings, options):
     options = module.Options(**options)
     if module is information_latching:
         return module.unless_stopped(module.run, (settings, options, True, settings == module.Settings()))
-    if module is lstm_1997:
+    if experiment in RESUMED:
         [record] = module.unless_stopped(module.train, ([settings], options)) or [None]
         return record
     return module.unless_stopped(module.train, (settings, options))
@@ -270,7 +294,7 @@ def run(studies, path, jobs, scheduler, stale, stop):
             asked = ("missing", "stale") if stale else ("missing",)
             settings = dataclasses.asdict(settings)
             if state(results, study, settings) in asked:
-                place = dict(out=str(path)) if study.experiment == "lstm_1997" else {}  # of its checkpoints
+                place = dict(out=str(path)) if study.experiment in RESUMED else {}
                 call = (study.experiment, tuple(settings.items()), tuple((study.options | place).items()))
                 calls.setdefault(call[:2], (call, study))
     progress, failed = Progress(len(calls)), {}
@@ -283,8 +307,9 @@ def run(studies, path, jobs, scheduler, stale, stop):
         elif outcome is not None:
             if not ap.save(path, call[0], kept(outcome, keep[call])):
                 failed[name] = "not saved"
-            elif call[0] == "lstm_1997":
-                lstm_1997.checkpoint_path([typed(call[0], dict(call[1]))], path).unlink(missing_ok=True)
+            elif call[0] in RESUMED:
+                checkpoint = importlib.import_module(call[0]).checkpoint_path([typed(call[0], dict(call[1]))], path)
+                checkpoint.unlink(missing_ok=True)
             progress(name + progress.reached(outcome))
     progress.close()
     return failed

@@ -657,7 +657,7 @@ def test_only_rows_of_one_shape_are_stacked():
         assert len(group) == 1 or len({(row.method, row.update, rivals.Shape(row).key) for row in group}) == 1
 
 
-SHORT = ("--p", "30", "--trials", "3", "--max-sequences", "1200", "--quiet")
+SHORT = ("--p", "30", "--trials", "3", "--max-sequences", "4000", "--quiet")
 
 
 def results_of(folder):

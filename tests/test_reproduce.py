@@ -1,5 +1,6 @@
 """reproduce.py: listing, running, skipping, failing, a killed study, and a dask cluster that loses a worker."""
 
+import importlib
 import importlib.util
 import json
 import os
@@ -43,6 +44,13 @@ def test_list_and_smoke(tmp_path):
     assert checked.returncode == 0 and "the same bits" in checked.stdout
 
 
+def test_every_row_of_the_rivals_is_in_one_study():
+    studies = [s for s in rp.STUDIES if s.experiment == "lstm_1997_rivals"]
+    cells = [cell for study in studies for cell in study.cells()]
+    lines = rp.lstm_1997_rivals.LINES + rp.lstm_1997_rivals.OTHER_LINES
+    assert len(set(cells)) == len(cells) == len(lines) + 1 and {cell.line for cell in cells} == set(lines)
+
+
 def test_studies_have_distinct_names_and_valid_cells():
     assert len({s.name for s in rp.STUDIES}) == len(rp.STUDIES)
     for s in rp.STUDIES:
@@ -70,9 +78,9 @@ def test_every_experiment_runs_as_a_cell(tmp_path):
         "adding_problem": TINY | dict(iters=5), "rnn_pathological": dict(hidden=3, epochs=1, batches_per_epoch=2),
         "information_latching": dict(repeats=2, updates=2, T=3), "data_movement": dict(T=5, hidden=2),
         "temporal_order_study": dict(sequence_len=10, hidden=3, updates=2),
-        "lstm_1997": dict(trials=2, max_sequences=100)}
+        "lstm_1997": dict(trials=2, max_sequences=100), "lstm_1997_rivals": dict(trials=2, max_sequences=100)}
     for experiment, settings in small.items():
-        options = dict(out=str(tmp_path / "r.json")) if experiment == "lstm_1997" else {}
+        options = dict(out=str(tmp_path / "r.json")) if experiment in rp.RESUMED else {}
         record = rp.run_cell(experiment, rp.dataclasses.asdict(rp.typed(experiment, settings)), options)
         assert record["final"]["status"] == "done" and record["settings"].items() >= settings.items()
     landscape = rp.dataclasses.asdict(rp.typed("information_latching", dict(landscape="srnn", T=2)))
@@ -80,21 +88,22 @@ def test_every_experiment_runs_as_a_cell(tmp_path):
     assert {s.experiment for s in rp.STUDIES} >= small.keys()
 
 
-def test_a_row_of_1997_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
-    path, row = tmp_path / "r.json", dict(trials=2, max_sequences=300)
-    tiny = rp.Study("tiny", "a test", "lstm_1997", (row,), None, 0.1, keep=None)
+@pytest.mark.parametrize("experiment", rp.RESUMED)
+def test_a_row_of_1997_goes_on_from_its_checkpoint(experiment, tmp_path, monkeypatch):
+    path, row, module = tmp_path / "r.json", dict(trials=2, max_sequences=300), importlib.import_module(experiment)
+    tiny = rp.Study("tiny", "a test", experiment, (row,), None, 0.1, keep=None)
     assert rp.run([tiny], path, 1, None, False, threading.Event()) == {}
-    [whole] = json.loads(path.read_text())["lstm_1997"]
+    [whole] = json.loads(path.read_text())[experiment]
     assert list(tmp_path.glob("*.npz")) == []
     path.unlink()
-    settings = rp.typed("lstm_1997", row)
-    stack = rp.lstm_1997.Stack([settings], str(path))
-    monkeypatch.setattr(rp.lstm_1997, "STOP", threading.Event())
-    rp.lstm_1997.STOP.set()
-    assert not stack.run(rp.lstm_1997.Options(out=str(path)), True)
+    settings = rp.typed(experiment, row)
+    stack = module.Stack([settings], str(path))
+    monkeypatch.setattr(module, "STOP", threading.Event())
+    module.STOP.set()
+    assert not stack.run(module.Options(out=str(path)), True)
     assert len(list(tmp_path.glob("*.npz"))) == 1
     assert rp.run([tiny], path, 1, None, False, threading.Event()) == {}
-    [again] = json.loads(path.read_text())["lstm_1997"]
+    [again] = json.loads(path.read_text())[experiment]
     assert rp.figures(again) == rp.figures(whole) and list(tmp_path.glob("*.npz")) == []
 
 
