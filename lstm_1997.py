@@ -225,6 +225,9 @@ class Settings:
     bias_scale: float = setting(1.0, "factor on the starts of the gate biases", "reading", low=0, high=100)
     init_scale: float = setting(1.0, "factor on the interval of the initial weights", "reading", low=0, high=100)
     output_gates: str = setting("paper", "none: every output gate stays open", "reading", choices=("paper", "none"))
+    recurrent: str = setting(
+        "paper", "weights between hidden units: zero lets them start at 0, none takes them away", "reading",
+        choices=("paper", "zero", "none"))
     add_cell_when: int | None = setting(
         None, "training sequences after which memory cell and input gate are added (2a, 2b; default: when the mean "
         "error of 100 sequences is not below that of the 100 before)", "reading", kind=int, low=0, high=10**9)
@@ -263,6 +266,8 @@ class Settings:
             raise ValueError(f"--errors-at has no meaning for experiment {self.experiment}")
         if self.errors_at == "end" and self.experiment == "2a":
             raise ValueError("--errors-at end cannot meet experiment 2a's criterion, which covers every step")
+        if self.recurrent != "paper" and self.experiment in ("2a", "2b"):
+            raise ValueError(f"--recurrent has no meaning for experiment {self.experiment}: its net has no recurrence")
         if self.add_cell_when is not None and self.experiment not in ("2a", "2b"):
             raise ValueError(f"--add-cell-when has no meaning for experiment {self.experiment}")
         if self.experiment in ("4", "5", "xor") and self.T < 22:
@@ -642,6 +647,7 @@ class Shape:
         self.layered = line.experiment in ("2a", "2b")  # no recurrence, and the outputs see the inputs, too
         self.outputs = self.inputs if self.layered else line.n_out
         self.output_gates = line.output_gate_bias != "no" and settings.output_gates == "paper"
+        self.recurrent = not self.layered and settings.recurrent != "none"
         self.identity_h = line.h == "id"
         self.cells, self.hidden = self.blocks * self.block_size, self.blocks * (self.block_size + 2)
         self.sources = self.hidden + (0 if self.gather else self.inputs) + 1
@@ -653,7 +659,7 @@ class Shape:
         self.size = int(self.ends[-1])
         self.exists = self.existing()
         self.weights = int(self.exists.sum())
-        counted = settings.in_paper and settings.output_gates == "paper"
+        counted = settings.in_paper and settings.output_gates == "paper" and settings.recurrent != "none"
         assert not counted or self.weights == line.weights, f"{self.weights} weights, the paper has {line.weights}"
 
     def split(self, theta):
@@ -670,7 +676,7 @@ class Shape:
         W[:, :cells, -1] = self.bias in ("hidden", "all")
         W[:, cells:, -1] = self.bias != "none"
         W_out[:, :, -1] = self.bias == "all"
-        if self.layered:
+        if not self.recurrent:
             W[:, :, :hidden] = False
         if not self.output_gates:
             W[:, hidden - self.blocks :] = False
@@ -689,12 +695,14 @@ class Shape:
 
 
 def initial_weights(settings, shape, rng):
-    """The start of a trial: uniform in [-init, init] times init_scale, gate biases as in CONDITIONS times bias_scale.
-    (size,)"""
+    """The start of a trial: uniform in [-init, init] times init_scale, gate biases as in CONDITIONS times bias_scale,
+    recurrent weights of 0 if the reading says so. (size,)"""
     line, theta = settings.line, np.zeros((1, shape.size))
     limit = line.init * settings.init_scale
     theta[0, shape.exists] = rng.uniform(-limit, limit, shape.weights)
     W = shape.split(theta)[0]
+    if settings.recurrent == "zero":
+        W[:, :, : shape.hidden] = 0
     for start, biases in ((shape.cells, line.input_gate_bias), (shape.hidden - shape.blocks, line.output_gate_bias)):
         if isinstance(biases, tuple) and (start == shape.cells or shape.output_gates):
             W[0, start : start + shape.blocks, -1] = np.array(biases) * settings.bias_scale
@@ -817,6 +825,17 @@ class Net:
             squash(sigma, h)
             multiply(y_out, h, y_c)
 
+    def run_at_once(self, last):
+        """Steps 0 ... last - 1 where net(t) depends on the symbol alone: no step waits for the one before."""
+        C, a, y, put, h = self.shape.cells, self.a[:last], self.S[1 : last + 1], self.put[:last], self.h[:last]
+        np.tanh(self.net_x[:last], out=a)
+        np.multiply(a, self.scale, out=y[:, : 3 * C])
+        y[:, : 3 * C] += self.shift
+        np.multiply(y[:, :C], y[:, C : 2 * C], out=put)
+        np.cumsum(put, axis=0, out=self.sigma[1 : last + 1])
+        np.tanh(self.sigma[1 : last + 1], out=h)
+        np.multiply(y[:, 2 * C : 3 * C], h, out=y[:, :C])
+
     def outputs(self, slots):
         """Activations of the output units at slots, as in `at`: (T, R, K) or (R, K)."""
         y_c = self.at(self.S[1:], slots)[..., : self.shape.cells, :].swapaxes(-1, -2) * self.h_range[:, None]
@@ -836,7 +855,10 @@ class Net:
         self.load(x)
         self.fold_weights()
         last = int(end.max()) + 1
-        self.run(0, last)
+        if self.shape.gather and not self.shape.recurrent:
+            self.run_at_once(last)
+        else:
+            self.run(0, last)
         return self.outputs(slice(last) if self.shape.every_step else end)
 
     def backward(self, e, end, full=False):
@@ -1152,8 +1174,9 @@ def report_gradients(title, rows):
 APPENDIX_TOLERANCE = 1e-9
 CHECKS = (  # settings of the checked nets: every kind of net, input, error and reading
     dict(experiment="4", T=30), dict(experiment="6a"), dict(experiment="3a", T=30, ranges="table10"),
-    dict(experiment="2c", q=20, p=5, ranges="wide"), dict(experiment="1", blocks=3, gate_start=0.5),
-    dict(experiment="1", blocks=4, output_gates="none"), dict(experiment="2a", p=30), dict(experiment="2b", p=30),
+    dict(experiment="2c", q=20, p=5, ranges="wide"), dict(experiment="2c", q=20, p=5, recurrent="none"),
+    dict(experiment="1", blocks=3, gate_start=0.5), dict(experiment="1", blocks=4, output_gates="none"),
+    dict(experiment="2a", p=30), dict(experiment="2b", p=30),
     dict(experiment="2b", p=30, errors_at="xy-end"), dict(experiment="2b", p=30, errors_at="end"))
 
 

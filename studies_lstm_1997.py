@@ -20,6 +20,7 @@ STEP = dict(update="step")
 REBER = dict(update="step", ranges="table10", gate_start=0.5, output_error="flat-spot")
 LAG = dict(error_factor=2.0, ranges="table10")
 ADDING = dict(output_error="plain", error_factor=2.0, ranges="table10")
+STEEPER = dict(output_error="flat-spot", ranges="table10")
 FULL = dict(gradient="full")
 TEN = dict(trials=10)
 
@@ -52,16 +53,18 @@ TABLE_2 = [
     *runs(dict(experiment="2b"), {}, STEP),
     capped(dict(experiment="2b", errors_at="end", output_error="plain", add_cell_when=100), 15_000),
 ]
-TABLE_3_SHORT = [
-    *runs(capped(lag(50, 50), 150_000), {}, LAG),
-    *(run for q in (100, 200) for run in (lag(q, q), capped(lag(q, q) | LAG, 150_000))),
-]
-TABLE_3_LONG = [
-    *(run for q in (500, 1000) for run in (lag(q, q), capped(lag(q, q) | LAG, 150_000))),
-    *(run for p, cap in ((500, 150_000), (200, 225_000), (100, 405_000), (50, 609_000))
-      for run in (lag(1000, p), capped(lag(1000, p) | LAG, cap))),
-]
-TABLES_4_TO_6 = [dict(experiment=name, T=100, N=N) for name in ("3a", "3b", "3c") for N in (3, 1)]
+TABLE_3 = [  # q, p, cap of the literal reading; the other one has three times the paper's count
+    (50, 50, 150_000), (100, 100, 62_000), (200, 200, 66_000), (500, 500, 76_000), (1000, 1000, 98_000),
+    (1000, 500, 98_000), (1000, 200, 150_000), (1000, 100, 270_000), (1000, 50, 406_000)]
+LITERAL_2C = [capped(lag(q, p), cap) for q, p, cap in TABLE_3]
+NOT_RECURRENT = [
+    capped(lag(q, p) | dict(recurrent="none"), cap)
+    for (q, p, _), cap in zip(TABLE_3, (90_000, 93_000, 99_000, 114_000, 147_000, 147_000, 225_000, 405_000, 609_000))]
+TABLES_4_TO_6 = [
+    capped(dict(experiment="3a", T=100, N=3), 398_500), dict(experiment="3a", T=100, N=1),
+    dict(experiment="3b", T=100, N=3), capped(dict(experiment="3b", T=100, N=1), 392_200),
+    dict(experiment="3c", T=100, N=3), dict(experiment="3c", T=100, N=1),
+    *(dict(experiment=name, T=100, N=N) | STEEPER for name, N in (("3a", 3), ("3b", 1), ("3c", 3)))]
 TABLES_4_AND_5_LONG = [
     capped(dict(experiment="3a", T=1000, N=3), 452_500), capped(dict(experiment="3b", T=1000, N=1), 485_100)]
 TABLE_7 = [capped(dict(experiment="4", T=100), 1_000_000), capped(dict(experiment="4", T=100) | ADDING, 200_000)]
@@ -70,7 +73,7 @@ TABLE_7_LONG = [
     *runs(capped(dict(experiment="4", T=1000), 853_000), {}, ADDING),
 ]
 TABLE_8 = runs(dict(experiment="5"), {}, dict(error_factor=2.0))
-TABLE_9 = [dict(experiment="6a"), dict(experiment="6b")]
+TABLE_9 = [capped(dict(experiment="6a"), 313_900), dict(experiment="6b")]
 
 # Section 6.1 and the remarks that the precise values hardly matter
 LIMITS = [
@@ -97,9 +100,13 @@ RIDDLE_1 = [
           dict(ranges="wide"), dict(init_scale=2.0), dict(carry_derivatives=True)),
     capped(dict(experiment="1", blocks=3, lr=0.5) | REBER | FULL | dict(update="sequence"), 30_000),
 ]
-RIDDLE_2C = runs(
-    capped(lag(50, 50) | LAG, 60_000), dict(ranges="wide"), dict(ranges="h4"), dict(gate_start=0.5),
-    dict(init_scale=0.5), dict(output_error="flat-spot"))
+RIDDLE_2C = [
+    *(capped(lag(q, q) | LAG, 150_000) for q in (50, 100, 200)),
+    *runs(capped(lag(50, 50) | LAG, 60_000), dict(ranges="wide"), dict(ranges="h4"), dict(gate_start=0.5),
+          dict(init_scale=0.5), dict(output_error="flat-spot")),
+    *(lag(q, q) | LAG | dict(init_scale=0.1) for q in (100, 200)),
+    lag(200, 200) | dict(recurrent="zero"),
+]
 RIDDLE_4 = runs(
     capped(dict(experiment="4", T=500) | ADDING, 418_000), dict(bias_scale=2.0), dict(bias_scale=3.0), dict(lr=0.25),
     dict(ranges="wide"))
@@ -107,9 +114,11 @@ RIDDLE_4 = runs(
 STUDIES = {  # name: what it shows, settings of its runs, minutes of one core
     "lstm-table-1": ("embedded Reber grammar, Table 1", TABLE_1, 60),
     "lstm-table-2": ("2a and 2b, Table 2", TABLE_2, 30),
-    "lstm-table-3": ("2c with q = 50, 100 and 200, Table 3", TABLE_3_SHORT, 30),
-    "lstm-table-3-long": ("2c with q = 500 and 1000, Table 3", TABLE_3_LONG, 500),
-    "lstm-tables-4-to-6": ("3a, 3b and 3c with T = 100, Tables 4 to 6", TABLES_4_TO_6, 30),
+    "lstm-table-3": ("2c with q = 50, 100 and 200, Table 3", LITERAL_2C[:3] + NOT_RECURRENT[:3], 20),
+    "lstm-table-3-500": ("2c with q = 500 and no recurrence, Table 3", NOT_RECURRENT[3:4], 3),
+    "lstm-table-3-1000": ("2c with q = 1000 and no recurrence, Table 3", NOT_RECURRENT[4:], 60),
+    "lstm-table-3-long": ("2c with q = 500 and 1000, literal, Table 3", LITERAL_2C[3:], 190),
+    "lstm-tables-4-to-6": ("3a, 3b and 3c with T = 100, Tables 4 to 6", TABLES_4_TO_6, 40),
     "lstm-tables-4-and-5-long": ("3a and 3b with T = 1000, Tables 4 and 5", TABLES_4_AND_5_LONG, 60),
     "lstm-table-7": ("adding with T = 100, Table 7", TABLE_7, 20),
     "lstm-table-7-long": ("adding with T = 500 and 1000, Table 7", TABLE_7_LONG, 400),
@@ -120,7 +129,7 @@ STUDIES = {  # name: what it shows, settings of its runs, minutes of one core
     "lstm-full-gradient": ("section 6.1: the full gradient", FULL_GRADIENT, 15),
     "lstm-values-6a": ("other gate biases and rates, Experiment 6a", VALUES_6A, 6),
     "lstm-values-4": ("other gate biases and rates, Experiment 4", VALUES_4, 10),
-    "lstm-riddle-2c": ("further readings of 2c with q = 50", RIDDLE_2C, 8),
+    "lstm-riddle-2c": ("further readings of 2c with q = 50 to 200", RIDDLE_2C, 25),
     "lstm-riddle-1": ("further readings of the embedded Reber grammar", RIDDLE_1, 40),
     "lstm-riddle-4": ("further readings of adding with T = 500", RIDDLE_4, 60),
 }

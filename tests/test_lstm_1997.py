@@ -371,7 +371,7 @@ def mutated(old, new):
 CHECKED = {
     "end": dict(experiment="4", T=30, ranges="h4"), "steps": dict(experiment="1", blocks=3, ranges="h4"),
     "symbols": dict(experiment="2c", q=20, p=5), "layered": dict(experiment="2b", p=30, errors_at="end"),
-    "layered steps": dict(experiment="2a", p=30)}
+    "layered steps": dict(experiment="2a", p=30), "at once": dict(experiment="2c", q=20, p=5, recurrent="none")}
 BOTH = (  # seen by the truncated and by the full gradient
     ("end", "np.subtract(1, to_cell, out=to_cell)", "np.subtract(2, to_cell, out=to_cell)"),
     ("end", "np.multiply(to_cell, y_in, out=to_cell)", "np.multiply(to_cell, 1, out=to_cell)"),
@@ -383,6 +383,9 @@ BOTH = (  # seen by the truncated and by the full gradient
     ("end", "self.shape.block_size, self.shape.blocks, *rows.shape[2:]).sum(1)",
      "self.shape.block_size, self.shape.blocks, *rows.shape[2:])[:, 0]"),
     ("end", "self.local[len(local) : n * self.stretch] = 0", "self.local[len(local) : n * self.stretch] = 1"),
+    ("at once", "np.cumsum(put, axis=0, out=self.sigma[1 : last + 1])", "self.sigma[1 : last + 1] = put"),
+    ("at once", "        y[:, : 3 * C] += self.shift\n", ""),
+    ("at once", "np.multiply(y[:, 2 * C : 3 * C], h, out=y[:, :C])", "y[:, :C] = h"),
     ("symbols", "where = (self.lane * self.shape.inputs + self.x[: len(local)]).ravel()",
      "where = (self.lane * self.shape.inputs + self.x[: len(local)] * 0).ravel()"),
     ("steps", "            self.delta *= self.shape.exists\n\n    def local", "            pass\n\n    def local"),
@@ -456,6 +459,15 @@ def test_the_checks_the_mutants_face_pass_without_them(check):
 def test_every_mutant_is_rejected(gradient, mutants):
     survivors = [(old, new) for check, old, new in mutants if passes(mutated(old, new), check, gradient)]
     assert survivors == []
+
+
+def test_without_recurrence_all_steps_at_once_give_the_bits_of_one_at_a_time(monkeypatch):
+    settings = lstm.Settings(**CHECKED["at once"])
+    net, x, _, end = lstm.checked_net(settings, 4)
+    at_once = net.forward(x, end)
+    monkeypatch.setattr(lstm.Net, "run_at_once", lambda net, last: net.run(0, last))
+    assert (net.forward(x, end) == at_once).all()
+    assert not net.W[:, :, : net.shape.hidden].any() and net.shape.weights == 9 * 6 + 2 * 2
 
 
 def test_carried_derivatives_go_on_from_string_to_string():
@@ -732,6 +744,7 @@ def test_stored_weights_give_the_recorded_figures():
     (["--experiment", "2a", "--update", "step", "--full-gradient"], "truncated gradient only"),
     (["--experiment", "4", "--errors-at", "end"], "--errors-at has no meaning for experiment 4"),
     (["--experiment", "2a", "--errors-at", "end"], "criterion"),
+    (["--experiment", "2b", "--recurrent", "none"], "--recurrent has no meaning for experiment 2b"),
     (["--experiment", "4", "--add-cell-when", "100"], "--add-cell-when has no meaning"),
     (["--experiment", "1", "--carry-derivatives"], "--carry-derivatives needs --experiment 1 --update step"),
     (["--flat-spot", "0.2"], "--flat-spot needs --output-error flat-spot"),
