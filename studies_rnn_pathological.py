@@ -15,7 +15,7 @@ import types
 import rnn_pathological as rp
 import temporal_order_study
 
-TEN, FIVE, THREE, TWO = range(10), range(5), range(3), range(2)
+TEN, FIVE, THREE = range(10), range(5), range(3)
 SHORT_HISTORY = 2  # --eval-every: keeps the histories of the studies at 40 points
 
 
@@ -61,7 +61,7 @@ SCALE = {
     (task, init, rho): Arm(
         f"{task}, {label}, radius {rho}",
         dict(task=task, init=init, dtype="float32") | (
-            {} if rho == 1 and init in ("ortho", "identity") else dict(spectral_radius=rho)), THREE, 10)
+            {} if rho == 1 and init in ("ortho", "identity") else dict(spectral_radius=rho)), FIVE, 10)
     for task in rp.HEADLINE_TASKS for label, init in START_KINDS.items() for rho in RADII}
 
 FIRST_KINDS = [  # an earlier, sparser grid, in float64
@@ -82,7 +82,7 @@ LENGTH_STARTS = {"orthogonal": "ortho", "N(0, 0.1²)": "random", "identity": "id
 LENGTHS = (20, 30, 60, 80, 100, 150, 200)
 LENGTH = {
     (init, T): Arm(f"{label}, T = {T}", dict(task="3bit_memorization", sequence_len=T, init=init, dtype="float32"),
-                   TWO, 10)
+                   TEN, 10)
     for label, init in LENGTH_STARTS.items() for T in LENGTHS}
 
 _MIXED = dict(task="xor", curriculum="5:1:0.9", mixed_lengths=5, stop_at=0.999)
@@ -117,7 +117,7 @@ XOR_GRID = {
     (lengths, optimizer, scale): Arm(
         f"{lengths}, {optimizer}, input scale {scale}",
         dict(task="xor", stop_at=0.999, epochs=200, dtype="float32", input_scale=scale) | XOR_LENGTHS[lengths]
-        | XOR_OPTIMIZERS[optimizer], TWO, 20)
+        | XOR_OPTIMIZERS[optimizer], FIVE, 20)
     for lengths in XOR_LENGTHS for optimizer in XOR_OPTIMIZERS for scale in XOR_SCALES}
 
 TASKS = [
@@ -179,7 +179,7 @@ TABLE5_OTHER_RATES = {
 def order(T, symbols, places, answer, init="ortho"):
     """An arm of temporal_order_study.py."""
     settings = dict(symbols=symbols, places=places, answer=answer, sequence_len=T, init=init)
-    return Arm(f"{symbols}, {places}, {answer}, {init}", settings, THREE, experiment=temporal_order_study)
+    return Arm(f"{symbols}, {places}, {answer}, {init}", settings, FIVE, experiment=temporal_order_study)
 
 
 ORDER = {
@@ -195,15 +195,15 @@ GROUPS = {  # name: what it shows, arms, minutes of one core
     "pathological-xor": ("XOR with a curriculum and mixed lengths, T = 30 to 200", XOR, 3),
     "pathological-xor-without": ("XOR at a fixed length and other recipes that fall short", XOR_WITHOUT + XOR_MORE, 4),
     "pathological-xor-grid": (
-        "what cracks XOR at T = 30: lengths, optimizer, input scale", list(XOR_GRID.values()), 4),
+        "what cracks XOR at T = 30: lengths, optimizer, input scale", list(XOR_GRID.values()), 10),
     "pathological-tasks": ("a recipe for each of the other tasks", TASKS, 6),
     "pathological-reach": ("3-bit memorization at T = 200 with the default input scale", REACH_SCALE, 1),
     "pathological-beyond": ("3-bit memorization beyond T = 200, tanh RNN and LSTM", BEYOND, 4),
-    "pathological-length": ("solve rate against T for three starts", list(LENGTH.values()), 7),
-    "pathological-scale": ("four starts of W_hh, each at spectral radius 0.8, 1 and 1.1", list(SCALE.values()), 7),
+    "pathological-length": ("solve rate against T for three starts", list(LENGTH.values()), 35),
+    "pathological-scale": ("four starts of W_hh, each at spectral radius 0.8, 1 and 1.1", list(SCALE.values()), 12),
     "pathological-order": (
         "why temporal order is easy: symbols, places and answer, one at a time",
-        [*ORDER.values(), *ORDER_LAGS.values()], 3),
+        [*ORDER.values(), *ORDER_LAGS.values()], 5),
     "pathological-starts": (
         "an earlier grid of starts, in float64", [arm for arms in FIRST_STARTS.values() for arm in arms], 7),
     "pathological-sutskever-rates": (
