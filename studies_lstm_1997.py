@@ -126,7 +126,7 @@ STUDIES = {  # name: what it shows, settings of its runs, minutes of one core
     "lstm-table-9": ("temporal order, Table 9", TABLE_9, 25),
     "lstm-output-gates": ("section 5.1.6: without output gates", OUTPUT_GATES, 8),
     "lstm-limits": ("section 6.1: exclusive or, parity, counting", LIMITS, 20),
-    "lstm-full-gradient": ("section 6.1: the full gradient", FULL_GRADIENT, 15),
+    "lstm-full-gradient": ("section 6.1: the full gradient", FULL_GRADIENT_BASE[:2] + FULL_GRADIENT, 18),
     "lstm-values-6a": ("other gate biases and rates, Experiment 6a", VALUES_6A, 6),
     "lstm-values-4": ("other gate biases and rates, Experiment 4", VALUES_4, 10),
     "lstm-riddle-2c": ("further readings of 2c with q = 50 to 200", RIDDLE_2C, 25),

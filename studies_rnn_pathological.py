@@ -64,20 +64,6 @@ SCALE = {
             {} if rho == 1 and init in ("ortho", "identity") else dict(spectral_radius=rho)), FIVE, 10)
     for task in rp.HEADLINE_TASKS for label, init in START_KINDS.items() for rho in RADII}
 
-FIRST_KINDS = [  # an earlier, sparser grid, in float64
-    ("orthogonal", dict(init="ortho")),
-    ("0.8 x orthogonal", dict(init="ortho", spectral_radius=0.8)),
-    ("N(0, 0.1^2)", dict(init="random")),
-    ("N(0, 0.1^2), rescaled to 1", dict(init="random", spectral_radius=1.0)),
-    ("N(0, 1/H)", dict(init="gaussian")),
-    ("sparse, 15 incoming", dict(init="sparse")),
-    ("identity", dict(init="identity")),
-]
-FIRST_STARTS = {
-    task: [Arm(label, dict(task=task, **start), THREE if task == "temporal_order" else FIVE)
-           for label, start in FIRST_KINDS]
-    for task in rp.HEADLINE_TASKS}
-
 LENGTH_STARTS = {"orthogonal": "ortho", "N(0, 0.1²)": "random", "identity": "identity"}
 LENGTHS = (20, 30, 60, 80, 100, 150, 200)
 LENGTH = {
@@ -204,8 +190,6 @@ GROUPS = {  # name: what it shows, arms, minutes of one core
     "pathological-order": (
         "why temporal order is easy: symbols, places and answer, one at a time",
         [*ORDER.values(), *ORDER_LAGS.values()], 5),
-    "pathological-starts": (
-        "an earlier grid of starts, in float64", [arm for arms in FIRST_STARTS.values() for arm in arms], 7),
     "pathological-sutskever-rates": (
         "the learning rates for the next study, over 2000 updates", list(TABLE5_TRIALS.values()), 8),
     "pathological-sutskever": (

@@ -166,7 +166,7 @@ def scaling_2c(records, folder):
             Line2D([], [], marker="D", color=BLACK, label="paper, mean of 20"),
             Line2D([], [], marker="D", color=BLACK, markerfacecolor="white", label="paper; ours not run yet"),
             Line2D([], [], marker="o", color=BLUE, label="ours, literal: median of 20, range of those that stop"),
-            Line2D([], [], marker="o", color=ORANGE, label="ours, factor 2 and ranges of Table 10: the same"),
+            Line2D([], [], marker="o", color=ORANGE, label="ours, no weights between hidden units: the same"),
             Line2D([], [], marker="^", color=BLUE, linestyle="", mfc="none", label="cap, where some do not stop")],
         frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0.02), ncol=2)
     axes[0].set_ylabel("training sequences until success")

@@ -146,6 +146,25 @@ def riddles(results):
     return study(results, [run for part in parts for run in part])
 
 
+def recurrence(results):
+    """Experiment 2c with the weights between hidden units and without."""
+    lines = ["| q | p | paper, mean | literal: stopped | without recurrence: stopped | mean of those [range] "
+             "| over the paper's | wrong of 2560, mean |", "|---|---|---|---|---|---|---|---|"]
+    arms = zip(studies.pairs_of(studies.LITERAL_2C, results), studies.pairs_of(studies.NOT_RECURRENT, results))
+    for (row, literal), (other, without) in arms:
+        cells = [str(row.q), str(row.p), thousands(row.line.paper), "to be run", "to be run", "", "", ""]
+        if literal:
+            cells[3] = f"{literal['final']['trials_stopped']}/{row.trials} within {thousands(row.max_sequences)}"
+        if without:
+            final, counts = without["final"], counted(without["final"]["sequences_to_success"], other.max_sequences)
+            cells[4:6] = counts[0], counts[2]
+            if final["trials_stopped"]:
+                mean = np.mean([n for n in final["sequences_to_success"] if n is not None])
+                cells[6:] = f"{mean / row.line.paper:.2f}", f"{np.mean(of_stopped(final, 'wrong')):.1f}"
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def speed(results):
     """From the benchmark's own file."""
     bench = json.loads((ROOT / "benchmarks" / "lstm_1997.json").read_text(encoding="utf-8"))
@@ -187,5 +206,5 @@ TABLES = {
     "lstm_1997:rows": rows, "lstm_1997:first_stops": first_stops, "lstm_1997:missing": missing,
     "lstm_1997:progress": progress, "lstm_1997:output_gates": output_gates, "lstm_1997:full_gradient": full_gradient,
     "lstm_1997:values_6a": values_6a, "lstm_1997:values_4": values_4, "lstm_1997:limits": limits,
-    "lstm_1997:riddles": riddles, "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
+    "lstm_1997:recurrence": recurrence, "lstm_1997:riddles": riddles, "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
     "lstm_1997:headline": headline}
