@@ -192,8 +192,8 @@ def kept(record, keep):
 
 
 def figures(record):
-    """What must be equal, bit for bit, in two runs of a cell: history and final figures."""
-    return json.dumps(ap.strict({name: record[name] for name in ("history", "final")}))
+    """What must be equal, bit for bit, in two runs of a cell: the final figures and, if it was trained, the history."""
+    return json.dumps(ap.strict({name: record.get(name) for name in ("history", "final")}))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -335,7 +335,7 @@ def cell_name(call):
     experiment, settings, _ = call
     module = importlib.import_module(experiment)
     default = dataclasses.asdict(module.Settings())
-    changed = [f"{name}={value}" for name, value in settings if default[name] != value]
+    changed = [f"{name}={value}" for name, value in settings if default.get(name) != value]
     return " ".join([experiment, *changed])
 
 

@@ -58,6 +58,13 @@ def test_studies_have_distinct_names_and_valid_cells():
         assert len(set(cells)) == len(cells) > 0 and s.core_minutes > 0
 
 
+def test_every_cell_has_a_name_of_its_own():
+    for study in rp.STUDIES:
+        names = [rp.cell_name((study.experiment, tuple(rp.dataclasses.asdict(cell).items()), ()))
+                 for cell in study.cells()]
+        assert len(set(names)) == len(names)
+
+
 def test_stale_records_are_told_from_done_ones(tmp_path):
     path = tmp_path / "r.json"
     assert rp.run([study(20, 1)], path, 1, None, False, threading.Event()) == {}
@@ -83,6 +90,7 @@ def test_every_experiment_runs_as_a_cell(tmp_path):
         options = dict(out=str(tmp_path / "r.json")) if experiment in rp.RESUMED else {}
         record = rp.run_cell(experiment, rp.dataclasses.asdict(rp.typed(experiment, settings)), options)
         assert record["final"]["status"] == "done" and record["settings"].items() >= settings.items()
+        assert rp.figures(record) == rp.figures(record | dict(provenance=None)) != rp.figures(record | dict(final={}))
     landscape = rp.dataclasses.asdict(rp.typed("information_latching", dict(landscape="srnn", T=2)))
     assert rp.run_cell("information_latching", landscape, {})["final"]["status"] == "done"
     assert {s.experiment for s in rp.STUDIES} >= small.keys()
