@@ -470,6 +470,16 @@ def test_without_recurrence_all_steps_at_once_give_the_bits_of_one_at_a_time(mon
     assert not net.W[:, :, : net.shape.hidden].any() and net.shape.weights == 9 * 6 + 2 * 2
 
 
+def test_without_recurrence_the_truncated_gradient_is_the_full_one():
+    for check, equal in (("at once", True), ("symbols", False)):
+        net, x, target, end = lstm.checked_net(lstm.Settings(**CHECKED[check]), 4)
+        e = net.errors(net.forward(x, end), target, end)
+        net.backward(e, end)
+        truncated = net.delta.copy()
+        net.backward(e, end, full=True)
+        assert np.allclose(net.delta, truncated, rtol=1e-10, atol=1e-15) == equal
+
+
 def test_carried_derivatives_go_on_from_string_to_string():
     settings = lstm.Settings(experiment="1", blocks=3, update="step", carry_derivatives=True, ranges="h4")
     net, *_ = lstm.checked_net(settings, 0)
