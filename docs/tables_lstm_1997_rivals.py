@@ -16,6 +16,7 @@ from tables_lstm_1997 import counted, thousands
 import information_latching
 import lstm_1997
 import lstm_1997_rivals as rivals
+import studies_lstm_1997 as studies
 
 
 def rows_of(results):
@@ -122,14 +123,11 @@ def guessing(results):
         known = {name: getattr(line, name) for name in ("T", "N") if getattr(line, name) is not None}
         task = " ".join([line.experiment, *(f"{name}={value}" for name, value in known.items())])
         theirs = [
-            record for record in results.get(lstm_1997.EXPERIMENT, [])
-            if (record["settings"]["experiment"], record["settings"]["T"], record["settings"]["N"])
-            == (line.experiment, line.T, line.N)]
-        theirs = max(theirs, key=lambda record: record["final"]["trials_stopped"], default=None)
-        lstm = "to be run"
-        if theirs:
-            counts = counted(theirs["final"]["sequences_to_success"], theirs["settings"]["max_sequences"])
-            lstm = f"{counts[0]}, {counts[2]}"
+            (row, record) for row, record in studies.pairs_of(studies.ROWS + studies.LIMITS, results)
+            if record and (row.experiment, row.T, row.N) == (line.experiment, line.T, line.N)]
+        lstm = "; ".join(
+            f"{row.reading}: {counts[0]}, {counts[2]}" for row, record in theirs
+            for counts in [counted(record["final"]["sequences_to_success"], row.max_sequences)]) or "to be run"
         paper = next(
             (thousands(other.paper) for other in lstm_1997.LINES
              if (other.experiment, other.T, other.N) == (line.experiment, line.T, line.N)), "-")
