@@ -166,6 +166,16 @@ def run_cell(experiment, settings, options):
     return module.unless_stopped(module.train, (settings, options))
 
 
+@functools.cache
+def options_of_cells():
+    """The options of every cell, by experiment and settings: where studies share a cell, those of the first of them."""
+    options = {}
+    for study in STUDIES:
+        for cell in study.cells():
+            options.setdefault((study.experiment, cell), study.options)
+    return options
+
+
 def find(results, experiment, settings):
     """The record of these settings (a dict), or None."""
     return next((r for r in results.get(experiment, []) if r["settings"] == settings), None)
@@ -290,12 +300,13 @@ def run(studies, path, jobs, scheduler, stale, stop):
     """Runs what is missing (and stale, if asked for), until stop is set. Returns the failed cells and their errors."""
     results, calls = ap.read_results(path), {}
     for study in studies:
-        for settings in study.cells():
+        for cell in study.cells():
             asked = ("missing", "stale") if stale else ("missing",)
-            settings = dataclasses.asdict(settings)
+            settings = dataclasses.asdict(cell)
             if state(results, study, settings) in asked:
                 place = dict(out=str(path)) if study.experiment in RESUMED else {}
-                call = (study.experiment, tuple(settings.items()), tuple((study.options | place).items()))
+                options = options_of_cells().get((study.experiment, cell), study.options) | place
+                call = (study.experiment, tuple(settings.items()), tuple(options.items()))
                 calls.setdefault(call[:2], (call, study))
     progress, failed = Progress(len(calls)), {}
     keep = {call: study.keep for call, study in calls.values()}
@@ -319,10 +330,12 @@ def check(studies, path, number):
     """Runs `number` finished cells of each study again. Returns those whose figures differ in any bit, by name."""
     results, different = ap.read_results(path), {}
     for study in studies:
-        finished = [s for s in map(dataclasses.asdict, study.cells()) if find(results, study.experiment, s)]
-        for settings in finished[:number]:
+        finished = [cell for cell in study.cells() if find(results, study.experiment, dataclasses.asdict(cell))]
+        for cell in finished[:number]:
+            settings = dataclasses.asdict(cell)
             call = (study.experiment, tuple(settings.items()), ())
-            again = run_cell(study.experiment, settings, study.options)
+            options = options_of_cells().get((study.experiment, cell), study.options)
+            again = run_cell(study.experiment, settings, options)
             same = figures(again) == figures(find(results, study.experiment, settings))
             print(f"{study.name}: {cell_name(call)}: {'the same bits' if same else 'DIFFERENT'}", flush=True)
             if not same:

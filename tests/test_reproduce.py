@@ -133,6 +133,17 @@ def test_what_fits_is_chosen_cheapest_first_and_the_rest_is_named(capsys):
     assert "left out: long, 0.83 core-hours" in capsys.readouterr().out
 
 
+def test_a_cell_that_studies_share_is_run_in_one_way(tmp_path, monkeypatch):
+    often, seldom = (study(20, 1, f"every {n}", dict(snapshot_every=0, eval_every=n)) for n in (5, 10))
+    monkeypatch.setattr(rp, "STUDIES", (often, seldom))
+    rp.options_of_cells.cache_clear()
+    path = tmp_path / "r.json"
+    assert rp.run([seldom], path, 1, None, False, threading.Event()) == {}
+    assert json.loads(path.read_text())["adding_problem"][0]["history"]["iteration"] == [0, 5, 10, 15, 20]
+    assert rp.check([often, seldom], path, 1) == {}
+    rp.options_of_cells.cache_clear()
+
+
 def test_a_changed_figure_is_found_by_check(tmp_path):
     path = tmp_path / "r.json"
     rp.run([study(20, 1)], path, 1, None, False, threading.Event())
