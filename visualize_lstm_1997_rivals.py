@@ -141,12 +141,15 @@ def lag(records, lstm, folder):
             bars = abs(np.array(interval(k, n)) - k / n)
             name = f"{NAMES[method]}{rate}: here"
             axis.errorbar(shift * p, k / n, bars, **look, markersize=size, capsize=2, label=name)
+            if method in ("rtrl", "bptt"):
+                axis.annotate(rate.split()[-1], (shift * p[0], k[0] / n[0]), textcoords="offset points",
+                              xytext=(-8, -3), ha="right", color=COLORS[method], fontsize=9)
     axis.set_xscale("log")
     axis.set_xlim(3, 140)
     axis.set_xticks([4, 10, 30, 100], ["4", "10", "30", "100"])
     axis.minorticks_off()
     axis.set_ylim(-0.05, 1.08)
-    axis.set_xlabel("delay p of task 2a, in steps (the points are moved apart a little)")
+    axis.set_xlabel("delay p of task 2a, in steps (the points are moved apart a little; numbers: the rate)")
     axis.set_ylabel("share of trials that meet the criterion\nwithin the cap, ours with 95% intervals")
     axis.set_title("Who predicts the last symbol from the first")
     axis.grid(color="#dddddd", linewidth=0.6)
