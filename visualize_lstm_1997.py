@@ -154,7 +154,7 @@ def scaling_2c(records, folder):
         axis.set_xscale("log")
         axis.set_yscale("log")
         axis.set_xlim(0.7 * place(chosen[0]), 1.45 * place(chosen[-1]))
-        axis.set_ylim(1.8e4, 1e6)
+        axis.set_ylim(1.8e4, 1.4e6)
         axis.set_xticks([place(line) for line in chosen], [str(place(line)) for line in chosen])
         axis.set_yticks([20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000],
                         ["20,000", "50,000", "100,000", "200,000", "500,000", "1,000,000"])

@@ -467,7 +467,9 @@ def test_a_foreign_file_is_refused_and_left_alone(tmp_path):
 
 def test_ctrl_c_keeps_the_steps_that_ended(tmp_path):
     command = [sys.executable, str(ROOT / "data_movement.py"), "--all"]
-    run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen(  # tests in the background of a shell ignore Ctrl-C, and so would this
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     first = run.stdout.readline()
     time.sleep(0.1)
     run.send_signal(signal.SIGINT)
