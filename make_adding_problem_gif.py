@@ -19,8 +19,7 @@ import numpy as np
 
 import adding_problem as ap
 import visualize_adding_problem as viz
-
-plt = viz.plt
+from pictures import plt, writable_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +76,7 @@ def main(argv=None):
     try:
         settings = ap.Settings(seed=flags.seed, T=flags.T, hidden=flags.hidden, iters=flags.iters)
         ap.read_results(flags.results)
-        viz.writable_folder(Path(flags.out).parent)
+        writable_folder(Path(flags.out).parent)
         record = viz.find_or_run(flags.results, settings, flags.snapshot_every)
     except (ValueError, OSError, ap.ResultsError) as error:
         parser.error(str(error))

@@ -176,6 +176,11 @@ def options_of_cells():
     return options
 
 
+def options_of(study, cell):
+    """The options a cell of a study is run with."""
+    return options_of_cells().get((study.experiment, cell), study.options)
+
+
 def find(results, experiment, settings):
     """The record of these settings (a dict), or None."""
     return next((r for r in results.get(experiment, []) if r["settings"] == settings), None)
@@ -305,7 +310,7 @@ def run(studies, path, jobs, scheduler, stale, stop):
             settings = dataclasses.asdict(cell)
             if state(results, study, settings) in asked:
                 place = dict(out=str(path)) if study.experiment in RESUMED else {}
-                options = options_of_cells().get((study.experiment, cell), study.options) | place
+                options = options_of(study, cell) | place
                 call = (study.experiment, tuple(settings.items()), tuple(options.items()))
                 calls.setdefault(call[:2], (call, study))
     progress, failed = Progress(len(calls)), {}
@@ -334,8 +339,7 @@ def check(studies, path, number):
         for cell in finished[:number]:
             settings = dataclasses.asdict(cell)
             call = (study.experiment, tuple(settings.items()), ())
-            options = options_of_cells().get((study.experiment, cell), study.options)
-            again = run_cell(study.experiment, settings, options)
+            again = run_cell(study.experiment, settings, options_of(study, cell))
             same = figures(again) == figures(find(results, study.experiment, settings))
             print(f"{study.name}: {cell_name(call)}: {'the same bits' if same else 'DIFFERENT'}", flush=True)
             if not same:

@@ -9,9 +9,9 @@ The tables, the pictures and reproduce.py read this list. As a script it prints 
 """
 
 import dataclasses
-import shlex
 
 import adding_problem as ap
+from studies_common import command_of
 
 TEN, FOUR, THREE, SEARCH_SEEDS, FRESH = range(10), range(4), range(3), range(100, 102), range(10, 20)
 
@@ -73,14 +73,20 @@ def records(results, settings, seeds):
     return [record for chosen in wanted for record in done if record["settings"] == chosen]
 
 
+def arms(results, name):
+    """The records of a study by label. KeyError if one is missing."""
+    _, settings, seeds, _, _ = GROUPS[name]
+    found = {label: records(results, arm, seeds) for label, arm in settings.items()}
+    for label, made in found.items():
+        if len(made) < len(seeds):
+            raise KeyError(f"results.json lacks runs of {name}, '{label}'")
+    return found
+
+
 def command(settings, seeds, every):
     """The command that makes these records."""
-    words = []
-    for field in dataclasses.fields(ap.Settings):
-        if settings.get(field.name) is not None:
-            words += ["--" + field.name.replace("_", "-"), str(settings[field.name])]
-    seeds = ["--seeds", f"{seeds[0]}-{seeds[-1]}", "--snapshot-every", "0", "--eval-every", str(every)]
-    return shlex.join(["python3", "adding_problem.py", *words, *seeds])
+    seeds = f"{seeds[0]}-{seeds[-1]}"
+    return command_of(ap, settings, "--seeds", seeds, "--snapshot-every", "0", "--eval-every", str(every))
 
 
 if __name__ == "__main__":

@@ -10,11 +10,10 @@ then train in one lockstep stack, which changes the time they take and not a bit
     python3 studies_lstm_1997.py --run lstm-values-6a     what results.json lacks of a study
 """
 
-import dataclasses
-import shlex
 import sys
 
 import lstm_1997 as lstm
+from studies_common import command_of
 
 STEP = dict(update="step")
 REBER = dict(update="step", ranges="table10", gate_start=0.5, output_error="flat-spot")
@@ -53,13 +52,9 @@ TABLE_2 = [
     *runs(dict(experiment="2b"), {}, STEP),
     capped(dict(experiment="2b", errors_at="end", output_error="plain", add_cell_when=100), 15_000),
 ]
-TABLE_3 = [  # q, p, cap of the literal reading; the other one has three times the paper's count
-    (50, 50, 150_000), (100, 100, 62_000), (200, 200, 66_000), (500, 500, 76_000), (1000, 1000, 98_000),
-    (1000, 500, 98_000), (1000, 200, 150_000), (1000, 100, 270_000), (1000, 50, 406_000)]
-LITERAL_2C = [capped(lag(q, p), cap) for q, p, cap in TABLE_3]
-NOT_RECURRENT = [
-    capped(lag(q, p) | dict(recurrent="none"), cap)
-    for (q, p, _), cap in zip(TABLE_3, (90_000, 93_000, 99_000, 114_000, 147_000, 147_000, 225_000, 405_000, 609_000))]
+LAGS = [line for line in lstm.LINES if line.experiment == "2c"]
+LITERAL_2C = [capped(lag(50, 50), 150_000), *(lag(line.q, line.p) for line in LAGS[1:])]
+NOT_RECURRENT = [capped(lag(line.q, line.p) | dict(recurrent="none"), 3 * line.paper) for line in LAGS]
 TABLES_4_TO_6 = [
     capped(dict(experiment="3a", T=100, N=3), 398_500), dict(experiment="3a", T=100, N=1),
     dict(experiment="3b", T=100, N=3), capped(dict(experiment="3b", T=100, N=1), 392_200),
@@ -149,12 +144,7 @@ def pairs_of(arms, results):
 
 def command(arm):
     """The command that makes a run's record."""
-    words = []
-    for field in dataclasses.fields(lstm.Settings):
-        if field.name in arm:
-            flag, value = "--" + field.name.replace("_", "-"), arm[field.name]
-            words += [flag] if value is True else [flag, str(value)]
-    return shlex.join(["python3", "lstm_1997.py", *words])
+    return command_of(lstm, arm)
 
 
 def main(argv=None):

@@ -9,11 +9,11 @@ The tables, the pictures and the script that reproduces them all read this list.
 """
 
 import dataclasses
-import shlex
 import types
 
 import rnn_pathological as rp
 import temporal_order_study
+from studies_common import command_of
 
 TEN, FIVE, THREE = range(10), range(5), range(3)
 SHORT_HISTORY = 2  # --eval-every: keeps the histories of the studies at 40 points
@@ -40,15 +40,10 @@ class Arm:
 
     def command(self):
         """The command that makes its records."""
-        words = []
-        for field in dataclasses.fields(self.experiment.Settings):
-            if field.name in self.settings:
-                flag, value = "--" + field.name.replace("_", "-"), self.settings[field.name]
-                words += [flag] if value is True else [flag, str(value)]
         seeds = ["--seeds", f"{self.seeds[0]}-{self.seeds[-1]}"]
         every = ["--eval-every", str(self.eval_every)] if self.eval_every else []
         weights = ["--keep-weights"] if self.keep_weights else []
-        return shlex.join(["python3", f"{self.experiment.EXPERIMENT}.py", *words, *seeds, *every, *weights])
+        return command_of(self.experiment, self.settings, *seeds, *every, *weights)
 
 
 HEADLINE = [
@@ -132,11 +127,10 @@ BEYOND_NETS = {  # at a fixed length, and with a curriculum and mixed lengths
         dict(LONG, cell="lstm", hidden=32, lr=5e-3, forget_bias=6.0),
         dict(_GROW, cell="lstm", hidden=32, lr=2e-3, input_scale=0.3, forget_bias=3.0))}
 BEYOND_LENGTHS = (200, 400)
-BEYOND = [
-    Arm(f"{net}, fixed T = {T}", fixed | dict(sequence_len=T), THREE, 10)
-    for T in BEYOND_LENGTHS for net, (fixed, _) in BEYOND_NETS.items()] + [
-    Arm(f"{net}, curriculum to T = {T}", grow | dict(sequence_len=T), FIVE, 10)
-    for T in BEYOND_LENGTHS for net, (_, grow) in BEYOND_NETS.items()]
+BEYOND = {
+    (net, way, T): Arm(f"{net}, {way} T = {T}", BEYOND_NETS[net][k] | dict(sequence_len=T), seeds, 10)
+    for k, (way, seeds) in enumerate((("fixed", THREE), ("curriculum to", FIVE)))
+    for T in BEYOND_LENGTHS for net in BEYOND_NETS}
 
 
 def table5(task, method, mu, **changes):
@@ -184,7 +178,7 @@ GROUPS = {  # name: what it shows, arms, minutes of one core
         "what cracks XOR at T = 30: lengths, optimizer, input scale", list(XOR_GRID.values()), 10),
     "pathological-tasks": ("a recipe for each of the other tasks", TASKS, 6),
     "pathological-reach": ("3-bit memorization at T = 200 with the default input scale", REACH_SCALE, 1),
-    "pathological-beyond": ("3-bit memorization beyond T = 200, tanh RNN and LSTM", BEYOND, 4),
+    "pathological-beyond": ("3-bit memorization beyond T = 200, tanh RNN and LSTM", list(BEYOND.values()), 4),
     "pathological-length": ("solve rate against T for three starts", list(LENGTH.values()), 35),
     "pathological-scale": ("four starts of W_hh, each at spectral radius 0.8, 1 and 1.1", list(SCALE.values()), 12),
     "pathological-order": (

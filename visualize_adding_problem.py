@@ -12,26 +12,18 @@ recomputed from the stored weights.
 """
 
 import dataclasses
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 
 import adding_problem as ap
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+from pictures import plt, save, writable_folder
 
 LSTM_COLOUR, RNN_COLOUR, MARK_COLOUR = "#0072B2", "#D55E00", "#E69F00"  # blue, vermillion, orange (Okabe & Ito)
 GREY = "#999999"
 UNIT_COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
-plt.rcParams.update({
-    "figure.dpi": 120, "savefig.dpi": 120, "font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.titlesize": 11, "legend.frameon": False,
-})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,14 +250,6 @@ def weights(lstm):
 # Command line
 # ----------------------------------------------------------------------------------------------------------------------
 
-def writable_folder(path):
-    """Creates a folder if need be. Raises OSError unless a file can be written in it."""
-    os.makedirs(path, exist_ok=True)
-    probe = Path(path, f".{os.getpid()}.tmp")
-    probe.touch()
-    probe.unlink()
-
-
 def main(argv=None):
     parser = ap.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False)
     ap.add_flags(parser, Flags)
@@ -289,11 +273,7 @@ def main(argv=None):
         "gate_activity": gate_activity(lstm),
         "weights": weights(lstm),
     }
-    for name, figure in pictures.items():
-        path = Path(flags.outdir, f"{name}.png")
-        figure.savefig(path, metadata={"Software": None})
-        plt.close(figure)
-        print(path)
+    save(pictures.items(), flags.outdir)
     return 0
 
 

@@ -15,21 +15,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import adding_problem as ap
 import studies_adding_problem as studies
-from visualize_adding_problem import writable_folder
+from pictures import plt, save, writable_folder
 
 BLUE, VERMILLION, GREEN, ORANGE, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7"  # Okabe & Ito
-
-
-def arms(results, name):
-    """The records of a study by label, or None if one is missing."""
-    _, settings, seeds, _, _ = studies.GROUPS[name]
-    found = {label: studies.records(results, arm, seeds) for label, arm in settings.items()}
-    return found if all(len(records) == len(seeds) for records in found.values()) else None
 
 
 def column(records, name):
@@ -150,7 +142,9 @@ def complete(path):
     """The results with every record of the studies; reproduce.py is run for a study that lacks one."""
     results = ap.read_results(path)
     for name in studies.GROUPS:
-        if arms(results, name) is None:
+        try:
+            studies.arms(results, name)
+        except KeyError:
             print(f"{path} lacks runs of {name}: running reproduce.py {name}", flush=True)
             script = Path(ap.__file__).with_name("reproduce.py")
             code = subprocess.run([sys.executable, str(script), name, "--out", path]).returncode
@@ -171,12 +165,8 @@ def main(argv=None):
         results = complete(args.results)
     except (OSError, ap.ResultsError) as error:
         parser.error(str(error))
-    for name, (draw, needed) in PICTURES.items():
-        figure = draw(*(arms(results, study) for study in needed))
-        path = Path(args.outdir, f"{name}.png")
-        figure.savefig(path, metadata={"Software": None})
-        plt.close(figure)
-        print(path)
+    figures = (draw(*(studies.arms(results, study) for study in needed)) for draw, needed in PICTURES.values())
+    save(zip(PICTURES, figures), args.outdir)
     return 0
 
 

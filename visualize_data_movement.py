@@ -11,23 +11,16 @@ reads are). Where a record is missing, data_movement.py is run for it first.
 """
 
 import dataclasses
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from matplotlib.ticker import PercentFormatter
 
 import data_movement as dm
+from pictures import plt, save, writable_folder
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-
-plt.rcParams.update({
-    "figure.dpi": 120, "savefig.dpi": 120, "font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.titlesize": 11, "legend.frameon": False,
-})
 LENGTHS = (25, 50, 100, 200, 400, 800)
 MODELS = (  # model, label and where it stands (T, cost, side), colour (Okabe & Ito), marker
     ("lstm", "LSTM, 8 units", (25, 2e8, "left"), "#0072B2", "o"),
@@ -124,7 +117,7 @@ def costs(by_length, steps):
     matrix = [shares(final)["recurrent matrix"] for _, final in steps]
     right.set(ylabel="share of the cost", ylim=(0, 1),
               title=f"The recurrent matrix takes {min(matrix):.0%} to {max(matrix):.0%} of it")
-    right.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, decimals=0))
+    right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     right.set_xticks(range(len(steps)), [label for label, _ in steps])
     handles, labels = right.get_legend_handles_labels()
     right.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
@@ -144,7 +137,7 @@ def depths(panels):
                 axis.bar(np.arange(len(share)), share, bottom=bottom, color=colour, width=0.9,
                          label=LABELS.get(name, name))
                 bottom += share
-            axis.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, decimals=0))
+            axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             axis.set_ylim(0, 0.3 if axis in axes[0] else 0.7)
         axes[0, column].set_title(title)
         octaves = np.arange(0, len(bottom), 2)
@@ -160,14 +153,6 @@ def depths(panels):
 # Command line
 # ----------------------------------------------------------------------------------------------------------------------
 
-def writable_folder(path):
-    """Creates a folder if need be. Raises OSError unless a file can be written in it."""
-    os.makedirs(path, exist_ok=True)
-    probe = Path(path, f".{os.getpid()}.tmp")
-    probe.touch()
-    probe.unlink()
-
-
 def main(argv=None):
     parser = dm.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False)
     dm.add_flags(parser, Flags)
@@ -181,11 +166,7 @@ def main(argv=None):
     except (OSError, dm.ResultsError) as error:
         parser.error(str(error))
     pictures = {"data_movement": costs(by_length, steps), "data_movement_depths": depths([steps[1], steps[3]])}
-    for name, figure in pictures.items():
-        path = Path(flags.outdir, f"{name}.png")
-        figure.savefig(path, metadata={"Software": None})
-        plt.close(figure)
-        print(path)
+    save(pictures.items(), flags.outdir)
     return 0
 
 

@@ -12,6 +12,7 @@ have not been run are marked in the pictures that show them.
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,7 @@ def required(path, choice):
     for settings, record in records_of(path):
         if settings == row:
             return settings, record
-    flags = [word for name, value in choice.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    flags = shlex.split(studies.command(choice))[2:]
     command = [sys.executable, str(Path(lstm.__file__).resolve()), *flags, "--out", str(path)]
     print("no record yet, running:", " ".join(command))
     subprocess.run(command, check=True)

@@ -352,16 +352,12 @@ def plot_table5(results):
 def plot_beyond(results):
     """Where the plain net's reach ends: solved seeds of tanh RNN and LSTM at growing T."""
     fig, ax = plt.subplots(figsize=(8.5, 4.2))
-    nets = dict(zip(studies.BEYOND_NETS, (BLUE, ORANGE)))
-    rows = {}
-    for arm in studies.BEYOND:
-        rows.setdefault((arm.label.split(",")[0], "curriculum" in arm.label), []).append(arm)
-    for k, ((net, grows), arms) in enumerate(rows.items()):
-        net = next(name for name in nets if name.startswith(net))
-        words = "curriculum, mixed lengths" if grows else "fixed length"
-        plot_rates(ax, [[arm] for arm in arms], results, np.arange(len(arms)), 0.05 * (k - 1.5), nets[net],
-                   "o" if grows else "x", f"{net}, {words}", "-" if grows else ":")
     lengths = studies.BEYOND_LENGTHS
+    looks = {"fixed": ("x", ":", "fixed length"), "curriculum to": ("o", "-", "curriculum, mixed lengths")}
+    for row, (way, (marker, style, words)) in enumerate(looks.items()):
+        for column, (net, colour) in enumerate(zip(studies.BEYOND_NETS, (BLUE, ORANGE))):
+            groups, shift = [[studies.BEYOND[net, way, T]] for T in lengths], 0.05 * (2 * row + column - 1.5)
+            plot_rates(ax, groups, results, np.arange(len(lengths)), shift, colour, marker, f"{net}, {words}", style)
     ax.set(xticks=np.arange(len(lengths)), xticklabels=lengths, xlabel="T, steps in a sequence", ylim=(-0.03, 1.03),
            ylabel="share of seeds that end solved",
            title="3-bit memorization beyond the plain net's reach (bars: 95% Wilson intervals)")
@@ -378,9 +374,8 @@ PICTURES = {
 
 def drawn():
     """Every arm that a picture needs, but for the hours of the 2013 table: of that, the seeds there are, are drawn."""
-    grids = (studies.LENGTH, studies.SCALE, studies.ORDER, studies.ORDER_LAGS, studies.XOR_GRID)
-    return [*studies.HEADLINE, *studies.XOR, *studies.XOR_WITHOUT, *studies.BEYOND, *(
-        arm for grid in grids for arm in grid.values())]
+    grids = (studies.BEYOND, studies.LENGTH, studies.SCALE, studies.ORDER, studies.ORDER_LAGS, studies.XOR_GRID)
+    return [*studies.HEADLINE, *studies.XOR, *studies.XOR_WITHOUT, *(arm for grid in grids for arm in grid.values())]
 
 
 def main(argv=None):

@@ -5,18 +5,9 @@ from tables_adding_problem import column, spread
 from tables_rnn_pathological import count
 
 import studies_adding_problem as studies
+from studies_adding_problem import arms
 
 HEADLINE = "the headline's recipe"
-
-
-def arms(results, name):
-    """The records of a study by label. KeyError if one is missing."""
-    _, settings, seeds, _, _ = studies.GROUPS[name]
-    found = {label: studies.records(results, arm, seeds) for label, arm in settings.items()}
-    for label, records in found.items():
-        if len(records) < len(seeds):
-            raise KeyError(f"results.json lacks runs of {name}, '{label}'")
-    return found
 
 
 def table(name):

@@ -146,6 +146,11 @@ def riddles(results):
     return study(results, [run for part in parts for run in part])
 
 
+def over_paper(row, final):
+    """The mean of the trials that stop, over the paper's."""
+    return np.mean(of_stopped(final, "sequences_to_success")) / row.line.paper
+
+
 def recurrence(results):
     """Experiment 2c with the weights between hidden units and without."""
     lines = ["| q | p | paper, mean | literal: stopped | without recurrence: stopped | mean of those [range] "
@@ -159,8 +164,7 @@ def recurrence(results):
             final, counts = without["final"], counted(without["final"]["sequences_to_success"], other.max_sequences)
             cells[4:6] = counts[0], counts[2]
             if final["trials_stopped"]:
-                mean = np.mean([n for n in final["sequences_to_success"] if n is not None])
-                cells[6:] = f"{mean / row.line.paper:.2f}", f"{np.mean(of_stopped(final, 'wrong')):.1f}"
+                cells[6:] = f"{over_paper(row, final):.2f}", f"{np.mean(of_stopped(final, 'wrong')):.1f}"
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -169,14 +173,13 @@ def recurrence_answer(results):
     """The same in a sentence."""
     literal = [(row, record["final"]) for row, record in studies.pairs_of(studies.LITERAL_2C, results) if record]
     without = [(row, record["final"]) for row, record in studies.pairs_of(studies.NOT_RECURRENT, results) if record]
-    ratios = [np.mean([n for n in final["sequences_to_success"] if n is not None]) / row.line.paper
-              for row, final in without]
+    ratios = [over_paper(row, final) for row, final in without]
     stopped = ", ".join(f"{final['trials_stopped']} of {row.trials} (q = {row.q}, p = {row.p})" for row, final in literal)
     return (
         f"Experiment 2c with the fully connected hidden layer of the text: {stopped} trials stop within the cap. "
         f"Without weights between hidden units, and nothing else changed, "
         f"{sum(final['trials_stopped'] for _, final in without)} of {sum(row.trials for row, _ in without)} on "
-        f"{len(without) if len(without) < len(studies.TABLE_3) else 'all'} of the nine rows, lags of {min(row.q for row, _ in without)} to "
+        f"{len(without) if len(without) < len(studies.LAGS) else 'all'} of the nine rows, lags of {min(row.q for row, _ in without)} to "
         f"{max(row.q for row, _ in without)} steps, after {min(ratios):.2f} to {max(ratios):.2f} times the paper's count "
         "in the mean of a row.")
 

@@ -11,7 +11,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from tables_lstm_1997 import counted, thousands
+from tables_lstm_1997 import counted, of_stopped, thousands
 
 import information_latching
 import lstm_1997
@@ -38,9 +38,9 @@ def complete(row):
     return listed and row.trials == row.line.trials and row.max_sequences >= row.line.cap
 
 
-def limit(row):
+def limit(row, cap):
     """Where a trial is given up: cascade-correlation at its most units, long before the cap on presentations."""
-    return f"{row.hidden} units" if row.method == "rcc" else thousands(row.max_sequences)
+    return f"{row.hidden} units" if row.method == "rcc" else thousands(cap)
 
 
 def interval(k, n):
@@ -76,8 +76,7 @@ def table(number, results):
         paper = [paper_success(line), paper_sequences(line)]
         pairs = run_of(line, results)
         if not pairs:
-            cells = [label(line), rate, weights, "to be run", "-", "-", "-", "-",
-                     f"{line.hidden} units" if line.method == "rcc" else thousands(line.cap), *paper]
+            cells = [label(line), rate, weights, "to be run", "-", "-", "-", "-", limit(line, line.cap), *paper]
             lines.append("| " + " | ".join(cells) + " |")
         for row, record in pairs:
             final = record["final"]
@@ -86,9 +85,9 @@ def table(number, results):
             if isinstance(ours, list):
                 ours = [w for w, good in zip(ours, stopped) if good] or ours
                 weights = f"{min(ours)} to {max(ours)}" if len(set(ours)) > 1 else str(ours[0])
-            counts = counted(final["sequences_to_success"], limit(row))
+            counts = counted(final["sequences_to_success"], limit(row, row.max_sequences))
             cells = [label(line), rate, weights, row.reading, counts[0], interval(sum(stopped), len(stopped)), *counts[1:],
-                     limit(row), *paper]
+                     limit(row, row.max_sequences), *paper]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines + lstm_lines(number, results))
 
@@ -138,7 +137,7 @@ def guessing(results):
             final = record["final"]
             good = [n is not None for n in final["sequences_to_success"]]
             guesses = [n if ok else None for n, ok in zip(final["guesses"], good)]
-            wrong = [n for n, ok in zip(final["wrong"], good) if ok]
+            wrong = of_stopped(final, "wrong")
             lines.append(
                 f"| {task} | {row.hidden} | {counted(guesses, 0)[0]} | {counted(guesses, 0)[2]} "
                 f"| {counted(final['sequences_to_success'], 0)[2]} | {np.mean(wrong):.1f} | {lstm} | {paper} |")
@@ -158,7 +157,7 @@ def signals(results):
             rate = "-" if row.lr is None else f"{row.lr:g}"
             lines.append(
                 f"| {row.method}{'' if row.reading == 'literal' else ', ' + row.reading} | {row.p} | {rate} "
-                f"| {row.trials} | {final['trials_stopped']}/{row.trials} | {limit(row)} | {ratios[0]} "
+                f"| {row.trials} | {final['trials_stopped']}/{row.trials} | {limit(row, row.max_sequences)} | {ratios[0]} "
                 f"| {ratios[1]} |")
     return "\n".join(lines)
 
@@ -185,11 +184,11 @@ def others(results):
     lines = ["| method | task | reading | stopped | median | mean of those [range] | cap |", "|---|---|---|---|---|---|---|"]
     for row, record in rows_of(results):
         if not (row.in_paper and complete(row)) and row.method != "guessing":
-            counts = counted(record["final"]["sequences_to_success"], limit(row))
+            counts = counted(record["final"]["sequences_to_success"], limit(row, row.max_sequences))
             task = row.experiment + (f" p={row.p}" if row.p else "")
             rate = "" if row.lr is None else f", rate {row.lr:g}"
             lines.append(f"| {row.method}{rate} | {task} | {row.reading} | {' | '.join(counts)} "
-                         f"| {limit(row)} |")
+                         f"| {limit(row, row.max_sequences)} |")
     return "\n".join(lines) if len(lines) > 2 else "None has been run yet."
 
 
@@ -198,12 +197,12 @@ def headline(results):
     lines = ["| method | task | stopped | mean of those [range] | cap | paper: success, sequences |", "|---|---|---|---|---|---|"]
     for line in rivals.LINES + rivals.OTHER_LINES:
         for row, record in run_of(line, results):
-            counts = counted(record["final"]["sequences_to_success"], limit(row))
+            counts = counted(record["final"]["sequences_to_success"], limit(row, row.max_sequences))
             rate = "" if row.lr is None else f", rate {row.lr:g}"
             words = " ".join(f"{name}={getattr(row, name)}" for name in ("T", "N", "p") if getattr(row, name) is not None)
             paper = "-" if line.success is None else f"{paper_success(line)}, {paper_sequences(line)}"
             lines.append(f"| {row.method}{rate} | {row.experiment} {words} | {counts[0]} | {counts[2]} "
-                         f"| {limit(row)} | {paper} |")
+                         f"| {limit(row, row.max_sequences)} | {paper} |")
     return "\n".join(lines)
 
 
@@ -217,8 +216,7 @@ def cascade(results):
             largest = [max(map(abs, weights)) for weights in final["recurrent_weights"]]
             words = f"p = {row.p}: {sum(good)} of {len(good)} trials stop"
             if any(good):
-                shown = [n for n in final["sequences_to_success"] if n is not None]
-                units = [n for n, ok in zip(final["hidden_units"], good) if ok]
+                shown, units = of_stopped(final, "sequences_to_success"), of_stopped(final, "hidden_units")
                 words += f", after {thousands(np.median(shown))} presentations and {np.median(units):g} units in the median"
             words += f"; the largest recurrent weight of a trial has a median of {np.median(largest):.0f} " \
                      f"[{min(largest):.0f}, {max(largest):.0f}]"

@@ -452,9 +452,8 @@ def xor_answer(results):
 
 def beyond_answer(results):
     """Where the plain net's reach ends and what the LSTM does there."""
-    def of(net, how, T):
-        [arm] = [arm for arm in studies.BEYOND if arm.label == f"{net}, {how} T = {T}"]
-        some = finals(arm, results)
+    def of(net, way, T):
+        some = finals(studies.BEYOND[net, way, T], results)
         return f"{solved(some)[0]} of {len(some)}", solved(some)[0] / len(some)
 
     plain, lstm = studies.BEYOND_NETS
@@ -524,7 +523,7 @@ TABLES = {
     "rnn_pathological:tasks": arms(studies.TASKS),
     "rnn_pathological:task_commands": commands(studies.TASKS),
     "rnn_pathological:reach": arms(studies.REACH_SCALE + studies.TASKS[-1:]),
-    "rnn_pathological:beyond": arms(studies.BEYOND),
+    "rnn_pathological:beyond": arms(list(studies.BEYOND.values())),
     "rnn_pathological:speed": speed,
 }
 

@@ -717,11 +717,10 @@ def test_pictures_are_drawn_and_absent_records_are_run_first(tmp_path, monkeypat
     small = studies.Arm("small", dict(task="multiplication", **tiny), range(2))
     order = studies.Arm("order", dict(sequence_len=10, hidden=4, updates=4), range(2),
                         experiment=studies.temporal_order_study)
-    for name in ("LENGTH", "SCALE", "XOR_GRID", "TABLE5"):
+    for name in ("BEYOND", "LENGTH", "SCALE", "XOR_GRID", "TABLE5"):
         monkeypatch.setattr(studies, name, dict.fromkeys(getattr(studies, name), small))
     for name in ("ORDER", "ORDER_LAGS"):
         monkeypatch.setattr(studies, name, dict.fromkeys(getattr(studies, name), order))
-    monkeypatch.setattr(studies, "BEYOND", [dataclasses.replace(small, label=arm.label) for arm in studies.BEYOND])
     results, outdir = str(tmp_path / "results.json"), tmp_path / "viz"
     assert pictures.main(["--results", results, "--outdir", str(outdir)]) == 0
     output = capsys.readouterr().out

@@ -1,0 +1,31 @@
+"""What visualizers share: the look of the pictures, their folder, and how they are saved."""
+
+import os
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+plt.rcParams.update({
+    "figure.dpi": 120, "savefig.dpi": 120, "font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.titlesize": 11, "legend.frameon": False,
+})
+
+
+def writable_folder(path):
+    """Creates a folder if need be. Raises OSError unless a file can be written in it."""
+    os.makedirs(path, exist_ok=True)
+    probe = Path(path, f".{os.getpid()}.tmp")
+    probe.touch()
+    probe.unlink()
+
+
+def save(figures, folder):
+    """Writes figures, given as pairs of name and figure, as PNG files into a folder, and prints their paths."""
+    for name, figure in figures:
+        path = Path(folder, f"{name}.png")
+        figure.savefig(path, metadata={"Software": None})
+        plt.close(figure)
+        print(path)
