@@ -4,31 +4,25 @@
 # ///
 """Pictures of lstm_1997.py from results.json, into viz/: paper_vs_ours, scaling_2c, cec, error_flow, complexity.
 
-    python3 visualize_lstm_1997.py
+    python3 visualize_lstm_1997.py --outdir viz
 
 Nothing is trained here. If the record behind cec.png is missing, the experiment's own command runs first; rows that
 have not been run are marked in the pictures that show them.
 """
 
-import argparse
 import json
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
 
 import lstm_1997 as lstm
 import studies_lstm_1997 as studies
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, plt, save, writable_folder
 
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")  # Okabe & Ito
 ADDING = dict(experiment="4", T=100, **studies.ADDING, max_sequences=200_000)
 ORDER = dict(experiment="6a")
 
@@ -40,7 +34,10 @@ def records_of(path):
 
 
 def required(path, choice):
-    """The record of a choice of settings with stored weights; runs the experiment's own command if there is none."""
+    """Settings and record of a run; the experiment's own command is run first if there is none.
+
+    Raises ResultsError for an unusable file, SystemExit with the exit code if the run fails.
+    """
     row = lstm.Settings(**choice)
     for settings, record in records_of(path):
         if settings == row:
@@ -48,15 +45,10 @@ def required(path, choice):
     flags = shlex.split(studies.command(choice))[2:]
     command = [sys.executable, str(Path(lstm.__file__).resolve()), *flags, "--out", str(path)]
     print("no record yet, running:", " ".join(command))
-    subprocess.run(command, check=True)
+    code = subprocess.run(command).returncode
+    if code:
+        raise SystemExit(code)
     return next((settings, record) for settings, record in records_of(path) if settings == row)
-
-
-def save(figure, folder, name):
-    folder.mkdir(exist_ok=True)
-    figure.savefig(folder / name, dpi=130, bbox_inches="tight", metadata={"Software": None})
-    plt.close(figure)
-    print(folder / name)
 
 
 # --- paper_vs_ours.png ------------------------------------------------------------------------------------------------
@@ -86,8 +78,8 @@ def median_of(row, record):
     return median if median < np.inf else None
 
 
-def paper_vs_ours(records, folder):
-    figure, axis = plt.subplots(figsize=(10, 10.5))
+def paper_vs_ours(records):
+    figure, axis = plt.subplots(figsize=(10.5, 12), layout="constrained")
     for k, line in enumerate(lstm.LINES):
         y = len(lstm.LINES) - k
         if k % 2:
@@ -105,7 +97,7 @@ def paper_vs_ours(records, folder):
     axis.set_yticks(range(len(lstm.LINES), 0, -1), [label_of(line) for line in lstm.LINES], fontfamily="monospace")
     axis.set_xlabel("training sequences until the paper's stopping criterion")
     axis.grid(axis="x", color="#dddddd", linewidth=0.6)
-    axis.legend(
+    figure.legend(
         handles=[
             Line2D([], [], marker="D", color=BLACK, linestyle="", label="paper, mean"),
             Line2D([], [], marker="o", color=BLUE,
@@ -113,9 +105,9 @@ def paper_vs_ours(records, folder):
             Line2D([], [], marker="o", color=ORANGE, label="ours, with a named change: the same"),
             Line2D([], [], marker=">", color=BLUE, linestyle="", mfc="none",
                    label="cap, where some trials do not stop; no dot: the median is above it")],
-        loc="upper center", bbox_to_anchor=(0.4, -0.06), frameon=False)
+        loc="outside lower center", ncol=2)
     axis.set_title("Hochreiter & Schmidhuber (1997), Tables 1 to 9: every LSTM row")
-    save(figure, folder, "paper_vs_ours.png")
+    return figure
 
 
 def draw_row(axis, y, color, row, record):
@@ -135,8 +127,8 @@ def draw_row(axis, y, color, row, record):
 # --- scaling_2c.png ---------------------------------------------------------------------------------------------------
 
 
-def scaling_2c(records, folder):
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True)
+def scaling_2c(records):
+    figure, axes = plt.subplots(1, 2, figsize=(11, 6), sharey=True, layout="constrained")
     lines = [line for line in lstm.LINES if line.experiment == "2c"]
     panels = (
         ([line for line in lines if line.p == line.q], lambda line: line.q,
@@ -169,10 +161,10 @@ def scaling_2c(records, folder):
             Line2D([], [], marker="o", color=BLUE, label="ours, literal: median of 20, range of those that stop"),
             Line2D([], [], marker="o", color=ORANGE, label="ours, no weights between hidden units: the same"),
             Line2D([], [], marker="^", color=BLUE, linestyle="", mfc="none", label="cap, where some do not stop")],
-        frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0.02), ncol=2)
+        loc="outside lower center", ncol=2)
     axes[0].set_ylabel("training sequences until success")
     figure.suptitle("Experiment 2c: longer time lags (left), more frequent distractors (right)")
-    save(figure, folder, "scaling_2c.png")
+    return figure
 
 
 def draw_column(axis, x, color, row, record):
@@ -205,11 +197,10 @@ def inside(row, theta, batch):
     return 2 * net.sigma[1 : steps + 1, :, 0], *gates, y[0]
 
 
-def cec(path, folder):
-    figure = plt.figure(figsize=(12, 10.5))
-    for number, (part, choice) in enumerate(zip(figure.subfigures(2, 1), (ADDING, ORDER))):
-        axes = part.subplots(2, 2, sharex=True, height_ratios=(1.3, 1), gridspec_kw=dict(hspace=0.08, wspace=0.13))
-        row, record = required(path, choice)
+def cec(adding, order):
+    figure = plt.figure(figsize=(13, 11), layout="constrained")
+    for part, (row, record) in zip(figure.subfigures(2, 1), (adding, order)):
+        axes = part.subplots(2, 2, sharex=True, height_ratios=(1.3, 1))
         seed = record["weights"]["seed"]
         shape, trial = lstm.Shape(row), lstm.Trial(row, seed)
         batch = trial.task(lstm.streams(seed)["display"], 1)
@@ -237,11 +228,11 @@ def cec(path, folder):
             if column == 0:
                 top.set_ylabel("internal state s")
                 bottom.set_ylabel("gate activation")
-            if number == 0 and column == 1:
-                top.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-                bottom.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
             bottom.set_xlabel("step (dotted: the marked or relevant inputs)")
-    save(figure, folder, "cec.png")
+    handles, labels = (top_part + bottom_part for top_part, bottom_part in zip(
+        top.get_legend_handles_labels(), bottom.get_legend_handles_labels()))
+    figure.legend(handles, labels, loc="outside lower center", ncol=4)
+    return figure
 
 
 # --- error_flow.png ---------------------------------------------------------------------------------------------------
@@ -288,9 +279,8 @@ def unit_to_unit(squash, n, largest, seed):
     return np.array(flow)[LAGS]
 
 
-def error_flow(path, folder):
-    figure, axis = plt.subplots(figsize=(9, 5.5))
-    row, record = required(path, ADDING)
+def error_flow(row, record):
+    figure, axis = plt.subplots(figsize=(9, 6.5), layout="constrained")
     seed = record["weights"]["seed"]
     axis.plot(LAGS, np.ones(len(LAGS)), color=BLUE, linewidth=3, label="1997 LSTM, truncated: the carousel, exactly 1")
     trained = state_to_state(row, np.array(record["weights"]["theta"]), seed)
@@ -315,20 +305,20 @@ def error_flow(path, folder):
     axis.set_ylabel("factor on an error that flows back q steps")
     axis.set_title("Error flow: the median, and in the shade all cells or all of 50 random nets")
     axis.grid(color="#dddddd", linewidth=0.6)
-    axis.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.45, -0.12))
-    save(figure, folder, "error_flow.png")
+    figure.legend(fontsize=9, loc="outside lower center")
+    return figure
 
 
 # --- complexity.png ---------------------------------------------------------------------------------------------------
 
 
-def complexity(folder):
+def complexity():
     """A.27, from the benchmark's file: time per step and weight, and peak memory."""
     file = Path(lstm.__file__).resolve().parent / "benchmarks" / "lstm_1997.json"
     rows = json.loads(file.read_text(encoding="utf-8"))["scaling"]
     nets = [row for row in rows if row["steps"] == 100]
     lengths = [row for row in rows if row["weights"] == 3064]
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.8))
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
     for axis, chosen, key, name in (
             (axes[0], nets, "weights", "weights (100 steps)"), (axes[1], lengths, "steps", "steps (3064 weights)")):
         x = [row[key] for row in chosen]
@@ -343,27 +333,28 @@ def complexity(folder):
         axis.minorticks_off()
         axis.set_xlabel(name)
         axis.grid(color="#dddddd", linewidth=0.6)
-    axes[0].legend(frameon=False)
+    axes[0].legend()
     axes[0].set_ylabel("in the units of the legend")
     figure.suptitle("The algorithm in forward mode: a larger net (left), a longer sequence (right)")
-    save(figure, folder, "complexity.png")
+    return figure
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--results", default="results.json")
-    parser.add_argument("--out", default="viz", help="folder of the pictures")
+    parser = lstm.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False)
+    parser.add_argument("--results", default="results.json", help="file of results (default: %(default)s)")
+    parser.add_argument("--outdir", default="viz", help="folder of the pictures (default: %(default)s)")
     args = parser.parse_args(argv)
-    path, folder = Path(args.results), Path(args.out)
     try:
-        complexity(folder)
-        error_flow(path, folder)
-        cec(path, folder)
-        paper_vs_ours(records_of(path), folder)
-        scaling_2c(records_of(path), folder)
-    except lstm.ResultsError as error:
-        print(error, file=sys.stderr)
-        return 2
+        lstm.check_results(args.results)
+        writable_folder(args.outdir)
+        adding, order = required(args.results, ADDING), required(args.results, ORDER)
+        records = records_of(args.results)
+    except (OSError, lstm.ResultsError) as error:
+        parser.error(str(error))
+    save({
+        "complexity": complexity(), "error_flow": error_flow(*adding), "cec": cec(adding, order),
+        "paper_vs_ours": paper_vs_ours(records), "scaling_2c": scaling_2c(records),
+    }.items(), args.outdir)
     return 0
 
 

@@ -4,50 +4,44 @@
 # ///
 """Pictures of lstm_1997_rivals.py from results.json, into viz/: how far back the error reaches, and who succeeds.
 
-    python3 visualize_lstm_1997_rivals.py
+    python3 visualize_lstm_1997_rivals.py --outdir viz
 
 error_signal: the error that arrives at the hidden units of task 2a against the lag, before training and when a trial
-ends. lag: the share of trials that stop, against the delay p of task 2a, in the paper, and here where a row has been
-run with all its trials up to its cap.
+ends. lag: the share of trials that stop, for each delay p of task 2a, in the paper, and here where a row has been run
+with all its trials up to its cap.
 Nothing is trained here. If there is no record of cascade-correlation at p = 4, which takes seconds, the experiment's
 own command runs first; everything else is drawn from what has been run.
 """
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 
 import lstm_1997_rivals as rivals
+from information_latching import wilson
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, plt, save, writable_folder
 
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")  # Okabe & Ito
-COLORS = {"rtrl": BLUE, "bptt": SKY, "elman": PURPLE, "rcc": GREEN, "chunker": ORANGE, "lstm": BLACK}
-NAMES = {
-    "rtrl": "RTRL", "bptt": "BPTT", "elman": "Elman", "rcc": "cascade-correlation", "chunker": "chunker's first net",
-    "lstm": "LSTM"}
-MARKS = {"rtrl": "o", "bptt": "s", "elman": "v", "rcc": "^", "chunker": "D", "lstm": "*"}
-STYLES = {"rtrl": "-", "bptt": "-", "elman": "-", "rcc": "-", "chunker": (0, (4, 4))}
-WIDTHS = {"bptt": 4}
-SMALLEST = 1e-170  # of the axis
+LOOKS = {  # name, colour, width and marker of a method
+    "rtrl": ("RTRL", BLUE, 1.5, "o"), "bptt": ("BPTT", SKY, 4, "s"), "elman": ("Elman", PURPLE, 1.5, "v"),
+    "rcc": ("cascade-correlation", GREEN, 1.5, "^"), "chunker": ("chunker's first net", ORANGE, 1.5, "D"),
+    "lstm": ("LSTM", BLACK, 2.5, "*"),
+}
+DASHES = {None: "-", 1.0: "-", 4.0: "--", 10.0: ":"}  # by rate
 
 
 def records_of(path):
-    """The records of task 2a, as pairs of Settings and record, in order of method, delay and rate."""
+    """The literal records of task 2a, as pairs of Settings and record, in order of method, delay and rate."""
     records = [(rivals.Settings(**record["settings"]), record)
                for record in rivals.read_results(path).get(rivals.EXPERIMENT, [])]
     chosen = [pair for pair in records if pair[0].experiment == "2a" and pair[0].reading == "literal"]
-    return sorted(chosen, key=lambda pair: (list(NAMES).index(pair[0].method), pair[0].p, pair[0].lr or 0))
+    return sorted(chosen, key=lambda pair: (list(LOOKS).index(pair[0].method), pair[0].p, pair[0].lr or 0))
 
 
 def lstm_records(path):
-    """Delay, stopped and all trials of the LSTM on task 2a: of each delay the reading with most trials stopped."""
+    """{delay: (stopped, trials)} of the LSTM on task 2a: of each delay the reading with most trials stopped."""
     best = {}
     for record in rivals.read_results(path).get("lstm_1997", []):
         settings, stopped = record["settings"], record["final"]["trials_stopped"]
@@ -57,59 +51,19 @@ def lstm_records(path):
 
 
 def required(path):
-    """Makes sure that there is something to draw."""
+    """Makes sure that there is something to draw. Raises SystemExit with the exit code if a run fails."""
     if not any(row.method == "rcc" and row.p == 4 for row, _ in records_of(path)):
         words = ["--method", "rcc", "--experiment", "2a", "--p", "4"]
         command = [sys.executable, str(Path(rivals.__file__).resolve()), *words, "--out", str(path)]
         print("no record yet, running:", " ".join(command))
-        subprocess.run(command, check=True)
+        code = subprocess.run(command).returncode
+        if code:
+            raise SystemExit(code)
 
 
-def save(figure, folder, name):
-    folder.mkdir(exist_ok=True)
-    figure.savefig(folder / name, dpi=130, bbox_inches="tight", metadata={"Software": None})
-    plt.close(figure)
-    print(folder / name)
-
-
-def named(row):
-    """A row in a few words."""
-    rate = "" if row.lr is None else f", rate {row.lr:g}"
-    most = f"{row.hidden} units" if row.method == "rcc" else f"{row.max_sequences:,} sequences"
-    return f"{NAMES[row.method]}, p = {row.p}{rate}, {row.trials} trials of at most {most}"
-
-
-def error_signal(records, folder):
-    figure, axes = plt.subplots(1, 2, figsize=(12, 5.2), sharey=True)
-    longest = max(row.p for row, _ in records)
-    for axis, when, title in (
-            (axes[0], "start", "before training"), (axes[1], "end", "when a trial has stopped or is given up")):
-        axis.axhline(1, color=BLACK, linewidth=2.5, label="LSTM: the carousel, 1 by construction")
-        for row, record in records:
-            signal = np.array(record["final"][f"error_signal_at_{when}"])
-            ratio = np.where(signal > 0, signal, np.nan) / (signal[0] or np.nan)  # zeros are not drawn
-            axis.plot(
-                range(len(ratio)), ratio, linestyle=STYLES[row.method], color=COLORS[row.method],
-                linewidth=WIDTHS.get(row.method, 1.5), marker=MARKS[row.method], markersize=6,
-                markevery=[len(ratio) - 1], label=named(row))
-        axis.set_yscale("log")
-        axis.set_xlim(0, longest)
-        axis.set_ylim(SMALLEST, 1e9)
-        axis.set_xlabel("lag: steps back from the last symbol (mark: the first symbol)")
-        axis.set_title(title)
-        axis.grid(color="#dddddd", linewidth=0.6)
-    axes[0].set_ylabel("error at the hidden units,\nrelative to the last step (median over trials)")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 0.02), ncol=2, fontsize=9)
-    figure.suptitle("Task 2a: how much of the error at the last symbol reaches back")
-    save(figure, folder, "lstm_1997_rivals_error_signal.png")
-
-
-def interval(k, n):
-    """Wilson's 95% interval of a share of n trials."""
-    z = 1.96
-    middle, half = (k + z * z / 2) / (n + z * z), z * np.sqrt(k * (n - k) / n + z * z / 4) / (n + z * z)
-    return middle - half, middle + half
+def named(method, lr):
+    """A method and its rate in a few words."""
+    return LOOKS[method][0] + ("" if lr is None else f", rate {lr:g}")
 
 
 def whole(row):
@@ -117,60 +71,113 @@ def whole(row):
     return row.trials == row.line.trials and row.max_sequences >= row.line.cap
 
 
-def lag(records, lstm, folder):
-    figure, axis = plt.subplots(figsize=(9, 5))
-    paper, ours = {}, {("lstm", ""): [(p, k, n) for p, (k, n) in sorted(lstm.items())]}
-    for line in (line for line in rivals.LINES if line.table == 2):
-        paper.setdefault((line.method, f", rate {line.lr:g}"), []).append((line.p, int(line.success) / 100))
-    paper["lstm", ""] = [(100, 1.0)]
-    for row, record in records:
-        if whole(row):
-            rate = "" if row.lr is None else f", rate {row.lr:g}"
-            ours.setdefault((row.method, rate), []).append((row.p, record["final"]["trials_stopped"], row.trials))
-    series = list(dict.fromkeys([*paper, *ours]))
-    for number, (method, rate) in enumerate(series):
-        shift = 1 + 0.025 * (number - len(series) / 2)
-        style = {", rate 4": "--", ", rate 10": ":"}.get(rate, "-")
-        look = dict(color=COLORS[method], linestyle=style, marker=MARKS[method], linewidth=1.2)
-        size = 12 if method == "lstm" else 7
-        for p, share in [list(zip(*paper[method, rate]))] if (method, rate) in paper else []:
-            axis.plot(shift * np.array(p), share, **look, markersize=size, markerfacecolor="none", alpha=0.8,
-                      label=f"{NAMES[method]}{rate}: paper")
-        if (method, rate) in ours:
-            p, k, n = (np.array(part) for part in zip(*ours[method, rate]))
-            bars = abs(np.array(interval(k, n)) - k / n)
-            name = f"{NAMES[method]}{rate}: here"
-            axis.errorbar(shift * p, k / n, bars, **look, markersize=size, capsize=2, label=name)
-            if method in ("rtrl", "bptt"):
-                axis.annotate(rate.split()[-1], (shift * p[0], k[0] / n[0]), textcoords="offset points",
-                              xytext=(-8, -3), ha="right", color=COLORS[method], fontsize=9)
-    axis.set_xscale("log")
-    axis.set_xlim(3, 140)
-    axis.set_xticks([4, 10, 30, 100], ["4", "10", "30", "100"])
-    axis.minorticks_off()
-    axis.set_ylim(-0.05, 1.08)
-    axis.set_xlabel("delay p of task 2a, in steps (the points are moved apart a little; numbers: the rate)")
-    axis.set_ylabel("share of trials that meet the criterion\nwithin the cap, ours with 95% intervals")
-    axis.set_title("Who predicts the last symbol from the first")
-    axis.grid(color="#dddddd", linewidth=0.6)
-    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
-    save(figure, folder, "lstm_1997_rivals_lag.png")
+# --- lstm_1997_rivals_error_signal.png --------------------------------------------------------------------------------
+
+
+def error_signal(records):
+    """Figure: error at the hidden units over that at the last step, against the lag."""
+    figure, axes = plt.subplots(1, 3, figsize=(13, 7), layout="constrained")
+    panels = (
+        ("before training", "start", lambda row: row.p == 100 or row.method in ("elman", "rcc"), 99, 1e-170),
+        ("at the end of training, p = 4 and 10", "end", lambda row: row.p < 100, 9, 1e-60),
+        ("at the end of training, p = 100", "end", lambda row: row.p == 100, 99, 1e-170))
+    for axis, (title, when, chosen, longest, smallest) in zip(axes, panels):
+        axis.axhline(1, color=BLACK, linewidth=2.5, label="LSTM's carousel: 1 by construction")
+        rows = [(row, record) for row, record in records if chosen(row)]
+        if when == "start":  # the rates do not matter yet
+            rows = list({(row.method, row.p): (row, record) for row, record in reversed(rows)}.values())[::-1]
+        for row, record in rows:
+            draw_signal(axis, row, record["final"], when, smallest)
+        axis.set_yscale("log")
+        axis.set_xlim(0, 1.02 * longest)
+        axis.set_ylim(smallest, 10 ** (-0.08 * np.log10(smallest)))
+        axis.set_yticks(10.0 ** np.arange(0, np.log10(smallest), -40 if longest > 9 else -10))
+        axis.minorticks_off()
+        axis.set_xlabel("lag: steps back from the last symbol\n(mark: the first symbol)")
+        axis.set_title(title)
+        axis.grid(color="#dddddd", linewidth=0.6)
+        axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.2))
+    axes[0].set_ylabel("error at the hidden units,\nrelative to the last step (median over trials)")
+    figure.suptitle("Task 2a: how much of the error at the last symbol reaches back to the first")
+    return figure
+
+
+def draw_signal(axis, row, final, when, smallest):
+    """One method's line; it ends at the bottom of the picture where the error is smaller than that, or zero."""
+    _, color, width, marker = LOOKS[row.method]
+    signal = np.array(final[f"error_signal_at_{when}"])
+    ratio = np.maximum(signal / signal[0], smallest / 10)
+    visible = int(np.sum(ratio > smallest))
+    words = named(row.method, None if when == "start" else row.lr)
+    if when == "start":
+        words += f", p = {row.p}"
+    else:
+        words += f", p = {row.p}: {final['trials_stopped']} of {row.trials} stop"
+    if signal[1] == 0:
+        words += ", 0 after one step"
+    style = (0, (4, 4)) if row.method == "chunker" else DASHES[None if when == "start" else row.lr]
+    axis.plot(ratio[: visible + 1], linestyle=style, color=color, linewidth=width, marker=marker, markersize=6,
+              markevery=[len(ratio) - 1] if visible == len(ratio) else [], label=words)
+
+
+# --- lstm_1997_rivals_lag.png -----------------------------------------------------------------------------------------
+
+
+def lag(records, lstm):
+    """Figure: the share of trials that stop, a panel for each delay, a line for each method and rate."""
+    shares = {(row.method, row.lr, row.p): (record["final"]["trials_stopped"], row.trials)
+              for row, record in records if whole(row)}
+    shares |= {("lstm", None, p): share for p, share in lstm.items()}
+    paper = {(line.method, line.lr, line.p): int(line.success) / 100 for line in rivals.LINES if line.table == 2}
+    paper["lstm", None, 100] = 1.0
+    methods = sorted({key[:2] for key in (*shares, *paper)}, key=lambda key: (list(LOOKS).index(key[0]), key[1] or 0))
+    delays = sorted({key[2] for key in (*shares, *paper)})
+    figure, axes = plt.subplots(
+        1, len(delays), figsize=(11, 0.36 * len(methods) + 1.6), sharey=True, layout="constrained")
+    for axis, p in zip(axes, delays):
+        for y, (method, lr) in enumerate(methods):
+            _, color, _, marker = LOOKS[method]
+            key = method, lr, p
+            if key in paper:
+                axis.plot(
+                    paper[key], y - 0.17, marker, color=color, markerfacecolor="none", markersize=7, clip_on=False)
+            if key in shares:
+                k, n = shares[key]
+                low, high = wilson(k, n)
+                axis.plot([low, high], [y + 0.13, y + 0.13], color=color, linewidth=1.5)
+                axis.plot(k / n, y + 0.13, marker, color=color, markersize=7, clip_on=False)
+            elif key not in paper:
+                axis.text(0.5, y, "not in the paper, not run", ha="center", va="center", fontsize=8, color="#999999")
+        axis.set_title(f"delay p = {p}")
+        axis.set_xlim(-0.04, 1.04)
+        axis.set_xlabel("share of trials that stop")
+        axis.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axes[0].set_yticks(range(len(methods)), [named(method, lr) for method, lr in methods])
+    axes[0].invert_yaxis()
+    figure.legend(
+        handles=[
+            Line2D([], [], marker="o", color="#555555", markerfacecolor="none", linestyle="", label="paper"),
+            Line2D([], [], marker="o", color="#555555", label="here, with the 95% interval")],
+        loc="outside lower center", ncol=2)
+    figure.suptitle("Task 2a: who predicts the last symbol from the first")
+    return figure
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--results", default="results.json")
-    parser.add_argument("--out", default="viz", help="folder of the pictures")
+    parser = rivals.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False)
+    parser.add_argument("--results", default="results.json", help="file of results (default: %(default)s)")
+    parser.add_argument("--outdir", default="viz", help="folder of the pictures (default: %(default)s)")
     args = parser.parse_args(argv)
-    path, folder = Path(args.results), Path(args.out)
     try:
-        required(path)
-        records = records_of(path)
-        error_signal(records, folder)
-        lag(records, lstm_records(path), folder)
-    except rivals.ResultsError as error:
-        print(error, file=sys.stderr)
-        return 2
+        rivals.check_results(args.results)
+        writable_folder(args.outdir)
+        required(args.results)
+        records, lstm = records_of(args.results), lstm_records(args.results)
+    except (OSError, rivals.ResultsError) as error:
+        parser.error(str(error))
+    save({
+        "lstm_1997_rivals_error_signal": error_signal(records), "lstm_1997_rivals_lag": lag(records, lstm),
+    }.items(), args.outdir)
     return 0
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import assert_bad_input, run_script
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -875,8 +876,16 @@ def test_a_study_trains_what_is_missing_and_no_more(tmp_path, capsys):
 def test_the_pictures_are_drawn_from_results_json(tmp_path):
     if not (ROOT / "results.json").exists():
         pytest.skip("no results.json")
-    done = run("--results", ROOT / "results.json", "--out", tmp_path, cwd=ROOT, script=ROOT / "visualize_lstm_1997.py")
+    words = ["--results", ROOT / "results.json", "--outdir", tmp_path]
+    done = run(*words, cwd=ROOT, script=ROOT / "visualize_lstm_1997.py")
     assert done.returncode == 0, done.stderr
     assert "no record yet" not in done.stdout
     names = ("complexity", "error_flow", "cec", "paper_vs_ours", "scaling_2c")
     assert {path.name for path in tmp_path.iterdir()} == {f"{name}.png" for name in names}
+
+
+def test_the_pictures_refuse_an_unusable_place_or_file(tmp_path):
+    (tmp_path / "file").write_text("{")
+    assert_bad_input(run_script("visualize_lstm_1997.py", "--outdir", "file", cwd=tmp_path), "file")
+    assert_bad_input(run_script("visualize_lstm_1997.py", "--results", "file", cwd=tmp_path), "not valid JSON")
+    assert {path.name for path in tmp_path.iterdir()} <= {"file", "file.lock", "results.json.lock"}

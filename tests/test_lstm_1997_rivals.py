@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT, execute, mutated, run_script
+from conftest import ROOT, assert_bad_input, execute, mutated, run_script
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -865,7 +865,14 @@ def test_runs_alone_in_an_empty_folder_and_with_two_processes(tmp_path):
 
 def test_the_pictures_are_drawn_from_results_json(tmp_path):
     done = run_script(
-        "visualize_lstm_1997_rivals.py", "--results", ROOT / "results.json", "--out", tmp_path, cwd=tmp_path)
+        "visualize_lstm_1997_rivals.py", "--results", ROOT / "results.json", "--outdir", tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     names = {path.name for path in tmp_path.glob("*.png")}
     assert names == {"lstm_1997_rivals_error_signal.png", "lstm_1997_rivals_lag.png"}
+
+
+def test_the_pictures_refuse_an_unusable_place_or_file(tmp_path):
+    (tmp_path / "file").write_text("{")
+    assert_bad_input(run_script("visualize_lstm_1997_rivals.py", "--outdir", "file", cwd=tmp_path), "file")
+    assert_bad_input(run_script("visualize_lstm_1997_rivals.py", "--results", "file", cwd=tmp_path), "not valid JSON")
+    assert {path.name for path in tmp_path.iterdir()} <= {"file", "file.lock", "results.json.lock"}
