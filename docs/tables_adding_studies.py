@@ -178,8 +178,8 @@ def best_answer(results):
         f"all of the 512 held-out sequences inside 0.04 in {sum(rate == 1)} of ten; the headline's recipe has a median of "
         f"{np.median(plain):.1e}. Most of it is four times as many updates on batches a quarter as large (validation MSE "
         f"{median[HEADLINE]:.1e} to {small:.1e}) and a rate that falls smoothly from a higher start (to {both:.1e}). A "
-        f"tighter clip, 16 units and a forget bias of 3 together bring the rest ({chosen:.1e}), though each alone does "
-        f"little ({min(alone):.1e} to {max(alone):.1e}); averaging the weights and growing the batch do not help.")
+        f"tighter clip, 16 units and a forget bias of 3 together bring the rest ({chosen:.1e}), though alone none "
+        f"changes much ({min(alone):.1e} to {max(alone):.1e}); averaging the weights and growing the batch do not help.")
 
 
 TABLES = {

@@ -322,7 +322,7 @@ def relay_sentence(results):
             and successes(entries(T, units)["gru"]) > max(successes(entries(T, units)[name]) for name in ("srnn", "lstm"))]
     assert not wins, HOLDS
     return (
-        f"{'; '.join(parts)}. The seed document reports that on this task the GRU performs better while SRNN and LSTM are "
+        f"{'; '.join(parts)}. The question reports that on this task the GRU performs better while SRNN and LSTM are "
         f"equally bad (8 units, 10 repeats); here the GRU has "
         f"more successes than both others at none of the six pairs of units and length.")
 

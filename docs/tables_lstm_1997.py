@@ -147,24 +147,27 @@ def riddles(results):
 
 
 def over_paper(row, final):
-    """The mean of the trials that stop, over the paper's."""
-    return np.mean(of_stopped(final, "sequences_to_success")) / row.line.paper
+    """The mean of the trials that stop, over the paper's; and the mean of all, the others counted at the cap."""
+    sequences = final["sequences_to_success"]
+    every = np.mean([row.max_sequences if n is None else n for n in sequences])
+    return np.mean(of_stopped(final, "sequences_to_success")) / row.line.paper, every / row.line.paper
 
 
 def recurrence(results):
     """Experiment 2c with the weights between hidden units and without."""
     lines = ["| q | p | paper, mean | literal: stopped | without recurrence: stopped | mean of those [range] "
-             "| over the paper's | wrong of 2560, mean |", "|---|---|---|---|---|---|---|---|"]
+             "| over the paper's | with the others at the cap | wrong of 2560, mean |", "|---|---|---|---|---|---|---|---|---|"]
     arms = zip(studies.pairs_of(studies.LITERAL_2C, results), studies.pairs_of(studies.NOT_RECURRENT, results))
     for (row, literal), (other, without) in arms:
-        cells = [str(row.q), str(row.p), thousands(row.line.paper), "to be run", "to be run", "", "", ""]
+        cells = [str(row.q), str(row.p), thousands(row.line.paper), "to be run", "to be run", "", "", "", ""]
         if literal:
             cells[3] = f"{literal['final']['trials_stopped']}/{row.trials} within {thousands(row.max_sequences)}"
         if without:
             final, counts = without["final"], counted(without["final"]["sequences_to_success"], other.max_sequences)
             cells[4:6] = counts[0], counts[2]
             if final["trials_stopped"]:
-                cells[6:] = f"{over_paper(row, final):.2f}", f"{np.mean(of_stopped(final, 'wrong')):.1f}"
+                ratios = (f"{ratio:.2f}" for ratio in over_paper(other, final))
+                cells[6:] = *ratios, f"{np.mean(of_stopped(final, 'wrong')):.1f}"
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -173,15 +176,50 @@ def recurrence_answer(results):
     """The same in a sentence."""
     literal = [(row, record["final"]) for row, record in studies.pairs_of(studies.LITERAL_2C, results) if record]
     without = [(row, record["final"]) for row, record in studies.pairs_of(studies.NOT_RECURRENT, results) if record]
-    ratios = [over_paper(row, final) for row, final in without]
-    stopped = ", ".join(f"{final['trials_stopped']} of {row.trials} (q = {row.q}, p = {row.p})" for row, final in literal)
+    stopped_only, others_at_cap = zip(*(over_paper(row, final) for row, final in without))
+    stopped = ", ".join(
+        f"{final['trials_stopped']} of {row.trials} (q = {row.q}, p = {row.p}, cap {thousands(row.max_sequences)})"
+        for row, final in literal)
     return (
-        f"Experiment 2c with the fully connected hidden layer of the text: {stopped} trials stop within the cap. "
+        f"Experiment 2c with the fully connected hidden layer of the text: {stopped} trials stop. "
         f"Without weights between hidden units, and nothing else changed, "
         f"{sum(final['trials_stopped'] for _, final in without)} of {sum(row.trials for row, _ in without)} on "
         f"{len(without) if len(without) < len(studies.LAGS) else 'all'} of the nine rows, lags of {min(row.q for row, _ in without)} to "
-        f"{max(row.q for row, _ in without)} steps, after {min(ratios):.2f} to {max(ratios):.2f} times the paper's count "
-        "in the mean of a row.")
+        f"{max(row.q for row, _ in without)} steps, after {min(stopped_only):.2f} to {max(stopped_only):.2f} times the "
+        "paper's count in the mean of those; with the others counted at the cap, "
+        f"{min(others_at_cap):.2f} to {max(others_at_cap):.2f} times.")
+
+
+def values_answer(results, base, arms):
+    """The means of a study's runs over the mean of the run they depart from, in a sentence."""
+    (_, first), *others = studies.pairs_of([base, *arms], results)
+    words = []
+    for row, record in others:
+        if record and record["final"]["trials_stopped"]:
+            mean = np.mean(of_stopped(record["final"], "sequences_to_success"))
+            times = mean / np.mean(of_stopped(first["final"], "sequences_to_success"))
+            change = row.reading.split(", ")[-1]
+            words.append(f"{times:.2f} times ({change}, {record['final']['trials_stopped']} of {row.trials})")
+    return f"The mean of the trials that stop, over the first line's: {', '.join(words)}."
+
+
+def values_6a_answer(results):
+    return values_answer(results, dict(experiment="6a"), studies.VALUES_6A)
+
+
+def paper_over(results):
+    """Of the rows whose trials all stop in some reading: mean over the paper's, for those off by a factor of 1.5."""
+    best = {}
+    for row, record in rows_of(results):
+        if record["final"]["trials_stopped"] == row.trials and row.recurrent == "paper":
+            ratio = over_paper(row, record["final"])[0]
+            if row.line not in best or abs(math.log(ratio)) < abs(math.log(best[row.line][0])):
+                best[row.line] = ratio, row
+    far = [f"{row.named} {ratio:.2f}" for ratio, row in best.values() if abs(math.log(ratio)) > math.log(1.5)]
+    near = [f"{row.named} {ratio:.2f}" for ratio, row in best.values() if abs(math.log(ratio)) <= math.log(1.5)]
+    return (
+        "Our mean over the paper's, for the rows of which every trial stops in some reading with the paper's net, in the "
+        f"closest of these readings: within a factor of 1.5 {', '.join(near)}; outside it {', '.join(far)}.")
 
 
 def speed(results):
@@ -207,7 +245,7 @@ def complexity(results):
 
 def headline(results):
     """One line per row for the front page: the reading with most trials stopped, the literal one first if equal."""
-    lines = ["| row | reading | stopped | mean of those [range] | paper, mean |", "|---|---|---|---|---|"]
+    lines = ["| row | reading | stopped | median | mean of those [range] | cap | paper, mean |", "|---|---|---|---|---|---|---|"]
     best = {}
     for row, record in rows_of(results):
         stopped = record["final"]["trials_stopped"]
@@ -216,8 +254,10 @@ def headline(results):
     for line in lstm.LINES:
         if line in best:
             stopped, row, record = best[line]
-            words = counted(record["final"]["sequences_to_success"], row.max_sequences)
-            lines.append(f"| {row.named} | {row.reading} | {words[0]} | {words[2]} | {thousands(line.paper)} |")
+            cells = [
+                row.named, row.reading, *counted(record["final"]["sequences_to_success"], row.max_sequences),
+                thousands(row.max_sequences), thousands(line.paper)]
+            lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -226,5 +266,6 @@ TABLES = {
     "lstm_1997:progress": progress, "lstm_1997:output_gates": output_gates, "lstm_1997:full_gradient": full_gradient,
     "lstm_1997:values_6a": values_6a, "lstm_1997:values_4": values_4, "lstm_1997:limits": limits,
     "lstm_1997:recurrence": recurrence, "lstm_1997:recurrence_answer": recurrence_answer,
+    "lstm_1997:values_6a_answer": values_6a_answer, "lstm_1997:paper_over": paper_over,
     "lstm_1997:riddles": riddles, "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
     "lstm_1997:headline": headline}

@@ -83,6 +83,7 @@ SMOKE = {
     "make_adding_problem_gif.py": "--T 10 --hidden 3 --iters 20 --snapshot-every 10",
     "lstm_1997.py": "--max-sequences 100 --trials 2 --quiet",
     "lstm_1997_rivals.py": "--max-sequences 100 --trials 2 --quiet",
+    "visualize_lstm_1997.py": f"--results {ROOT / 'results.json'}",
     "visualize_lstm_1997_rivals.py": f"--results {ROOT / 'results.json'}",
     "information_latching.py": "--repeats 2 --updates 2",
     "information_latching.py --study split": "--repeats 2 --samples 500 --epochs 1",
