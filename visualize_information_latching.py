@@ -16,24 +16,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from matplotlib.colors import LogNorm
 
 import information_latching as latching
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, plt, save, writable_folder
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.colors import LogNorm  # noqa: E402
-
-BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (  # Okabe & Ito
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7")
 GREY = "#999999"
 COLOURS = {"srnn": RED, "lstm": BLUE, "gru": GREEN}
 NAMES = {"srnn": "SRNN", "lstm": "LSTM", "gru": "GRU"}
-plt.rcParams.update({
-    "figure.dpi": 120, "savefig.dpi": 120, "font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.titlesize": 11, "legend.frameon": False,
-})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -272,12 +263,9 @@ def main(argv=None):
     latching.add_flags(parser, Flags)
     flags = latching.from_flags(Flags, parser.parse_args(argv))
     try:
-        Path(flags.outdir).mkdir(parents=True, exist_ok=True)
-        for name, (draw, studies) in PICTURES.items():
-            figure = draw(*(study_records(flags.results, study) for study in studies))
-            figure.savefig(Path(flags.outdir) / f"{name}.png")
-            plt.close(figure)
-            print(Path(flags.outdir) / f"{name}.png")
+        writable_folder(flags.outdir)
+        save(((name, draw(*(study_records(flags.results, study) for study in studies)))
+              for name, (draw, studies) in PICTURES.items()), flags.outdir)
     except (OSError, latching.ResultsError) as error:
         parser.error(str(error))
     return 0

@@ -10,7 +10,6 @@ Nothing is trained here. If a record that a picture needs is absent, the command
 """
 
 import argparse
-import os
 import shlex
 import subprocess
 import sys
@@ -18,20 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
-os.environ.setdefault("MPLBACKEND", "Agg")
-import matplotlib.pyplot as plt
-
 import rnn_pathological as rp
 import studies_rnn_pathological as studies
 from information_latching import wilson
+from pictures import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, plt, save, writable_folder
 
-BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#777777")  # Okabe & Ito's palette, and grey
+GREY = "#777777"
 COLOUR = {"ortho": BLUE, "random": RED}
 NAME = {"ortho": "orthogonal", "random": "random, N(0, 0.1²)"}
 plt.rcParams |= {
-    "font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
-    "legend.frameon": False, "figure.constrained_layout.use": True, "savefig.dpi": 110}
+    "axes.grid": True, "grid.alpha": 0.25, "figure.constrained_layout.use": True, "savefig.dpi": 110,
+    "axes.titlesize": "large"}
 
 
 def complete(arms, path):
@@ -215,9 +211,9 @@ def plot_xor(results):
     """XOR at T = 30: with a length curriculum and at a fixed length; and how far the length can be pushed."""
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.3))
     plot_each(left, studies.XOR[0], results, "test_accuracy", BLUE, "curriculum and mixed lengths")
-    for arm, colour in zip(studies.XOR_WITHOUT, (ORANGE, PINK, RED, GREEN, SKY)):
+    for arm, colour in zip(studies.XOR_WITHOUT, (ORANGE, PURPLE, RED, GREEN, SKY)):
         plot_each(left, arm, results, "test_accuracy", colour, arm.label)
-    for arm, colour in zip(studies.XOR, (BLUE, GREEN, PINK, ORANGE)):
+    for arm, colour in zip(studies.XOR, (BLUE, GREEN, PURPLE, ORANGE)):
         plot_each(middle, arm, results, "longest", colour, arm.label)
         plot_each(right, arm, results, "test_accuracy", colour, arm.label)
     left.set(title="XOR, T = 30", ylabel="held-out accuracy at T = 30", ylim=(0.2, 1.03))
@@ -294,7 +290,7 @@ def plot_order(results):
     styles = {"regions": "-", "early": "--"}
     for (init, places), arm in studies.ORDER_LAGS.items():
         if init == "ortho":
-            for which, colour in (("first", SKY), ("second", PINK)):
+            for which, colour in (("first", SKY), ("second", PURPLE)):
                 update, values = held(arm.records(results), f"{which}_right")
                 place = {"first": "10-20%", "second": "50-60%" if places == "regions" else "20-30%"}[which]
                 other = ", the other at 20-30%" if (which, places) == ("first", "early") else ""
@@ -384,19 +380,12 @@ def main(argv=None):
     parser.add_argument("--outdir", default="viz", help="where the pictures go")
     args = parser.parse_args(argv)
     try:
-        os.makedirs(args.outdir, exist_ok=True)
-        if not os.access(args.outdir, os.W_OK):
-            raise OSError(f"{args.outdir} cannot be written")
+        writable_folder(args.outdir)
         rp.read_results(args.results)
         results = complete(drawn(), args.results)
     except (OSError, rp.ResultsError) as error:
         parser.error(str(error))
-    for name, plot in PICTURES.items():
-        path = os.path.join(args.outdir, f"{name}.png")
-        fig = plot(results)
-        fig.savefig(path)
-        plt.close(fig)
-        print(path)
+    save(((name, plot(results)) for name, plot in PICTURES.items()), args.outdir)
     return 0
 
 
