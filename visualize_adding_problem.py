@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 
 import adding_problem as ap
-from pictures import plt, save, writable_folder
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW, plt, save, writable_folder
 
-LSTM_COLOUR, RNN_COLOUR, MARK_COLOUR = "#0072B2", "#D55E00", "#E69F00"  # blue, vermillion, orange (Okabe & Ito)
+LSTM_COLOUR, RNN_COLOUR, MARK_COLOUR = BLUE, RED, ORANGE
 GREY = "#999999"
-UNIT_COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
+UNIT_COLOURS = BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE
 
 
 @dataclasses.dataclass(frozen=True)

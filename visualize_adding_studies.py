@@ -19,9 +19,7 @@ import numpy as np
 
 import adding_problem as ap
 import studies_adding_problem as studies
-from pictures import plt, save, writable_folder
-
-BLUE, VERMILLION, GREEN, ORANGE, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7"  # Okabe & Ito
+from pictures import BLUE, GREEN, ORANGE, PURPLE, RED, plt, save, writable_folder
 
 
 def column(records, name):
@@ -54,7 +52,7 @@ def lags(found):
     lengths = sorted({records[0]["settings"]["T"] for records in found.values()})
     figure, axes = plt.subplots(1, len(lengths), figsize=(11, 4), layout="constrained", sharey=True)
     for axis, T in zip(axes, lengths):
-        for name, colour in (("tanh RNN", VERMILLION), ("LSTM", BLUE)):
+        for name, colour in (("tanh RNN", RED), ("LSTM", BLUE)):
             for k, record in enumerate(found[f"{name}, T = {T}"]):
                 history = record["history"]
                 axis.plot(np.array(history["train_sequences"]) / 1000, history["test_mse"], color=colour, lw=1,
@@ -84,7 +82,7 @@ def by_seed(found, title, colours):
 
 def cells(found):
     return by_seed(found, "Five cells at T = 100, 8 hidden units: a dot per seed, a line at the median",
-                   (BLUE, GREEN, VERMILLION, ORANGE, PURPLE))
+                   (BLUE, GREEN, RED, ORANGE, PURPLE))
 
 
 def hidden(found):
@@ -118,9 +116,9 @@ def recipes(search, best):
                      label="validation MSE, seeds 100-101" if k == 0 else None)
         axis.plot([np.median(values[label])] * 2, [k - 0.3, k + 0.3], color=BLUE, lw=2)
     fresh = column(best["--best"], "test_mse")
-    axis.scatter(fresh, [len(order)] * len(fresh), s=26, color=VERMILLION, lw=0, alpha=0.8,
+    axis.scatter(fresh, [len(order)] * len(fresh), s=26, color=RED, lw=0, alpha=0.8,
                  label="test MSE, fresh seeds 10-19")
-    axis.plot([np.median(fresh)] * 2, [len(order) - 0.3, len(order) + 0.3], color=VERMILLION, lw=2)
+    axis.plot([np.median(fresh)] * 2, [len(order) - 0.3, len(order) + 0.3], color=RED, lw=2)
     axis.axvline(1e-5, color="black", lw=0.8, ls="--", label="1e-5")
     axis.set_yticks(range(len(order) + 1), [*order, "--best, fresh seeds"], fontsize=9)
     axis.set(xscale="log", xlabel="mean squared error after 256,000 sequences (a line at the median)")
