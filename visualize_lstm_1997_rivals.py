@@ -106,14 +106,16 @@ def draw_signal(axis, row, final, when, smallest):
     """One method's line; it ends at the bottom of the picture where the error is smaller than that, or zero."""
     _, color, width, marker = LOOKS[row.method]
     signal = np.array(final[f"error_signal_at_{when}"])
-    ratio = np.maximum(signal / signal[0], smallest / 10)
+    ratio = np.maximum(signal / (signal[0] or 1), smallest / 10)
     visible = int(np.sum(ratio > smallest))
     words = named(row.method, None if when == "start" else row.lr)
     if when == "start":
         words += f", p = {row.p}"
     else:
         words += f", p = {row.p}: {final['trials_stopped']} of {row.trials} stop"
-    if signal[1] == 0:
+    if signal[0] == 0:
+        words += ", saturated: no error at all"
+    elif signal[1] == 0:
         words += ", 0 after one step"
     style = (0, (4, 4)) if row.method == "chunker" else DASHES[None if when == "start" else row.lr]
     axis.plot(ratio[: visible + 1], linestyle=style, color=color, linewidth=width, marker=marker, markersize=6,
