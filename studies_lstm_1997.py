@@ -91,6 +91,7 @@ OUTPUT_GATES = runs(
 
 # Readings of the rows that no reading has brought to the paper's figure
 RIDDLE_1 = [
+    *runs(capped(dict(experiment="1", blocks=3, lr=0.5), 100_000), STEP, REBER),
     *runs(capped(dict(experiment="1", blocks=3, lr=0.5) | REBER, 30_000), dict(ranges="h4", flat_spot=0.05),
           dict(ranges="wide"), dict(init_scale=2.0), dict(carry_derivatives=True)),
     capped(dict(experiment="1", blocks=3, lr=0.5) | REBER | FULL | dict(update="sequence"), 30_000),
@@ -125,7 +126,7 @@ STUDIES = {  # name: what it shows, settings of its runs, minutes of one core
     "lstm-values-6a": ("other gate biases and rates, Experiment 6a", VALUES_6A, 6),
     "lstm-values-4": ("other gate biases and rates, Experiment 4", VALUES_4, 10),
     "lstm-riddle-2c": ("further readings of 2c with q = 50 to 200", RIDDLE_2C, 25),
-    "lstm-riddle-1": ("further readings of the embedded Reber grammar", RIDDLE_1, 40),
+    "lstm-riddle-1": ("further readings of the embedded Reber grammar", RIDDLE_1, 55),
     "lstm-riddle-4": ("further readings of adding with T = 500", RIDDLE_4, 60),
 }
 ROWS = [run for name, (_, arms, _) in STUDIES.items() if "table" in name for run in arms]
