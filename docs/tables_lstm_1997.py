@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 import lstm_1997 as lstm
 import studies_lstm_1997 as studies
+from information_latching import wilson
 
 
 def rows_of(results):
@@ -124,6 +125,19 @@ def full_gradient(results):
     """Section 6.1: full against truncated gradient."""
     pairs = zip(studies.FULL_GRADIENT_BASE, studies.FULL_GRADIENT)
     return study(results, [run for pair in pairs for run in pair])
+
+
+def full_gradient_answer(results):
+    """The same in a sentence."""
+    words, overlap = [], True
+    for pairs in zip(studies.pairs_of(studies.FULL_GRADIENT_BASE, results), studies.pairs_of(studies.FULL_GRADIENT, results)):
+        counts = [(record["final"]["trials_stopped"], row.trials) for row, record in pairs]
+        (low, high), (other_low, other_high) = (wilson(*count) for count in counts)
+        overlap &= low <= other_high and other_low <= high
+        words.append(f"{pairs[0][0].named} {' against '.join('{} of {}'.format(*count) for count in counts)}")
+    return (
+        f"Trials that stop, truncated against full: {'; '.join(words)}; the 95% intervals "
+        f"{'overlap in each' if overlap else 'do not overlap in each'}.")
 
 
 def output_gates(results):
@@ -264,6 +278,7 @@ def headline(results):
 TABLES = {
     "lstm_1997:rows": rows, "lstm_1997:first_stops": first_stops, "lstm_1997:missing": missing,
     "lstm_1997:progress": progress, "lstm_1997:output_gates": output_gates, "lstm_1997:full_gradient": full_gradient,
+    "lstm_1997:full_gradient_answer": full_gradient_answer,
     "lstm_1997:values_6a": values_6a, "lstm_1997:values_4": values_4, "lstm_1997:limits": limits,
     "lstm_1997:recurrence": recurrence, "lstm_1997:recurrence_answer": recurrence_answer,
     "lstm_1997:values_6a_answer": values_6a_answer, "lstm_1997:paper_over": paper_over,
