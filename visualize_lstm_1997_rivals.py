@@ -118,8 +118,9 @@ def draw_signal(axis, row, final, when, smallest):
     elif signal[1] == 0:
         words += ", 0 after one step"
     style = (0, (4, 4)) if row.method == "chunker" else DASHES[None if when == "start" else row.lr]
-    axis.plot(ratio[: visible + 1], linestyle=style, color=color, linewidth=width, zorder=2.5 - 0.1 * width, marker=marker,
-              markersize=6, markevery=[len(ratio) - 1] if visible == len(ratio) else [], label=words)
+    axis.plot(
+        ratio[: visible + 1], linestyle=style, color=color, linewidth=width, zorder=2.5 - 0.1 * width, marker=marker,
+        markersize=6, markevery=[len(ratio) - 1] if visible == len(ratio) else [], label=words)
 
 
 # --- lstm_1997_rivals_lag.png -----------------------------------------------------------------------------------------
