@@ -109,6 +109,7 @@ RIVALS = {  # study of lstm_1997_rivals.py: what it shows, what its rows have in
     "chunker": ("the neural sequence chunker on 2a with p = 100", dict(method="chunker"), 60),
     "guessing": ("random weight guessing on 3a and parity", dict(method="guessing"), 30),
 }
+LSTM_WITH_WEIGHTS = {"lstm-full-gradient", *(name for name in studies_lstm_1997.STUDIES if "table" in name)}
 RIVALS_ROWS = [line._asdict() for line in lstm_1997_rivals.LINES + lstm_1997_rivals.OTHER_LINES]
 RIVALS_ROWS.append(next(row for row in RIVALS_ROWS if (row["method"], row["experiment"]) == ("rcc", "2a")) | dict(p=10))
 
@@ -137,7 +138,7 @@ STUDIES = (
           dict(), ("weights",)),
     *(Study(f"latching-{name}", shows, "information_latching", tuple(information_latching.STUDIES[name]), None, minutes)
       for name, (shows, minutes) in LATCHING.items()),
-    *(Study(name, shows, "lstm_1997", tuple(arms), None, minutes, keep=None)
+    *(Study(name, shows, "lstm_1997", tuple(arms), None, minutes, keep=None if name in LSTM_WITH_WEIGHTS else ())
       for name, (shows, arms, minutes) in studies_lstm_1997.STUDIES.items()),
     *rivals_studies(),
     Study("data-movement", "what a training step moves, traced value by value", "data_movement",

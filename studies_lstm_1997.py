@@ -95,6 +95,7 @@ RIDDLE_1 = [
     *runs(capped(dict(experiment="1", blocks=3, lr=0.5) | REBER, 30_000), dict(ranges="h4", flat_spot=0.05),
           dict(ranges="wide"), dict(init_scale=2.0), dict(carry_derivatives=True)),
     capped(dict(experiment="1", blocks=3, lr=0.5) | REBER | FULL | dict(update="sequence"), 30_000),
+    capped(dict(experiment="1", blocks=3, lr=0.5) | REBER | dict(ranges="wide"), 100_000),
 ]
 RIDDLE_2C = [
     *(capped(lag(q, q) | LAG, 150_000) for q in (50, 100, 200)),

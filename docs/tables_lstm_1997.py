@@ -221,6 +221,18 @@ def values_6a_answer(results):
     return values_answer(results, dict(experiment="6a"), studies.VALUES_6A)
 
 
+def values_4_answer(results):
+    return values_answer(results, studies.TABLE_7[1], studies.VALUES_4)
+
+
+def output_gates_answer(results):
+    """Section 5.1.6 in a sentence."""
+    counts = [
+        " and ".join(str(record["final"]["trials_stopped"]) for _, record in studies.pairs_of(arms, results))
+        for arms in (studies.OUTPUT_GATES_BASE, studies.OUTPUT_GATES)]
+    return f"In these two readings {counts[0]} of 30 trials stop with output gates, {counts[1]} of 30 without."
+
+
 def paper_over(results):
     """Of the rows whose trials all stop in some reading: mean over the paper's, for those off by a factor of 1.5."""
     best = {}
@@ -281,6 +293,7 @@ TABLES = {
     "lstm_1997:full_gradient_answer": full_gradient_answer,
     "lstm_1997:values_6a": values_6a, "lstm_1997:values_4": values_4, "lstm_1997:limits": limits,
     "lstm_1997:recurrence": recurrence, "lstm_1997:recurrence_answer": recurrence_answer,
+    "lstm_1997:values_4_answer": values_4_answer, "lstm_1997:output_gates_answer": output_gates_answer,
     "lstm_1997:values_6a_answer": values_6a_answer, "lstm_1997:paper_over": paper_over,
     "lstm_1997:riddles": riddles, "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
     "lstm_1997:headline": headline}
