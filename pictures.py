@@ -1,6 +1,8 @@
 """What visualizers share: the look of the pictures, their folder, and how they are saved."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -23,6 +25,13 @@ def writable_folder(path):
     probe = Path(path, f".{os.getpid()}.tmp")
     probe.touch()
     probe.unlink()
+
+
+def run_first(script, *words):
+    """Runs the program that makes a missing record. Raises SystemExit with its exit code if it fails."""
+    code = subprocess.run([sys.executable, str(script), *words]).returncode
+    if code:
+        raise SystemExit(code)
 
 
 def save(figures, folder):

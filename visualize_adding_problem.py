@@ -12,14 +12,12 @@ recomputed from the stored weights.
 """
 
 import dataclasses
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 
 import adding_problem as ap
-from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW, plt, save, writable_folder
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW, plt, run_first, save, writable_folder
 
 LSTM_COLOUR, RNN_COLOUR, MARK_COLOUR = BLUE, RED, ORANGE
 GREY = "#999999"
@@ -60,13 +58,11 @@ def find_or_run(path, settings, snapshot_every=None):
         return record
     flags = [(f"--{name.replace('_', '-')}", str(value)) for name, value in dataclasses.asdict(settings).items()
              if value is not None]
-    command = [str(Path(ap.__file__)), *(word for flag in flags for word in flag), "--out", path]
+    words = [*(word for flag in flags for word in flag), "--out", path]
     if snapshot_every is not None:
-        command += ["--snapshot-every", str(snapshot_every)]
+        words += ["--snapshot-every", str(snapshot_every)]
     print(f"no such run in {path}: running adding_problem.py ({settings.cell}, seed {settings.seed})", flush=True)
-    code = subprocess.run([sys.executable, *command]).returncode
-    if code:
-        sys.exit(code)
+    run_first(ap.__file__, *words)
     return find(ap.read_results(path), settings)
 
 

@@ -11,7 +11,6 @@ trained here: where records are missing, reproduce.py is run for their study fir
 """
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import numpy as np
 
 import adding_problem as ap
 import studies_adding_problem as studies
-from pictures import BLUE, GREEN, ORANGE, PURPLE, RED, plt, save, writable_folder
+from pictures import BLUE, GREEN, ORANGE, PURPLE, RED, plt, run_first, save, writable_folder
 
 
 def column(records, name):
@@ -81,7 +80,7 @@ def by_seed(found, title, colours):
 
 
 def cells(found):
-    return by_seed(found, "Five cells at T = 100, 8 hidden units: a dot per seed, a line at the median",
+    return by_seed(found, "Four cells at T = 100, 8 hidden units: a dot per seed, a line at the median",
                    (BLUE, GREEN, RED, ORANGE, PURPLE))
 
 
@@ -144,10 +143,7 @@ def complete(path):
             studies.arms(results, name)
         except KeyError:
             print(f"{path} lacks runs of {name}: running reproduce.py {name}", flush=True)
-            script = Path(ap.__file__).with_name("reproduce.py")
-            code = subprocess.run([sys.executable, str(script), name, "--out", path]).returncode
-            if code:
-                sys.exit(code)
+            run_first(Path(ap.__file__).with_name("reproduce.py"), name, "--out", path)
             results = ap.read_results(path)
     return results
 

@@ -11,22 +11,20 @@ reads are). Where a record is missing, data_movement.py is run for it first.
 """
 
 import dataclasses
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
 import data_movement as dm
-from pictures import plt, save, writable_folder
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW, plt, run_first, save, writable_folder
 
 LENGTHS = (25, 50, 100, 200, 400, 800)
-MODELS = (  # model, label and where it stands (T, cost, side), colour (Okabe & Ito), marker
-    ("lstm", "LSTM, 8 units", (25, 2e8, "left"), "#0072B2", "o"),
-    ("rnn", "tanh RNN, 8 units", (800, 1.1e7, "right"), "#D55E00", "s"),
-    ("scan", "marked values only, markers read", (25, 1.3e5, "left"), "#009E73", "^"),
-    ("shortcut", "marked values only, positions given", (25, 1.7e3, "left"), "#000000", "v"),
+MODELS = (  # model, label and where it stands (T, cost, side), colour, marker
+    ("lstm", "LSTM, 8 units", (25, 2e8, "left"), BLUE, "o"),
+    ("rnn", "tanh RNN, 8 units", (800, 1.1e7, "right"), RED, "s"),
+    ("scan", "marked values only, markers read", (25, 1.3e5, "left"), GREEN, "^"),
+    ("shortcut", "marked values only, positions given", (25, 1.7e3, "left"), BLACK, "v"),
 )
 STEPS = (  # label, settings
     ("tanh RNN\n8 units\nT = 100", dict(model="rnn")),
@@ -36,9 +34,8 @@ STEPS = (  # label, settings
     ("LSTM\n64 units\nT = 60", dict(task="3bit_memorization", model="lstm")),
 )
 COLOURS = {
-    "recurrent matrix": "#D55E00", "recurrent gradient": "#E69F00", "other weights": "#CC79A7",
-    "other gradients": "#F0E442", "states": "#0072B2", "deltas": "#56B4E9", "partial results": "#BBBBBB",
-    "inputs": "#009E73", "optimizer": "#000000",
+    "recurrent matrix": RED, "recurrent gradient": ORANGE, "other weights": PURPLE, "other gradients": YELLOW,
+    "states": BLUE, "deltas": SKY, "partial results": "#BBBBBB", "inputs": GREEN, "optimizer": BLACK,
 }
 LABELS = {
     "recurrent matrix": "recurrent matrix W_hh", "recurrent gradient": "gradient of W_hh",
@@ -77,9 +74,7 @@ def find_or_run(path, results, **changes):
                  for word in (f"--{name.replace('_', '-')}", str(value))]
         name = f"{settings['model']}, T = {settings['T']}"
         print(f"no such step in {path}: running data_movement.py ({name})", flush=True)
-        code = subprocess.run([sys.executable, str(Path(dm.__file__)), *flags, "--out", path]).returncode
-        if code:
-            sys.exit(code)
+        run_first(dm.__file__, *flags, "--out", path)
         final = find(dm.read_results(path), settings)
     return final
 

@@ -12,7 +12,6 @@ have not been run are marked in the pictures that show them.
 
 import json
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -21,34 +20,25 @@ from matplotlib.lines import Line2D
 
 import lstm_1997 as lstm
 import studies_lstm_1997 as studies
-from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, plt, save, writable_folder
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, plt, run_first, save, writable_folder
 
 ADDING = dict(experiment="4", T=100, **studies.ADDING, max_sequences=200_000)
 ORDER = dict(experiment="6a")
 
 
-def records_of(path):
-    """The records of lstm_1997, as pairs of Settings and record."""
-    records = lstm.read_results(path).get(lstm.EXPERIMENT, [])
-    return [(lstm.Settings(**record["settings"]), record) for record in records]
+def complete(path):
+    """The records by Settings, with those behind cec.png: the experiment's own command is run first if one is missing.
 
-
-def required(path, choice):
-    """Settings and record of a run; the experiment's own command is run first if there is none.
-
-    Raises ResultsError for an unusable file, SystemExit with the exit code if the run fails.
+    Raises ResultsError for an unusable file, SystemExit with the exit code if a run fails.
     """
-    row = lstm.Settings(**choice)
-    for settings, record in records_of(path):
-        if settings == row:
-            return settings, record
-    flags = shlex.split(studies.command(choice))[2:]
-    command = [sys.executable, str(Path(lstm.__file__).resolve()), *flags, "--out", str(path)]
-    print("no record yet, running:", " ".join(command))
-    code = subprocess.run(command).returncode
-    if code:
-        raise SystemExit(code)
-    return next((settings, record) for settings, record in records_of(path) if settings == row)
+    records = studies.by_settings(lstm.read_results(path))
+    for choice in (ADDING, ORDER):
+        if lstm.Settings(**choice) not in records:
+            command = studies.command(choice)
+            print(f"no record yet, running: {command}", flush=True)
+            run_first(lstm.__file__, *shlex.split(command)[2:], "--out", path)
+            records = studies.by_settings(lstm.read_results(path))
+    return records
 
 
 # --- paper_vs_ours.png ------------------------------------------------------------------------------------------------
@@ -66,7 +56,7 @@ def label_of(line):
 def matching(line, records):
     """Of a row of the paper the literal records and those with named changes, most trials stopped first."""
     wanted = {lstm.Settings(**run) for run in studies.ROWS}
-    own = [(row, record) for row, record in records if row in wanted and row.line is line]
+    own = [(row, record) for row, record in records.items() if row in wanted and row.line is line]
     own.sort(key=lambda pair: -pair[1]["final"]["trials_stopped"])
     literal = [pair for pair in own if pair[0].reading in ("literal", "update step")]
     return literal, [pair for pair in own if pair not in literal]
@@ -345,12 +335,12 @@ def main(argv=None):
     parser.add_argument("--outdir", default="viz", help="folder of the pictures (default: %(default)s)")
     args = parser.parse_args(argv)
     try:
-        lstm.check_results(args.results)
+        lstm.read_results(args.results)
         writable_folder(args.outdir)
-        adding, order = required(args.results, ADDING), required(args.results, ORDER)
-        records = records_of(args.results)
+        records = complete(args.results)
     except (OSError, lstm.ResultsError) as error:
         parser.error(str(error))
+    adding, order = ((row, records[row]) for row in (lstm.Settings(**choice) for choice in (ADDING, ORDER)))
     save({
         "complexity": complexity(), "error_flow": error_flow(*adding), "cec": cec(adding, order),
         "paper_vs_ours": paper_vs_ours(records), "scaling_2c": scaling_2c(records),

@@ -13,16 +13,14 @@ Nothing is trained here. If there is no record of cascade-correlation at p = 4, 
 own command runs first; everything else is drawn from what has been run.
 """
 
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 from matplotlib.lines import Line2D
 
 import lstm_1997_rivals as rivals
 from information_latching import wilson
-from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, plt, save, writable_folder
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, plt, run_first, save, writable_folder
 
 LOOKS = {  # name, colour, width and marker of a method
     "rtrl": ("RTRL", BLUE, 1.5, "o"), "bptt": ("BPTT", SKY, 4, "s"), "elman": ("Elman", PURPLE, 1.5, "v"),
@@ -32,33 +30,35 @@ LOOKS = {  # name, colour, width and marker of a method
 DASHES = {None: "-", 1.0: "-", 4.0: "--", 10.0: ":"}  # by rate
 
 
-def records_of(path):
+def records_of(results):
     """The literal records of task 2a, as pairs of Settings and record, in order of method, delay and rate."""
-    records = [(rivals.Settings(**record["settings"]), record)
-               for record in rivals.read_results(path).get(rivals.EXPERIMENT, [])]
+    records = [(rivals.Settings(**record["settings"]), record) for record in results.get(rivals.EXPERIMENT, [])]
     chosen = [pair for pair in records if pair[0].experiment == "2a" and pair[0].reading == "literal"]
     return sorted(chosen, key=lambda pair: (list(LOOKS).index(pair[0].method), pair[0].p, pair[0].lr or 0))
 
 
-def lstm_records(path):
+def lstm_records(results):
     """{delay: (stopped, trials)} of the LSTM on task 2a: of each delay the reading with most trials stopped."""
     best = {}
-    for record in rivals.read_results(path).get("lstm_1997", []):
+    for record in results.get("lstm_1997", []):
         settings, stopped = record["settings"], record["final"]["trials_stopped"]
         if settings["experiment"] == "2a" and stopped >= best.get(settings["p"], (-1, 0))[0]:
             best[settings["p"]] = stopped, settings["trials"]
     return best
 
 
-def required(path):
-    """Makes sure that there is something to draw. Raises SystemExit with the exit code if a run fails."""
-    if not any(row.method == "rcc" and row.p == 4 for row, _ in records_of(path)):
+def complete(path):
+    """The results, with something to draw in them: a run of seconds comes first if need be.
+
+    Raises ResultsError for an unusable file, SystemExit with the exit code if the run fails.
+    """
+    results = rivals.read_results(path)
+    if not any(row.method == "rcc" and row.p == 4 for row, _ in records_of(results)):
         words = ["--method", "rcc", "--experiment", "2a", "--p", "4"]
-        command = [sys.executable, str(Path(rivals.__file__).resolve()), *words, "--out", str(path)]
-        print("no record yet, running:", " ".join(command))
-        code = subprocess.run(command).returncode
-        if code:
-            raise SystemExit(code)
+        print(f"no record yet, running: python3 lstm_1997_rivals.py {' '.join(words)}", flush=True)
+        run_first(rivals.__file__, *words, "--out", path)
+        results = rivals.read_results(path)
+    return results
 
 
 def named(method, lr):
@@ -85,7 +85,7 @@ def error_signal(records):
         axis.axhline(1, color=BLACK, linewidth=2.5, label="LSTM's carousel: 1 by construction")
         rows = [(row, record) for row, record in records if chosen(row)]
         if when == "start":  # the rates do not matter yet
-            rows = list({(row.method, row.p): (row, record) for row, record in reversed(rows)}.values())[::-1]
+            rows = {(row.method, row.p): (row, record) for row, record in rows}.values()
         for row, record in rows:
             draw_signal(axis, row, record["final"], when, smallest)
         axis.set_yscale("log")
@@ -172,12 +172,12 @@ def main(argv=None):
     parser.add_argument("--outdir", default="viz", help="folder of the pictures (default: %(default)s)")
     args = parser.parse_args(argv)
     try:
-        rivals.check_results(args.results)
+        rivals.read_results(args.results)
         writable_folder(args.outdir)
-        required(args.results)
-        records, lstm = records_of(args.results), lstm_records(args.results)
+        results = complete(args.results)
     except (OSError, rivals.ResultsError) as error:
         parser.error(str(error))
+    records, lstm = records_of(results), lstm_records(results)
     save({
         "lstm_1997_rivals_error_signal": error_signal(records), "lstm_1997_rivals_lag": lag(records, lstm),
     }.items(), args.outdir)

@@ -51,10 +51,11 @@ def test_the_committed_animation_has_21_frames_and_is_small():
 
 
 def test_missing_studies_are_run_by_reproduce_and_said(tmp_path, monkeypatch, capsys):
+    import pictures
     import visualize_adding_studies as studies_pictures
 
     asked = []
-    monkeypatch.setattr(studies_pictures.subprocess, "run", lambda words: asked.append(words[2]) or FAILED)
+    monkeypatch.setattr(pictures.subprocess, "run", lambda words: asked.append(words[2]) or FAILED)
     with pytest.raises(SystemExit) as stop:
         studies_pictures.main(["--results", str(tmp_path / "absent.json"), "--outdir", str(tmp_path)])
     assert stop.value.code == 3 and asked == ["adding-cells"]
