@@ -109,7 +109,7 @@ RIVALS = {  # study of lstm_1997_rivals.py: what it shows, what its rows have in
     "chunker": ("the neural sequence chunker on 2a with p = 100", dict(method="chunker"), 60),
     "guessing": ("random weight guessing on 3a and parity", dict(method="guessing"), 30),
 }
-LSTM_WITH_WEIGHTS = {"lstm-full-gradient", *(name for name in studies_lstm_1997.STUDIES if "table" in name)}
+LSTM_WITH_WEIGHTS = {"lstm-full-gradient", *studies_lstm_1997.TABLES}  # rows of the paper, and the other net of cec.png
 RIVALS_ROWS = [line._asdict() for line in lstm_1997_rivals.LINES + lstm_1997_rivals.OTHER_LINES]
 RIVALS_ROWS.append(next(row for row in RIVALS_ROWS if (row["method"], row["experiment"]) == ("rcc", "2a")) | dict(p=10))
 
