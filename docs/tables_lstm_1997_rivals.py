@@ -103,14 +103,12 @@ def paper_lstm(row):
 
 def lstm_best(number, results):
     """Settings and record of the LSTM's own rows of the same task: of each the reading with most trials stopped."""
-    best = {}
-    for record in results.get(lstm_1997.EXPERIMENT, []):
-        row = lstm_1997.Settings(**record["settings"])
+    found = {}
+    for row, record in studies.by_settings(results).items():
         if row.in_paper and row.trials == row.line.trials and row.line.table == number and row.experiment != "2b":
-            if record["final"]["trials_stopped"] > best.get(row.line, (None, {"final": {"trials_stopped": -1}}))[1][
-                    "final"]["trials_stopped"]:
-                best[row.line] = row, record
-    return list(best.values())
+            found.setdefault(row.line, []).append((row, record))
+    return [
+        max(found[line], key=lambda pair: pair[1]["final"]["trials_stopped"]) for line in lstm_1997.LINES if line in found]
 
 
 def lstm_lines(number, results):
@@ -158,6 +156,12 @@ def guessing(results):
     return "\n".join(lines)
 
 
+def reaching(final, when):
+    """The error at the first symbol over that at the last step, a median each; None where none arrives at the last."""
+    last, *_, first = final[f"error_signal_at_{when}"]
+    return first / last if last else None
+
+
 def signals(results):
     """The error that arrives at the first symbol, as a fraction of the error at the last step."""
     lines = [
@@ -166,8 +170,9 @@ def signals(results):
     for row, record in rows_of(results):
         final = record["final"]
         if "error_signal_at_start" in final:
-            ends = [final[name][:: len(final[name]) - 1] for name in ("error_signal_at_start", "error_signal_at_end")]
-            ratios = ["-" if not last else f"{first / last:.0e}" if first else "0, or below 1e-300" for last, first in ends]
+            ratios = [
+                "-" if ratio is None else f"{ratio:.0e}" if ratio else "0, or below 1e-300"
+                for ratio in (reaching(final, when) for when in ("start", "end"))]
             rate = "-" if row.lr is None else f"{row.lr:g}"
             lines.append(
                 f"| {row.method}{'' if row.reading == 'literal' else ', ' + row.reading} | {row.p} | {rate} "
@@ -218,7 +223,8 @@ def headline(results):
                          f"| {limit(row, row.max_sequences)} | {paper} |")
     for row, record in lstm_best(1, results) + lstm_best(2, results):
         counts = counted(record["final"]["sequences_to_success"], row.max_sequences)
-        lines.append(f"| LSTM, rate {row.lr:g} ({row.reading}) | {task_of(row)} | {counts[0]} | {counts[2]} "
+        blocks = f", {row.blocks} blocks" if row.experiment == "1" else ""
+        lines.append(f"| LSTM{blocks}, rate {row.lr:g} ({row.reading}) | {task_of(row)} | {counts[0]} | {counts[2]} "
                      f"| {thousands(row.max_sequences)} | {paper_lstm(row)}, {thousands(row.line.paper)} |")
     return "\n".join(lines)
 
@@ -233,9 +239,14 @@ def task_of(row):
     return words.get(row.experiment, f"{row.experiment}, T = {row.T}, N = {row.N}")
 
 
-def by_then(sequences, cap):
-    """How many of all trials have stopped by a number of sequences, in words."""
-    return f"{sum(n is not None and n <= cap for n in sequences)} of {len(sequences)}"
+def stopped_by(sequences, cap):
+    """How many trials have stopped by a number of sequences."""
+    return sum(n is not None and n <= cap for n in sequences)
+
+
+def by_then(sequences, cap=np.inf):
+    """The same in words, of all trials."""
+    return f"{stopped_by(sequences, cap)} of {len(sequences)}"
 
 
 def answer(results):
@@ -245,24 +256,23 @@ def answer(results):
 
     def stopped(method, p):
         """Trials stopped of all, over the rates."""
-        return by_then([n for key, f in final.items() if key[:2] == (method, p) for n in f["sequences_to_success"]], np.inf)
+        return by_then([n for key, f in final.items() if key[:2] == (method, p) for n in f["sequences_to_success"]])
 
     (row, record), = lstm_best(2, results)
     right = final["chunker", 100, 1.0]["chunker_right_after"]
     by_rate = [final["rtrl", 4, rate]["trials_stopped"] for rate in (1.0, 4.0, 10.0)]
-    signal = {when: max(f[f"error_signal_at_{when}"][-1] / (f[f"error_signal_at_{when}"][0] or 1)
-                        for key, f in final.items() if key[0] in ("rtrl", "bptt") and key[1] == 100)
-              for when in ("start", "end")}
+    start, end = (
+        max(reaching(f, when) or 0 for key, f in final.items() if key[0] in ("rtrl", "bptt") and key[1] == 100)
+        for when in ("start", "end"))
     claim(by_rate == sorted(by_rate) and by_rate[0] < by_rate[-1], "RTRL's successes rise with the rate")
     claim(None not in right, "the second net is right in every trial")
-    claim(signal["start"] < 1e-30 and signal["end"] < 1e-30, "no error reaches the first symbol")
-    end = f"{signal['end']:.0e}" if signal["end"] else "1e-300"
+    claim(start < 1e-30 and 0 < end < 1e-30, "next to no error reaches the first symbol")
     return (
         f"Task 2a with a delay of 100 steps: of RTRL {stopped('rtrl', 100)} trials stop (three rates), of BPTT "
         f"{stopped('bptt', 100)}, of the chunker {stopped('chunker', 100)}, of the LSTM "
         f"{record['final']['trials_stopped']} of {row.trials}, with the changes named in the table. The error of RTRL and "
-        f"BPTT that reaches the first symbol is {signal['start']:.0e} of that at the last step before training, and at most "
-        f"{end} when the trials are given up (medians). What differs from the paper: RTRL with p = 4 stops more "
+        f"BPTT that reaches the first symbol is {start:.0e} of that at the last step before training, and at most "
+        f"{end:.0e} when the trials are given up (medians). What differs from the paper: RTRL with p = 4 stops more "
         f"often the higher its rate ({', '.join(map(str, by_rate))} of 18 at 1, 4, 10; paper 78, 56, 22%). The chunker's "
         f"second net predicts the last symbol after {min(right)} to {max(right)} sequences in every trial, but its first net "
         "takes that over in none of them (paper: in a third).")
@@ -275,14 +285,14 @@ def reber_answer(results):
              if complete(row) and row.experiment == "1" and row.method in ("rtrl", "bptt", "elman")]
     (row, record), = studies.pairs_of(studies.TABLE_1[-1:], results)
     cap, sequences = row.max_sequences, record["final"]["sequences_to_success"]
-    claim(all(int(by_then(counts, cap).split()[0]) < record["final"]["trials_stopped"] for _, counts in found),
+    claim(all(stopped_by(counts, cap) < record["final"]["trials_stopped"] for _, counts in found),
           "the LSTM is ahead within its cap")
-    words = "; ".join(f"{name} {by_then(counts, cap)} and {by_then(counts, np.inf)}" for name, counts in found)
+    words = "; ".join(f"{name} {by_then(counts, cap)} and {by_then(counts)}" for name, counts in found)
     rcc = next(record["final"]["sequences_to_success"] for row, record in rows_of(results)
                if complete(row) and (row.method, row.experiment) == ("rcc", "1"))
     return (
         f"On the Reber grammar these trials stop within {thousands(cap)} sequences and within their own caps: {words}; "
-        f"cascade-correlation {by_then(rcc, np.inf)} (Fahlman: 50%). Of the LSTM {by_then(sequences, cap)} with the named "
+        f"cascade-correlation {by_then(rcc)} (Fahlman: 50%). Of the LSTM {by_then(sequences, cap)} with the named "
         f"changes, within {thousands(cap)}{longer(results, cap)}. The paper's LSTM almost always learns it and is far ahead of "
         "the others; here it is ahead at that count, and RTRL and BPTT with 12 hidden units learn the task, too.")
 
@@ -290,7 +300,7 @@ def reber_answer(results):
 def longer(results, cap):
     """The LSTM's trials with a larger cap, where they have been run."""
     words = [
-        f"{by_then(record['final']['sequences_to_success'], np.inf)} within {thousands(row.max_sequences)} ({row.reading})"
+        f"{by_then(record['final']['sequences_to_success'])} within {thousands(row.max_sequences)} ({row.reading})"
         for row, record in studies.pairs_of(studies.RIDDLE_1, results) if record and row.max_sequences > cap]
     return f"; {', '.join(words)}" if words else ""
 
