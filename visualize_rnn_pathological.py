@@ -11,16 +11,14 @@ Nothing is trained here. If a record that a picture needs is absent, the command
 
 import argparse
 import shlex
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 
 import rnn_pathological as rp
 import studies_rnn_pathological as studies
 from information_latching import wilson
-from pictures import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, plt, save, writable_folder
+from pictures import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, plt, run_first, save, writable_folder
 
 GREY = "#777777"
 COLOUR = {"ortho": BLUE, "random": RED}
@@ -36,8 +34,7 @@ def complete(arms, path):
     for arm in arms:
         if len(arm.records(results)) < len(arm.seeds):
             print(f"{path} has not all records of '{arm.label}'; running: {arm.command()}", flush=True)
-            command = [sys.executable, str(Path(arm.experiment.__file__).resolve()), *shlex.split(arm.command())[2:]]
-            subprocess.run([*command, "--out", path], check=True, stdout=subprocess.DEVNULL)
+            run_first(arm.experiment.__file__, *shlex.split(arm.command())[2:], "--out", path)
             results = rp.read_results(path)
     return results
 

@@ -109,7 +109,7 @@ def factors(results, name):
 
 def decay(results):
     rows = []
-    for name in (SRNN, WEAK, LSTM, OPEN, GRU):
+    for name in (SRNN, WEAK, LSTM, BIAS_5, OPEN, GRU):
         low, middle, high = np.quantile(factors(results, name), [0.25, 0.5, 0.75])
         rows.append([name, f"{middle:.3f}", f"{low:.3f} to {high:.3f}"])
     return markdown(["at the start", "factor per step, median over repeats", "middle half of the repeats"], rows)
