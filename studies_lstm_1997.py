@@ -17,6 +17,7 @@ from studies_common import command_of
 
 STEP = dict(update="step")
 REBER = dict(update="step", ranges="table10", gate_start=0.5, output_error="flat-spot")
+WIDER = REBER | dict(ranges="wide")
 LAG = dict(error_factor=2.0, ranges="table10")
 ADDING = dict(output_error="plain", error_factor=2.0, ranges="table10")
 STEEPER = dict(output_error="flat-spot", ranges="table10")
@@ -40,10 +41,10 @@ def lag(q, p):
 # Tables 1 to 9: the literal reading or readings of each row, then the smallest named change that was expected to reach
 # the paper's figure. Where no cap is given it is twice the paper's count.
 TABLE_1 = [
-    *runs(dict(experiment="1", blocks=4, lr=0.1), {}, STEP),
-    *runs(dict(experiment="1", blocks=3, lr=0.1), {}, STEP),
-    *runs(dict(experiment="1", blocks=3, lr=0.2), {}, STEP),
-    *runs(dict(experiment="1", blocks=4, lr=0.5), {}, STEP),
+    *runs(dict(experiment="1", blocks=4, lr=0.1), {}, STEP, WIDER),
+    *runs(dict(experiment="1", blocks=3, lr=0.1), {}, STEP, WIDER),
+    *runs(dict(experiment="1", blocks=3, lr=0.2), {}, STEP, WIDER),
+    *runs(dict(experiment="1", blocks=4, lr=0.5), {}, STEP, WIDER),
     *runs(capped(dict(experiment="1", blocks=3, lr=0.5), 30_000), {}, STEP, REBER),
 ]
 TABLE_2 = [
@@ -96,7 +97,7 @@ RIDDLE_1 = [
     *runs(capped(dict(experiment="1", blocks=3, lr=0.5) | REBER, 30_000), dict(ranges="h4", flat_spot=0.05),
           dict(ranges="wide"), dict(init_scale=2.0), dict(carry_derivatives=True)),
     capped(dict(experiment="1", blocks=3, lr=0.5) | REBER | FULL | dict(update="sequence"), 30_000),
-    capped(dict(experiment="1", blocks=3, lr=0.5) | REBER | dict(ranges="wide"), 100_000),
+    capped(dict(experiment="1", blocks=3, lr=0.5) | WIDER, 100_000),
 ]
 RIDDLE_2C = [
     *(capped(lag(q, q) | LAG, 150_000) for q in (50, 100, 200)),
