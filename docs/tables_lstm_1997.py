@@ -82,7 +82,7 @@ def first_stops(results):
 
 
 def stop_sets_3b(results):
-    """Experiment 3b, N = 1: the test sets that noise makes hard, and the trials that do not stop."""
+    """Experiment 3b, N = 1: the test sets that noise makes hard, and the trials that do not stop where others do."""
     turned = 0.5 * math.erfc(1 / (lstm.NOISE * math.sqrt(2)))
     n, allowed = lstm.N_STOP, 5
     hard = 1 - sum(math.comb(n, k) * turned**k * (1 - turned) ** (n - k) for k in range(allowed + 1))
@@ -91,15 +91,16 @@ def stop_sets_3b(results):
         f"So {hard:.0%} of all test sets of {n} hold more than the {allowed} wrong ones that ST1 allows even for a net that "
         "answers every sign rightly, and here a trial keeps its set."]
     for row, record in rows_of(results):
-        if (row.experiment, row.N) == ("3b", 1):
-            final = record["final"]
+        final = record["final"]
+        if (row.experiment, row.N) == ("3b", 1) and 0 < final["trials_stopped"] < row.trials:
             left = [k for k, sequences in enumerate(final["sequences_to_success"]) if sequences is None]
             wrong, others = [final["wrong"][k] for k in left], of_stopped(final, "wrong")
             signs = [sum(int(((batch.x[:, 0, 0] > 0) != (batch.target[:, 0] > 0.5)).sum())
                          for batch in lstm.Trial(row, row.seed + k).stop_sets()) for k in left]
-            words.append(f"T = {row.T}, {row.reading}: {len(left)} of {row.trials} trials do not stop" + (
-                f" (turned signs in the set: {listed(signs)}); at the cap {listed(wrong)} of {final['test_sequences']} "
-                f"fresh sequences are wrong, of those that stop {min(others)} to {max(others)}." if left else "."))
+            words.append(
+                f"T = {row.T}, {row.reading}: {len(left)} of {row.trials} trials do not stop (turned signs in the set: "
+                f"{listed(signs)}); at the cap {listed(wrong)} of {final['test_sequences']} fresh sequences are wrong, "
+                f"of those that stop {min(others)} to {max(others)}.")
     return " ".join(words)
 
 
