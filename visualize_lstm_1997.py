@@ -2,7 +2,8 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=2.2", "matplotlib>=3.8"]
 # ///
-"""Pictures of lstm_1997.py from results.json, into viz/: paper_vs_ours, scaling_2c, cec, error_flow, complexity.
+"""Pictures of lstm_1997.py from results.json, into viz/: paper_vs_ours, scaling_2c, cec, error_flow,
+complexity, first_weights.
 
     python3 visualize_lstm_1997.py --outdir viz
 
@@ -170,6 +171,46 @@ def draw_column(axis, x, color, row, record):
         axis.annotate(
             f"{len(reached)} of {row.trials}", (x, row.max_sequences), color=color, textcoords="offset points",
             xytext=(0, 7), rotation=90, ha="center", va="bottom", fontsize=8)
+
+
+# --- first_weights.png ------------------------------------------------------------------------------------------------
+
+FIRST_WEIGHTS = {  # name: change of the literal reading, colour
+    "literal, first weights in [-0.1, 0.1]": ({}, BLUE),
+    "named changes, the same first weights": (studies.ADDING, ORANGE),
+    "named changes, first weights times 12": (studies.LARGER, GREEN),
+    "named changes, first weights times 24": (studies.LARGER | dict(init_scale=24.0), PURPLE)}
+
+
+def first_weights(records):
+    """Experiment 4: when the training error leaves its first value, by the size of the first weights."""
+    rows = [lstm.Settings(**arm) for arm in (*studies.TABLE_7, *studies.TABLE_7_LONG, *studies.FIRST_WEIGHTS)]
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4.4), sharey=True, layout="constrained")
+    for axis, T, shown in zip(axes, (100, 500, 1000), (200, 418, 853)):
+        for change, color in FIRST_WEIGHTS.values():
+            reading = lstm.Settings(experiment="4", T=T, **change).reading
+            for row in rows:
+                if (row.T, row.reading) == (T, reading) and row in records:
+                    history = records[row]["history"]
+                    axis.plot(
+                        np.array(history["train_sequences"]) / 1000, history["median_training_error"], color=color,
+                        label=f"{records[row]['final']['trials_stopped']} of {row.trials} stop")
+        axis.set_title(f"T = {T}")
+        axis.set_xlim(0, shown)
+        axis.set_yscale("log")
+        axis.set_ylim(0.002, 0.3)
+        axis.set_xlabel("training sequences, thousands")
+        axis.grid(color="#dddddd", linewidth=0.6)
+        if axis.lines:
+            axis.legend(loc="lower right", fontsize=9)
+        else:
+            axis.text(shown / 2, 0.02, "not run yet", ha="center", color="#777777", style="italic")
+    axes[0].set_ylabel("mean absolute error of 100 sequences,\nmedian of the trials still running")
+    figure.legend(
+        handles=[Line2D([], [], color=color, label=name) for name, (_, color) in FIRST_WEIGHTS.items()],
+        loc="outside lower center", ncol=2)
+    figure.suptitle("Experiment 4: how long the error stays where it starts")
+    return figure
 
 
 # --- cec.png ----------------------------------------------------------------------------------------------------------
@@ -344,6 +385,7 @@ def main(argv=None):
     save({
         "complexity": complexity(), "error_flow": error_flow(*adding), "cec": cec(adding, order),
         "paper_vs_ours": paper_vs_ours(records), "scaling_2c": scaling_2c(records),
+        "first_weights": first_weights(records),
     }.items(), args.outdir)
     return 0
 

@@ -189,6 +189,12 @@ def riddles(results):
     return study(results, [run for part in parts for run in part])
 
 
+def first_weights(results):
+    """Experiment 4 with first weights of the paper's size and larger ones."""
+    short, long, (larger, largest) = studies.TABLE_7, studies.TABLE_7_LONG, studies.FIRST_WEIGHTS
+    return study(results, [short[1], larger, *long[1:3], largest, *long[4:]])
+
+
 def over_paper(row, final):
     """The mean of the trials that stop, over the paper's; and the mean of all, the others counted at the cap."""
     sequences = final["sequences_to_success"]
@@ -334,5 +340,5 @@ TABLES = {
     "lstm_1997:recurrence": recurrence, "lstm_1997:recurrence_answer": recurrence_answer,
     "lstm_1997:values_4_answer": values_4_answer, "lstm_1997:output_gates_answer": output_gates_answer,
     "lstm_1997:values_6a_answer": values_6a_answer, "lstm_1997:paper_over": paper_over,
-    "lstm_1997:riddles": riddles, "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
+    "lstm_1997:riddles": riddles, "lstm_1997:first_weights": first_weights, "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
     "lstm_1997:headline": headline}
