@@ -195,6 +195,22 @@ def first_weights(results):
     return study(results, [short[1], larger, *long[1:3], largest, *long[4:]])
 
 
+def first_weights_answer(results):
+    """The same in a sentence."""
+    short, long, (larger, _) = studies.TABLE_7, studies.TABLE_7_LONG, studies.FIRST_WEIGHTS
+    words = []
+    for arms in ((short[1], larger), long[1:3], long[4:]):
+        pairs = studies.pairs_of(arms, results)
+        if all(record for _, record in pairs):
+            row, counts = pairs[0][0], []
+            for _, record in pairs:
+                reached = of_stopped(record["final"], "sequences_to_success")
+                mean = f" (mean of those {thousands(np.mean(reached))})" if reached else ""
+                counts.append(f"{len(reached)} of {row.trials}{mean}")
+            words.append(f"with T = {row.T} {counts[0]} against {counts[1]}, paper {thousands(row.line.paper)}")
+    return f"Trials that stop, first weights in [-0.1, 0.1] against 12 times as large: {'; '.join(words)}."
+
+
 def over_paper(row, final):
     """The mean of the trials that stop, over the paper's; and the mean of all, the others counted at the cap."""
     sequences = final["sequences_to_success"]
@@ -340,5 +356,6 @@ TABLES = {
     "lstm_1997:recurrence": recurrence, "lstm_1997:recurrence_answer": recurrence_answer,
     "lstm_1997:values_4_answer": values_4_answer, "lstm_1997:output_gates_answer": output_gates_answer,
     "lstm_1997:values_6a_answer": values_6a_answer, "lstm_1997:paper_over": paper_over,
-    "lstm_1997:riddles": riddles, "lstm_1997:first_weights": first_weights, "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
+    "lstm_1997:riddles": riddles, "lstm_1997:first_weights": first_weights,
+    "lstm_1997:first_weights_answer": first_weights_answer, "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
     "lstm_1997:headline": headline}
