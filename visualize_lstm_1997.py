@@ -183,33 +183,33 @@ FIRST_WEIGHTS = {  # name: change of the literal reading, colour
 
 
 def first_weights(records):
-    """Experiment 4: when the training error leaves its first value, by the size of the first weights."""
+    """Experiment 4: how many trials have stopped after so many sequences, by the size of the first weights."""
     rows = [lstm.Settings(**arm) for arm in (*studies.TABLE_7, *studies.TABLE_7_LONG, *studies.FIRST_WEIGHTS)]
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4.4), sharey=True, layout="constrained")
-    for axis, T, shown in zip(axes, (100, 500, 1000), (200, 418, 853)):
-        for change, color in FIRST_WEIGHTS.values():
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), sharey=True, layout="constrained")
+    for axis, T in zip(axes, (100, 500, 1000)):
+        for k, (change, color) in enumerate(FIRST_WEIGHTS.values()):
             reading = lstm.Settings(experiment="4", T=T, **change).reading
             for row in rows:
                 if (row.T, row.reading) == (T, reading) and row in records:
-                    history = records[row]["history"]
-                    axis.plot(
-                        np.array(history["train_sequences"]) / 1000, history["median_training_error"], color=color,
-                        label=f"{records[row]['final']['trials_stopped']} of {row.trials} stop")
+                    sequences = records[row]["final"]["sequences_to_success"]
+                    reached = np.sort([n for n in sequences if n is not None])
+                    x = np.array([0, *reached, row.max_sequences]) / 1000
+                    y = np.array([*range(len(reached) + 1), len(reached)]) + 0.08 * k  # apart where they are equal
+                    axis.plot(x, y, color=color, drawstyle="steps-post", lw=2)
+        paper = next(line.paper for line in lstm.LINES if (line.experiment, line.T) == ("4", T))
+        axis.axvline(paper / 1000, color=BLACK, linestyle=":")
         axis.set_title(f"T = {T}")
-        axis.set_xlim(0, shown)
-        axis.set_yscale("log")
-        axis.set_ylim(0.002, 0.3)
+        axis.set_xlim(left=0)
         axis.set_xlabel("training sequences, thousands")
         axis.grid(color="#dddddd", linewidth=0.6)
-        if axis.lines:
-            axis.legend(loc="lower right", fontsize=9)
-        else:
-            axis.text(shown / 2, 0.02, "not run yet", ha="center", color="#777777", style="italic")
-    axes[0].set_ylabel("mean absolute error of 100 sequences,\nmedian of the trials still running")
-    figure.legend(
-        handles=[Line2D([], [], color=color, label=name) for name, (_, color) in FIRST_WEIGHTS.items()],
-        loc="outside lower center", ncol=2)
-    figure.suptitle("Experiment 4: how long the error stays where it starts")
+        if len(axis.lines) == 1:
+            axis.text(paper / 2000, 5, "not run yet", ha="center", color="#777777", style="italic")
+    axes[0].set_ylim(-0.3, 10.5)
+    axes[0].set_ylabel("trials that have stopped, of 10")
+    lines = [Line2D([], [], color=color, lw=2, label=name) for name, (_, color) in FIRST_WEIGHTS.items()]
+    lines.append(Line2D([], [], color=BLACK, linestyle=":", label="paper, mean"))
+    figure.legend(handles=lines, loc="outside lower center", ncol=3)
+    figure.suptitle("Experiment 4: larger first weights, longer time lags")
     return figure
 
 
