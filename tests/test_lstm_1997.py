@@ -878,7 +878,7 @@ def test_the_pictures_are_drawn_from_results_json(tmp_path):
     done = run(*words, cwd=ROOT, script=ROOT / "visualize_lstm_1997.py")
     assert done.returncode == 0, done.stderr
     assert "no record yet" not in done.stdout
-    names = ("complexity", "error_flow", "cec", "paper_vs_ours", "scaling_2c")
+    names = ("complexity", "error_flow", "cec", "paper_vs_ours", "scaling_2c", "first_weights")
     assert {path.name for path in tmp_path.iterdir()} == {f"{name}.png" for name in names}
 
 
