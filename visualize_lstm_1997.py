@@ -59,7 +59,7 @@ def matching(line, records):
     wanted = {lstm.Settings(**run) for run in studies.ROWS}
     own = [(row, record) for row, record in records.items() if row in wanted and row.line is line]
     own.sort(key=lambda pair: -pair[1]["final"]["trials_stopped"])
-    literal = [pair for pair in own if pair[0].reading in ("literal", "update step")]
+    literal = [pair for pair in own if pair[0].reading in studies.LITERAL]
     return literal, [pair for pair in own if pair not in literal]
 
 
@@ -179,23 +179,22 @@ FIRST_WEIGHTS = {  # name: change of the literal reading, colour
     "literal, first weights in [-0.1, 0.1]": ({}, BLUE),
     "named changes, the same first weights": (studies.ADDING, ORANGE),
     "named changes, first weights times 12": (studies.LARGER, GREEN),
-    "named changes, first weights times 24": (studies.LARGER | dict(init_scale=24.0), PURPLE)}
+    "named changes, first weights times 24": (studies.LARGEST, PURPLE)}
 
 
 def first_weights(records):
     """Experiment 4: how many trials have stopped after so many sequences, by the size of the first weights."""
-    rows = [lstm.Settings(**arm) for arm in (*studies.TABLE_7, *studies.TABLE_7_LONG, *studies.FIRST_WEIGHTS)]
+    arms = (*studies.TABLE_7, *studies.TABLE_7_LONG, *studies.FIRST_WEIGHTS)
+    rows = {(row.T, row.reading): row for row in (lstm.Settings(**arm) for arm in arms)}
     figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), sharey=True, layout="constrained")
     for axis, T in zip(axes, (100, 500, 1000)):
         for k, (change, color) in enumerate(FIRST_WEIGHTS.values()):
-            reading = lstm.Settings(experiment="4", T=T, **change).reading
-            for row in rows:
-                if (row.T, row.reading) == (T, reading) and row in records:
-                    sequences = records[row]["final"]["sequences_to_success"]
-                    reached = np.sort([n for n in sequences if n is not None])
-                    x = np.array([0, *reached, row.max_sequences]) / 1000
-                    y = np.array([*range(len(reached) + 1), len(reached)]) + 0.08 * k  # apart where they are equal
-                    axis.plot(x, y, color=color, drawstyle="steps-post", lw=2)
+            row = rows.get((T, lstm.Settings(experiment="4", T=T, **change).reading))
+            if row in records:
+                reached = np.sort([n for n in records[row]["final"]["sequences_to_success"] if n is not None])
+                x = np.array([0, *reached, row.max_sequences]) / 1000
+                y = np.array([*range(len(reached) + 1), len(reached)]) + 0.08 * k  # apart where they are equal
+                axis.plot(x, y, color=color, drawstyle="steps-post", lw=2)
         paper = next(line.paper for line in lstm.LINES if (line.experiment, line.T) == ("4", T))
         axis.axvline(paper / 1000, color=BLACK, linestyle=":")
         axis.set_title(f"T = {T}")

@@ -125,7 +125,7 @@ def progress(results):
     pairs = studies.pairs_of(studies.ROWS, results)
     done = {row.line for row, record in pairs if record}
     runs = sum(record is not None for _, record in pairs)
-    literal = {row.line for row, record in pairs if record and row.reading in ("literal", "update step")}
+    literal = {row.line for row, record in pairs if record and row.reading in studies.LITERAL}
     return (f"Of the {len(lstm.LINES)} rows {len(done)} have been run, {len(literal)} of them in a literal reading; of "
             f"the {len(pairs)} runs in the list {runs}.")
 
@@ -328,23 +328,24 @@ def headline(results):
         "| median; mean of those | what is changed |", "|---|---|---|---|---|---|---|"]
     best = {}
     for row, record in rows_of(results):
-        changed = row.reading not in ("literal", "update step")
+        changed = row.reading not in studies.LITERAL
         stopped = record["final"]["trials_stopped"]
         if stopped > best.get((row.line, changed), (-1,))[0]:
             best[row.line, changed] = stopped, row, record
     for line in lstm.LINES:
-        cells = [None, thousands(line.paper)]
-        for changed in (False, True):
-            if (line, changed) not in best:
+        pair = [best.get((line, changed)) for changed in (False, True)]
+        if not any(pair):
+            continue
+        cells = [next(found for found in pair if found)[1].named, thousands(line.paper)]
+        for found in pair:
+            if found is None:
                 cells += ["-", "-"]
                 continue
-            _, row, record = best[line, changed]
+            _, row, record = found
             stopped, median, mean = counted(record["final"]["sequences_to_success"], row.max_sequences)
-            cells[0] = row.named
             cells += [f"{stopped} in {thousands(row.max_sequences)}", f"{median}; {mean.split(' [')[0]}"]
-        if cells[0]:
-            changes = best[line, True][1].reading if (line, True) in best else "-"
-            lines.append("| " + " | ".join([*cells, changes]) + " |")
+        cells.append(pair[1][1].reading if pair[1] else "-")
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
