@@ -126,8 +126,8 @@ def progress(results):
     done = {row.line for row, record in pairs if record}
     runs = sum(record is not None for _, record in pairs)
     literal = {row.line for row, record in pairs if record and row.reading in studies.LITERAL}
-    return (f"Of the {len(lstm.LINES)} rows {len(done)} have been run, {len(literal)} of them in a literal reading; of "
-            f"the {len(pairs)} runs in the list {runs}.")
+    return (f"{len(done)} of the {len(lstm.LINES)} rows have been run, {len(literal)} of them in a literal reading; "
+            f"{runs} of the {len(pairs)} runs in the list.")
 
 
 def study(results, arms):
