@@ -104,6 +104,19 @@ def stop_sets_3b(results):
     return " ".join(words)
 
 
+def plateau_3b(results):
+    """Experiment 3b, T = 1000: where its trials are at the cap."""
+    words, errors = [], []
+    for row, record in studies.pairs_of(studies.TABLES_4_AND_5_LONG, results):
+        if record and row.experiment == "3b":
+            words.append(f"{record['final']['trials_stopped']} of {row.trials} stop ({row.reading})")
+            errors += record["final"]["mean_absolute_error"]
+    return claim(
+        np.allclose(errors, 0.5, atol=0.001),
+        f"Of the trials of 3b with T = 1000 {', '.join(words)}. At the cap the mean absolute error of each is that of a "
+        f"constant answer of 0.5, to three digits ({min(errors):.4f} to {max(errors):.4f}).")
+
+
 def listed(numbers):
     """1, 2 and 3."""
     *first, last = map(str, numbers)
@@ -358,5 +371,6 @@ TABLES = {
     "lstm_1997:values_4_answer": values_4_answer, "lstm_1997:output_gates_answer": output_gates_answer,
     "lstm_1997:values_6a_answer": values_6a_answer, "lstm_1997:paper_over": paper_over,
     "lstm_1997:riddles": riddles, "lstm_1997:first_weights": first_weights,
-    "lstm_1997:first_weights_answer": first_weights_answer, "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
+    "lstm_1997:first_weights_answer": first_weights_answer, "lstm_1997:plateau_3b": plateau_3b,
+    "lstm_1997:speed": speed, "lstm_1997:complexity": complexity,
     "lstm_1997:headline": headline}
