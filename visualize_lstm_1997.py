@@ -129,10 +129,8 @@ def scaling_2c(records):
     for axis, (chosen, place, name) in zip(axes, panels):
         axis.plot([place(line) for line in chosen], [line.paper for line in chosen], "-", color=BLACK, linewidth=1)
         for line in chosen:
-            literal, changed = matching(line, records)
-            axis.plot(
-                place(line), line.paper, "D", color=BLACK, markerfacecolor=BLACK if literal or changed else "white")
-            for color, pairs, shift in ((BLUE, literal, 0.92), (ORANGE, changed, 1.09)):
+            axis.plot(place(line), line.paper, "D", color=BLACK)
+            for color, pairs, shift in zip((BLUE, ORANGE), matching(line, records), (0.92, 1.09)):
                 if pairs:
                     draw_column(axis, place(line) * shift, color, *pairs[0])
         axis.set_xscale("log")
@@ -148,7 +146,6 @@ def scaling_2c(records):
     figure.legend(
         handles=[
             Line2D([], [], marker="D", color=BLACK, label="paper, mean of 20"),
-            Line2D([], [], marker="D", color=BLACK, markerfacecolor="white", label="paper; ours not run yet"),
             Line2D([], [], marker="o", color=BLUE, label="ours, literal: median of 20, range of those that stop"),
             Line2D([], [], marker="o", color=ORANGE, label="ours, no weights between hidden units: the same"),
             Line2D([], [], marker="^", color=BLUE, linestyle="", mfc="none", label="cap, where some do not stop")],
