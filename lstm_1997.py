@@ -1296,16 +1296,22 @@ class Divergence:
 
 
 class Progress:
-    """A line per evaluation with elapsed and remaining time; on a terminal the line is redrawn."""
+    """A line per evaluation with elapsed and remaining time; on a terminal the line is redrawn.
+
+    The remaining time goes by the pace since the first call: a resumed run does not begin with nothing done.
+    """
 
     def __init__(self, total, quiet):
         self.total, self.quiet, self.start, self.redraw = total, quiet, time.perf_counter(), sys.stdout.isatty()
+        self.first = None  # time and count of the first call
 
     def __call__(self, done, text):
         if not self.quiet:
-            elapsed = time.perf_counter() - self.start
-            left = f"{elapsed * (self.total - done) / done:4.0f} s left" if done else ""
-            line = f"{text}  {elapsed:5.1f} s, {left}"
+            now = time.perf_counter()
+            self.first = self.first or (now, done)
+            since, before = self.first
+            left = f", {(now - since) * (self.total - done) / (done - before):4.0f} s left" if done > before else ""
+            line = f"{text}  {now - self.start:5.1f} s{left}"
             print(f"\r\033[K{line}" if self.redraw else line, end="" if self.redraw else "\n", flush=True)
 
     def close(self):
@@ -1859,8 +1865,9 @@ def strict(value):
 
 
 def source_hash(path):
-    """Hash of a Python file's syntax tree without docstrings: comments and layout do not count."""
+    """Hash of a Python file's syntax tree without what changes no figure: docstrings, class Progress, this function."""
     tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if getattr(node, "name", None) not in ("Progress", "source_hash")]
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]

@@ -519,14 +519,25 @@ def test_two_writers_at_once_lose_nothing(tmp_path):
     assert len(ap.read_results(path)["e"]) == 14
 
 
-def test_source_hash_ignores_comments_and_docstrings_only(tmp_path):
+def test_source_hash_ignores_comments_docstrings_and_what_a_terminal_shows_only(tmp_path):
     def hash_of(text):
         (tmp_path / "s.py").write_text(text)
         return ap.source_hash(tmp_path / "s.py")
 
     plain = hash_of("def f():\n    return 1\n")
     assert hash_of('"""Doc."""\n\n\ndef f():  # comment\n    """Doc."""\n    return 1\n') == plain
+    assert hash_of("class Progress:\n    total = 1\n\n\ndef f():\n    return 1\n") == plain
     assert hash_of("def f():\n    return 2\n") != plain
+    assert hash_of("class Curve:\n    total = 1\n\n\ndef f():\n    return 1\n") != plain
+
+
+def test_remaining_time_of_a_resumed_run_goes_by_what_it_has_done_itself(monkeypatch, capsys):
+    clock = iter([0.0, 10.0, 20.0])
+    monkeypatch.setattr(ap.time, "perf_counter", lambda: next(clock))
+    progress = ap.Progress(100, quiet=False)
+    progress(60, "resumed")  # no pace is known yet
+    progress(70, "on")  # 10 in 10 s
+    assert capsys.readouterr().out.splitlines() == ["resumed   10.0 s", "on   20.0 s,   30 s left"]
 
 
 # Command line
