@@ -254,18 +254,20 @@ def recurrence_answer(results):
     """The same in a sentence."""
     literal = [(row, record["final"]) for row, record in studies.pairs_of(studies.LITERAL_2C, results) if record]
     without = [(row, record["final"]) for row, record in studies.pairs_of(studies.NOT_RECURRENT, results) if record]
+    (least, first), *longer = literal
+    caps = [row.max_sequences / row.line.paper for row, _ in longer]
     stopped_only, others_at_cap = zip(*(over_paper(row, final) for row, final in without))
-    stopped = ", ".join(
-        f"{final['trials_stopped']} of {row.trials} (q = {row.q}, p = {row.p}, cap {thousands(row.max_sequences)})"
-        for row, final in literal)
-    return (
-        f"Experiment 2c with the fully connected hidden layer of the text: {stopped} trials stop. "
+    return claim(
+        np.allclose(caps, 2) and len(without) == len(studies.LAGS) and not sum(
+            final["trials_stopped"] for _, final in longer),
+        f"Experiment 2c with the fully connected hidden layer of the text: {first['trials_stopped']} of {least.trials} "
+        f"trials stop with q = {least.q} (cap {thousands(least.max_sequences)}), and none of "
+        f"{sum(row.trials for row, _ in longer)} on the {len(longer)} rows with longer lags, within twice the paper's count. "
         f"Without weights between hidden units, and nothing else changed, "
-        f"{sum(final['trials_stopped'] for _, final in without)} of {sum(row.trials for row, _ in without)} on "
-        f"{len(without) if len(without) < len(studies.LAGS) else 'all'} of the nine rows, lags of {min(row.q for row, _ in without)} to "
-        f"{max(row.q for row, _ in without)} steps, after {min(stopped_only):.2f} to {max(stopped_only):.2f} times the "
-        "paper's count in the mean of those; with the others counted at the cap, "
-        f"{min(others_at_cap):.2f} to {max(others_at_cap):.2f} times.")
+        f"{sum(final['trials_stopped'] for _, final in without)} of {sum(row.trials for row, _ in without)} on all "
+        f"{len(without)} rows, lags of {min(row.q for row, _ in without)} to {max(row.q for row, _ in without)} steps, after "
+        f"{min(stopped_only):.2f} to {max(stopped_only):.2f} times the paper's count in the mean of those; with the others "
+        f"counted at the cap, {min(others_at_cap):.2f} to {max(others_at_cap):.2f} times.")
 
 
 def values_answer(results, base, arms):
