@@ -180,32 +180,33 @@ FIRST_WEIGHTS = {  # name: change of the literal reading, colour
 
 
 def first_weights(records):
-    """Experiment 4: how many trials have stopped after so many sequences, by the size of the first weights."""
-    arms = (*studies.TABLE_7, *studies.TABLE_7_LONG, *studies.FIRST_WEIGHTS)
-    rows = {(row.T, row.reading): row for row in (lstm.Settings(**arm) for arm in arms)}
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), sharey=True, layout="constrained")
-    for axis, T in zip(axes, (100, 500, 1000)):
+    """Experiments 4 and 3b: how many trials have stopped after so many sequences, by the size of the first weights."""
+    arms = (*studies.TABLE_7, *studies.TABLE_7_LONG, *studies.FIRST_WEIGHTS, *studies.TABLES_4_AND_5_LONG)
+    rows = {(row.line, row.reading): row for row in (lstm.Settings(**arm) for arm in arms)}
+    lines = [line for line in lstm.LINES if line.experiment == "4" or (line.experiment, line.T) == ("3b", 1000)]
+    figure, axes = plt.subplots(2, 2, figsize=(11, 7.6), sharey=True, layout="constrained")
+    for axis, line in zip(axes.flat, sorted(lines, key=lambda line: (line.experiment != "4", line.T))):
         for k, (change, color) in enumerate(FIRST_WEIGHTS.values()):
-            row = rows.get((T, lstm.Settings(experiment="4", T=T, **change).reading))
+            row = rows.get((line, lstm.Settings(experiment=line.experiment, T=line.T, N=line.N, **change).reading))
             if row in records:
                 reached = np.sort([n for n in records[row]["final"]["sequences_to_success"] if n is not None])
                 x = np.array([0, *reached, row.max_sequences]) / 1000
                 y = np.array([*range(len(reached) + 1), len(reached)]) + 0.08 * k  # apart where they are equal
                 axis.plot(x, y, color=color, drawstyle="steps-post", lw=2)
-        paper = next(line.paper for line in lstm.LINES if (line.experiment, line.T) == ("4", T))
-        axis.axvline(paper / 1000, color=BLACK, linestyle=":")
-        axis.set_title(f"T = {T}")
+        axis.axvline(line.paper / 1000, color=BLACK, linestyle=":")
+        axis.set_title(f"Experiment {line.experiment}, T = {line.T}")
         axis.set_xlim(left=0)
         axis.set_xlabel("training sequences, thousands")
         axis.grid(color="#dddddd", linewidth=0.6)
         if len(axis.lines) == 1:
-            axis.text(paper / 2000, 5, "not run yet", ha="center", color="#777777", style="italic")
-    axes[0].set_ylim(-0.3, 10.5)
-    axes[0].set_ylabel("trials that have stopped, of 10")
-    lines = [Line2D([], [], color=color, lw=2, label=name) for name, (_, color) in FIRST_WEIGHTS.items()]
-    lines.append(Line2D([], [], color=BLACK, linestyle=":", label="paper, mean"))
-    figure.legend(handles=lines, loc="outside lower center", ncol=3)
-    figure.suptitle("Experiment 4: larger first weights, longer time lags")
+            axis.text(line.paper / 2000, 5, "not run yet", ha="center", color="#777777", style="italic")
+    for axis in axes[:, 0]:
+        axis.set_ylim(-0.3, 10.5)
+        axis.set_ylabel("trials that have stopped, of 10")
+    handles = [Line2D([], [], color=color, lw=2, label=name) for name, (_, color) in FIRST_WEIGHTS.items()]
+    handles.append(Line2D([], [], color=BLACK, linestyle=":", label="paper, mean"))
+    figure.legend(handles=handles, loc="outside lower center", ncol=3)
+    figure.suptitle("Larger first weights, longer time lags")
     return figure
 
 
