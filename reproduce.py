@@ -110,9 +110,8 @@ RIVALS = {  # study of lstm_1997_rivals.py: what it shows, what its rows have in
     "guessing": ("random weight guessing on 3a and parity", dict(method="guessing"), 30),
 }
 # What cec.png shows, and the paper's rows but for the many nets of Tables 1 and 3 to 6
-LSTM_WITH_WEIGHTS = {
-    "lstm-full-gradient",
-    *(name for name in studies_lstm_1997.TABLES if not name.startswith(("lstm-table-1", "lstm-table-3", "lstm-tables-4")))}
+LSTM_WITH_WEIGHTS = {"lstm-full-gradient"} | {
+    name for name in studies_lstm_1997.TABLES if not name.startswith(("lstm-table-1", "lstm-table-3", "lstm-tables-4"))}
 RIVALS_ROWS = [line._asdict() for line in lstm_1997_rivals.LINES + lstm_1997_rivals.OTHER_LINES]
 RIVALS_ROWS.append(next(row for row in RIVALS_ROWS if (row["method"], row["experiment"]) == ("rcc", "2a")) | dict(p=10))
 
