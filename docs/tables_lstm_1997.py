@@ -20,8 +20,8 @@ from information_latching import wilson
 
 
 def rows_of(results):
-    """Settings and record of every run of a row of the paper that there is, in the paper's order."""
-    pairs = [(row, record) for row, record in studies.pairs_of(studies.ROWS, results) if record]
+    """Settings and record of every run of a row of the paper, in the paper's order."""
+    pairs = studies.pairs_of(studies.ROWS, results)
     return sorted(pairs, key=lambda pair: (lstm.LINES.index(pair[0].line), *order(pair[0].reading)))
 
 
@@ -115,7 +115,7 @@ def plateau_3b(results):
     """Experiment 3b, T = 1000: how many trials stop, and how many are where they started."""
     words = []
     for row, record in studies.pairs_of(studies.TABLES_4_AND_5_LONG, results):
-        if record and row.experiment == "3b":
+        if row.experiment == "3b":
             still = np.isclose(record["final"]["mean_absolute_error"], 0.5, atol=0.0005)
             words.append(f"{record['final']['trials_stopped']} and {np.sum(still)} ({row.reading})")
     return (
@@ -129,35 +129,23 @@ def listed(numbers):
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def missing(results):
-    """The runs of the paper's rows that have no record, with their commands."""
-    lines = ["| Table | row | paper, mean | to be run |", "|---|---|---|---|"]
-    for arm, (row, record) in zip(studies.ROWS, studies.pairs_of(studies.ROWS, results)):
-        if record is None:
-            words = studies.command(arm).removeprefix("python3 lstm_1997.py ")
-            lines.append(f"| {row.line.table} | {row.named} | {thousands(row.line.paper)} | `{words}` |")
-    return "\n".join(lines)
-
-
 def progress(results):
-    """How many of the rows and runs there are."""
+    """How many rows, runs and trials there are, and that each has come to its end."""
     pairs = studies.pairs_of(studies.ROWS, results)
-    done = {row.line for row, record in pairs if record}
-    runs = sum(record is not None for _, record in pairs)
-    literal = {row.line for row, record in pairs if record and row.reading in studies.LITERAL}
-    return (f"{len(done)} of the {len(lstm.LINES)} rows have been run, {len(literal)} of them in a literal reading; "
-            f"{runs} of the {len(pairs)} runs in the list.")
+    lines = {row.line for row, _ in pairs}
+    literal = {row.line for row, _ in pairs if row.reading in studies.LITERAL}
+    return claim(
+        lines == literal == set(lstm.LINES) and all(record["final"]["status"] == "done" for _, record in pairs),
+        f"These are all {len(lines)} rows of the paper's tables, each in a literal reading, in {len(pairs)} runs with "
+        f"{thousands(sum(row.trials for row, _ in pairs))} trials; every trial has stopped or reached its cap.")
 
 
 def study(results, arms):
-    """A table of some runs; those that have no record are named as such."""
+    """A table of some runs."""
     lines = [
         "| task | reading | stopped | median | mean of those [range] | cap | wrong at the end, mean |",
         "|---|---|---|---|---|---|---|"]
     for row, record in studies.pairs_of(arms, results):
-        if record is None:
-            lines.append(f"| {row.named} | {row.reading} | to be run | | | {thousands(row.max_sequences)} | |")
-            continue
         final = record["final"]
         cells = [
             row.named, row.reading, *counted(final["sequences_to_success"], row.max_sequences),
@@ -243,29 +231,25 @@ def recurrence(results):
              "| over the paper's | with the others at the cap | wrong of 2560, mean |", "|---|---|---|---|---|---|---|---|---|"]
     arms = zip(studies.pairs_of(studies.LITERAL_2C, results), studies.pairs_of(studies.NOT_RECURRENT, results))
     for (row, literal), (other, without) in arms:
-        cells = [str(row.q), str(row.p), thousands(row.line.paper), "to be run", "to be run", "", "", "", ""]
-        if literal:
-            cells[3] = f"{literal['final']['trials_stopped']}/{row.trials} within {thousands(row.max_sequences)}"
-        if without:
-            final, counts = without["final"], counted(without["final"]["sequences_to_success"], other.max_sequences)
-            cells[4:6] = counts[0], counts[2]
-            if final["trials_stopped"]:
-                ratios = (f"{ratio:.2f}" for ratio in over_paper(other, final))
-                cells[6:] = *ratios, f"{np.mean(of_stopped(final, 'wrong')):.1f}"
+        final = without["final"]
+        stopped, _, mean = counted(final["sequences_to_success"], other.max_sequences)
+        cells = [
+            str(row.q), str(row.p), thousands(row.line.paper),
+            f"{literal['final']['trials_stopped']}/{row.trials} within {thousands(row.max_sequences)}", stopped, mean,
+            *(f"{ratio:.2f}" for ratio in over_paper(other, final)), f"{np.mean(of_stopped(final, 'wrong')):.1f}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def recurrence_answer(results):
     """The same in a sentence."""
-    literal = [(row, record["final"]) for row, record in studies.pairs_of(studies.LITERAL_2C, results) if record]
-    without = [(row, record["final"]) for row, record in studies.pairs_of(studies.NOT_RECURRENT, results) if record]
+    literal = [(row, record["final"]) for row, record in studies.pairs_of(studies.LITERAL_2C, results)]
+    without = [(row, record["final"]) for row, record in studies.pairs_of(studies.NOT_RECURRENT, results)]
     (least, first), *longer = literal
     caps = [row.max_sequences / row.line.paper for row, _ in longer]
     stopped_only, others_at_cap = zip(*(over_paper(row, final) for row, final in without))
     return claim(
-        np.allclose(caps, 2) and len(without) == len(studies.LAGS) and not sum(
-            final["trials_stopped"] for _, final in longer),
+        np.allclose(caps, 2) and not any(final["trials_stopped"] for _, final in longer),
         f"Experiment 2c with the fully connected hidden layer of the text: {first['trials_stopped']} of {least.trials} "
         f"trials stop with q = {least.q} (cap {thousands(least.max_sequences)}), and none of "
         f"{sum(row.trials for row, _ in longer)} on the {len(longer)} rows with longer lags, within twice the paper's count. "
@@ -281,7 +265,7 @@ def values_answer(results, base, arms):
     (_, first), *others = studies.pairs_of([base, *arms], results)
     words = []
     for row, record in others:
-        if record and record["final"]["trials_stopped"]:
+        if record["final"]["trials_stopped"]:
             mean = np.mean(of_stopped(record["final"], "sequences_to_success"))
             times = mean / np.mean(of_stopped(first["final"], "sequences_to_success"))
             change = row.reading.split(", ")[-1]
@@ -372,7 +356,7 @@ def headline(results):
 
 TABLES = {
     "lstm_1997:rows": rows, "lstm_1997:first_stops": first_stops, "lstm_1997:stop_sets_3b": stop_sets_3b,
-    "lstm_1997:missing": missing, "lstm_1997:progress": progress, "lstm_1997:output_gates": output_gates,
+    "lstm_1997:progress": progress, "lstm_1997:output_gates": output_gates,
     "lstm_1997:full_gradient": full_gradient, "lstm_1997:full_gradient_answer": full_gradient_answer,
     "lstm_1997:values_6a": values_6a, "lstm_1997:values_4": values_4, "lstm_1997:limits": limits,
     "lstm_1997:recurrence": recurrence, "lstm_1997:recurrence_answer": recurrence_answer,

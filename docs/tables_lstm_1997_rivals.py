@@ -39,9 +39,9 @@ def complete(row):
     return listed and row.trials == row.line.trials and row.max_sequences >= row.line.cap
 
 
-def limit(row, cap):
+def limit(row):
     """Where a trial is given up: cascade-correlation at its most units, long before the cap on presentations."""
-    return f"{row.hidden} units" if row.method == "rcc" else thousands(cap)
+    return f"{row.hidden} units" if row.method == "rcc" else thousands(row.max_sequences)
 
 
 def interval(k, n):
@@ -66,7 +66,7 @@ def paper_sequences(line):
 
 
 def table(number, results):
-    """A table of the paper: its figures, and ours or that they are still to be run."""
+    """A table of the paper: its figures and ours."""
     lines = [
         "| method | rate | weights | reading | stopped | 95%, per cent | median | mean of those [range] | cap "
         "| paper: success | paper: sequences |",
@@ -75,20 +75,16 @@ def table(number, results):
         rate = "-" if line.lr is None else f"{line.lr:g}"
         weights = "-" if line.weights is None else thousands(line.weights)
         paper = [paper_success(line), paper_sequences(line)]
-        pairs = run_of(line, results)
-        if not pairs:
-            cells = [label(line), rate, weights, "to be run", "-", "-", "-", "-", limit(line, line.cap), *paper]
-            lines.append("| " + " | ".join(cells) + " |")
-        for row, record in pairs:
+        for row, record in run_of(line, results):
             final = record["final"]
             stopped = [n is not None for n in final["sequences_to_success"]]
             ours = final["weights"]
             if isinstance(ours, list):
                 ours = [w for w, good in zip(ours, stopped) if good] or ours
                 weights = f"{min(ours)} to {max(ours)}" if len(set(ours)) > 1 else str(ours[0])
-            counts = counted(final["sequences_to_success"], limit(row, row.max_sequences))
+            counts = counted(final["sequences_to_success"], limit(row))
             cells = [label(line), rate, weights, row.reading, counts[0], interval(sum(stopped), len(stopped)), *counts[1:],
-                     limit(row, row.max_sequences), *paper]
+                     limit(row), *paper]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines + lstm_lines(number, results))
 
@@ -138,14 +134,11 @@ def guessing(results):
             if record and (row.experiment, row.T, row.N) == (line.experiment, line.T, line.N)]
         lstm = "; ".join(
             f"{row.reading}: {counts[0]}, {counts[2]}" for row, record in theirs
-            for counts in [counted(record["final"]["sequences_to_success"], row.max_sequences)]) or "to be run"
+            for counts in [counted(record["final"]["sequences_to_success"], row.max_sequences)])
         paper = next(
             (thousands(other.paper) for other in lstm_1997.LINES
              if (other.experiment, other.T, other.N) == (line.experiment, line.T, line.N)), "-")
-        pairs = run_of(line, results)
-        if not pairs:
-            lines.append(f"| {task} | {line.hidden} | to be run | - | - | - | {lstm} | {paper} |")
-        for row, record in pairs:
+        for row, record in run_of(line, results):
             final = record["final"]
             good = [n is not None for n in final["sequences_to_success"]]
             guesses = [n if ok else None for n, ok in zip(final["guesses"], good)]
@@ -176,7 +169,7 @@ def signals(results):
             rate = "-" if row.lr is None else f"{row.lr:g}"
             lines.append(
                 f"| {row.method}{'' if row.reading == 'literal' else ', ' + row.reading} | {row.p} | {rate} "
-                f"| {row.trials} | {final['trials_stopped']}/{row.trials} | {limit(row, row.max_sequences)} | {ratios[0]} "
+                f"| {row.trials} | {final['trials_stopped']}/{row.trials} | {limit(row)} | {ratios[0]} "
                 f"| {ratios[1]} |")
     return "\n".join(lines)
 
@@ -203,12 +196,12 @@ def others(results):
     lines = ["| method | task | reading | stopped | median | mean of those [range] | cap |", "|---|---|---|---|---|---|---|"]
     for row, record in rows_of(results):
         if not (row.in_paper and complete(row)) and row.method != "guessing":
-            counts = counted(record["final"]["sequences_to_success"], limit(row, row.max_sequences))
+            counts = counted(record["final"]["sequences_to_success"], limit(row))
             task = row.experiment + (f" p={row.p}" if row.p else "")
             rate = "" if row.lr is None else f", rate {row.lr:g}"
             lines.append(f"| {row.method}{rate} | {task} | {row.reading} | {' | '.join(counts)} "
-                         f"| {limit(row, row.max_sequences)} |")
-    return "\n".join(lines) if len(lines) > 2 else "None has been run yet."
+                         f"| {limit(row)} |")
+    return "\n".join(lines)
 
 
 def headline(results):
@@ -216,11 +209,11 @@ def headline(results):
     lines = ["| method | task | stopped | mean of those [range] | cap | paper: success, sequences |", "|---|---|---|---|---|---|"]
     for line in rivals.LINES + rivals.OTHER_LINES:
         for row, record in run_of(line, results):
-            counts = counted(record["final"]["sequences_to_success"], limit(row, row.max_sequences))
+            counts = counted(record["final"]["sequences_to_success"], limit(row))
             rate = "" if row.lr is None else f", rate {row.lr:g}"
             paper = "-" if line.success is None else f"{paper_success(line)}, {paper_sequences(line)}"
             lines.append(f"| {NAMES[row.method]}{rate} | {task_of(row)} | {counts[0]} | {counts[2]} "
-                         f"| {limit(row, row.max_sequences)} | {paper} |")
+                         f"| {limit(row)} | {paper} |")
     for row, record in lstm_best(1, results) + lstm_best(2, results):
         counts = counted(record["final"]["sequences_to_success"], row.max_sequences)
         blocks = f", {row.blocks} blocks" if row.experiment == "1" else ""
