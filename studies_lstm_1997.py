@@ -123,7 +123,7 @@ STUDIES = {  # name: what it shows, settings of its runs, minutes of one core
     "lstm-table-3-1000": ("2c with q = 1000 and no recurrence, Table 3", NOT_RECURRENT[4:], 60),
     "lstm-table-3-long": ("2c with q = 500 and 1000, literal, Table 3", LITERAL_2C[3:], 190),
     "lstm-tables-4-to-6": ("3a, 3b and 3c with T = 100, Tables 4 to 6", TABLES_4_TO_6, 40),
-    "lstm-tables-4-and-5-long": ("3a and 3b with T = 1000, Tables 4 and 5", TABLES_4_AND_5_LONG, 100),
+    "lstm-tables-4-and-5-long": ("3a and 3b with T = 1000, Tables 4 and 5", TABLES_4_AND_5_LONG, 220),
     "lstm-table-7": ("adding with T = 100, Table 7", TABLE_7, 20),
     "lstm-table-7-long": ("adding with T = 500 and 1000, Table 7", TABLE_7_LONG, 400),
     "lstm-table-8": ("multiplication, Table 8", TABLE_8, 60),
