@@ -62,7 +62,8 @@ TABLES_4_TO_6 = [
     capped(dict(experiment="3a", T=100, N=3), 398_500), dict(experiment="3a", T=100, N=1),
     dict(experiment="3b", T=100, N=3), capped(dict(experiment="3b", T=100, N=1), 392_200),
     dict(experiment="3c", T=100, N=3), dict(experiment="3c", T=100, N=1),
-    *(dict(experiment=name, T=100, N=N) | STEEPER for name, N in (("3a", 3), ("3b", 1), ("3c", 3)))]
+    *(dict(experiment=name, T=100, N=N) | STEEPER for name, N in (("3a", 3), ("3b", 1), ("3c", 3))),
+    dict(experiment="3b", T=100, N=1) | LARGER]
 TABLES_4_AND_5_LONG = [
     capped(dict(experiment="3a", T=1000, N=3), 452_500), capped(dict(experiment="3a", T=1000, N=3) | STEEPER, 904_900),
     *runs(capped(dict(experiment="3b", T=1000, N=1), 485_100), {}, STEEPER | dict(init_scale=6.0), LARGER, LARGEST)]
