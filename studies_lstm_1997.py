@@ -182,6 +182,9 @@ def main(argv=None):
     except ValueError as error:
         parser.error(str(error))
     missing = dict.fromkeys(row for row, record in wanted if record is None)
+    if not missing:
+        print("nothing is missing: every run has a record")
+        return 0
     return lstm.train_rows(list(missing), lstm.from_flags(lstm.Options, args), quiet=False)
 
 
