@@ -98,10 +98,10 @@ def stop_sets_3b(results):
             turned_signs, fewest = zip(*(hardness(lstm.Trial(row, row.seed + k).stop_sets()) for k in left))
             others = of_stopped(final, "wrong")
             words.append(
-                f"T = {row.T}, {row.reading}: {len(left)} of {row.trials} learns without a stop; at the cap it has "
-                f"{listed(final['wrong'][k] for k in left)} of {final['test_sequences']} fresh sequences wrong, those that stop "
-                f"{min(others)} to {max(others)}. In its set {listed(turned_signs)} signs are turned, and a threshold "
-                f"on that element gets {listed(fewest)} wrong at best.")
+                f"T = {row.T}, {row.reading}: of {row.trials} trials {len(left)} learned without a stop; wrong at the cap are "
+                f"{listed(final['wrong'][k] for k in left)} of {final['test_sequences']} fresh sequences, of those that stop "
+                f"{min(others)} to {max(others)}; turned signs in the set: {listed(turned_signs)}; wrong in it with the best "
+                f"threshold on that element: {listed(fewest)}.")
     return " ".join(words)
 
 
