@@ -128,6 +128,13 @@ def test_gradient_check_output_in_the_docs_is_of_this_form(tmp_path):
     assert all(float(error) <= 1e-10 for error in re.findall(r"error (\S+) \(complex", shown))
 
 
+def test_the_command_of_every_record_is_one_of_the_projects(results):
+    records = [record for part in results.values() if isinstance(part, list) for record in part]
+    for command in {record["provenance"]["command"] for record in records}:
+        python, script, *_ = command.split()
+        assert python == "python3" and (ROOT / script).parent == ROOT and (ROOT / script).exists(), command
+
+
 def test_stored_weights_give_the_recorded_final_figures(results):
     import adding_problem as ap
 
