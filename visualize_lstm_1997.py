@@ -7,8 +7,8 @@ complexity, first_weights.
 
     python3 visualize_lstm_1997.py --outdir viz
 
-Nothing is trained here. If the record behind cec.png is missing, the experiment's own command runs first; rows that
-have not been run are marked in the pictures that show them.
+Nothing is trained here. If the record behind cec.png is missing, the experiment's own command runs first. Rows that
+have not been run show the paper's figure alone.
 """
 
 import json

@@ -207,14 +207,12 @@ def first_weights_answer(results):
     short, long, (larger, _) = studies.TABLE_7, studies.TABLE_7_LONG, studies.FIRST_WEIGHTS
     words = []
     for arms in ((short[1], larger), long[1:3], long[4:]):
-        pairs = studies.pairs_of(arms, results)
-        if all(record for _, record in pairs):
-            row, counts = pairs[0][0], []
-            for _, record in pairs:
-                reached = of_stopped(record["final"], "sequences_to_success")
-                mean = f" (mean of those {thousands(np.mean(reached))})" if reached else ""
-                counts.append(f"{len(reached)} of {row.trials}{mean}")
-            words.append(f"with T = {row.T} {counts[0]} against {counts[1]}, paper {thousands(row.line.paper)}")
+        counts = []
+        for row, record in studies.pairs_of(arms, results):
+            reached = of_stopped(record["final"], "sequences_to_success")
+            mean = f" (mean of those {thousands(np.mean(reached))})" if reached else ""
+            counts.append(f"{len(reached)} of {row.trials}{mean}")
+        words.append(f"with T = {row.T} {counts[0]} against {counts[1]}, paper {thousands(row.line.paper)}")
     return f"Trials that stop, first weights in [-0.1, 0.1] against 12 times as large: {'; '.join(words)}."
 
 
@@ -338,18 +336,15 @@ def headline(results):
         if stopped > best.get((row.line, changed), (-1,))[0]:
             best[row.line, changed] = stopped, row, record
     for line in lstm.LINES:
-        pair = [best.get((line, changed)) for changed in (False, True)]
-        if not any(pair):
-            continue
-        cells = [next(found for found in pair if found)[1].named, thousands(line.paper)]
-        for found in pair:
-            if found is None:
+        cells = [best[line, False][1].named, thousands(line.paper)]
+        for kind in (False, True):
+            if (line, kind) in best:
+                _, row, record = best[line, kind]
+                stopped, median, mean = counted(record["final"]["sequences_to_success"], row.max_sequences)
+                cells += [f"{stopped} in {thousands(row.max_sequences)}", f"{median}; {mean.split(' [')[0]}"]
+            else:
                 cells += ["-", "-"]
-                continue
-            _, row, record = found
-            stopped, median, mean = counted(record["final"]["sequences_to_success"], row.max_sequences)
-            cells += [f"{stopped} in {thousands(row.max_sequences)}", f"{median}; {mean.split(' [')[0]}"]
-        cells.append(pair[1][1].reading if pair[1] else "-")
+        cells.append(best[line, True][1].reading if (line, True) in best else "-")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

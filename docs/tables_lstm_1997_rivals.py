@@ -131,7 +131,7 @@ def guessing(results):
         task = " ".join([line.experiment, *(f"{name}={value}" for name, value in known.items())])
         theirs = [
             (row, record) for row, record in studies.pairs_of(studies.ROWS + studies.LIMITS, results)
-            if record and (row.experiment, row.T, row.N) == (line.experiment, line.T, line.N)]
+            if (row.experiment, row.T, row.N) == (line.experiment, line.T, line.N)]
         lstm = "; ".join(
             f"{row.reading}: {counts[0]}, {counts[2]}" for row, record in theirs
             for counts in [counted(record["final"]["sequences_to_success"], row.max_sequences)])
@@ -294,7 +294,7 @@ def longer(results, cap):
     """The LSTM's trials with a larger cap, where they have been run."""
     words = [
         f"{by_then(record['final']['sequences_to_success'])} within {thousands(row.max_sequences)} ({row.reading})"
-        for row, record in studies.pairs_of(studies.RIDDLE_1, results) if record and row.max_sequences > cap]
+        for row, record in studies.pairs_of(studies.RIDDLE_1, results) if row.max_sequences > cap]
     return f"; {', '.join(words)}" if words else ""
 
 
