@@ -320,23 +320,23 @@ def run_all(function, calls, jobs, apart=False):
             yield call, outcome
 
 
-def run_and_save(experiment, train, calls, options, summary, aggregate=None, ended=None):
+def run_and_save(code, train, calls, options, summary, aggregate=None, ended=None):
     """Trains every call, saves each record as it ends and prints its summary line. Returns the exit code.
 
-    train(*call) returns a record, a list of records or None; aggregate(records) gives lines for all of them together;
+    code: the experiment's Code; train(*call) returns a record, a list of records or None; aggregate(records) gives lines for all of them together;
     ended(records) is called once the records of a call are safe.
     """
     records, failed = [], False
     several = options.jobs > 1 and len(calls) > 1
     with interruptible(multiprocessing.Event() if several else None):
-        git_state(Path(sys.modules[train.__module__].__file__).parent if train.__module__ else None)
+        git_state(code.folder)
         for _, outcome in run_all(train, calls, options.jobs if several else 1):
             if isinstance(outcome, Exception):
-                complain(f"{experiment}: {outcome}; what ended is saved")
+                complain(f"{code.experiment}: {outcome}; what ended is saved")
                 failed = True
                 continue
             made = [outcome] if isinstance(outcome, dict) else outcome or []
-            saved = all([save(options.out, experiment, record) for record in made])
+            saved = all([save(options.out, code.experiment, record) for record in made])
             failed |= not saved or any(record["final"]["status"] == "diverged" for record in made)
             for record in made:
                 say(summary(record))
@@ -550,6 +550,8 @@ class Code:
 
     def __init__(self, module):
         self.module, self.text = sys.modules[module], None
+        file = getattr(self.module, "__file__", None)
+        self.folder = file and os.path.dirname(os.path.abspath(file))
         with contextlib.suppress(Exception):  # no source: standard input, a notebook
             self.text = getattr(self.module, "__source__", None) or self.module.__loader__.get_source(module)
 
@@ -622,6 +624,8 @@ def canonical(node):
 @functools.cache
 def git_state(folder):
     """The commit of a checkout and whether its code was changed since; None and None outside one."""
+    if folder is None:
+        return None, None
     try:
         commit, changes = (
             subprocess.run(["git", "-C", folder, *words], capture_output=True, text=True, check=True).stdout.strip()
@@ -678,8 +682,7 @@ def machine():
 
 def provenance(code, wall_seconds):
     """Where a record comes from: code, machine, date, command, time taken. What cannot be found out is left out."""
-    file = getattr(code.module, "__file__", None)
-    commit, dirty = git_state(os.path.dirname(os.path.abspath(file))) if file else (None, None)
+    commit, dirty = git_state(code.folder)
     fingerprint = None
     with contextlib.suppress(Exception):
         fingerprint = code.fingerprint
