@@ -4,54 +4,40 @@
 # ///
 """The adding problem: an LSTM against a tanh RNN, in one file of pure numpy.
 
-Source: Hochreiter & Schmidhuber (1997), "Long Short-Term Memory", Neural Computation 9(8):1735-1780, section 5.4
-(Experiment 4), in the modern form of Le, Jaitly & Hinton (2015), arXiv:1504.00941.
+Source: Hochreiter & Schmidhuber (1997), "Long Short-Term Memory", Neural Computation
+9(8):1735-1780, section 5.4 (Experiment 4), in the modern form of Le, Jaitly & Hinton (2015),
+arXiv:1504.00941.
 
-Task: every step shows a value from U(-1, 1) and a marker; exactly two steps are marked, one in each half of the
-sequence. The target at the last step is the sum of the two marked values. The first of them must be kept over up to
-T - 1 steps of noise.
+Task: every step shows a value from U(-1, 1) and a marker; exactly two steps are marked, one in each
+half of the sequence. The target at the last step is the sum of the two marked values. The first of
+them must be kept over up to T - 1 steps of noise.
 
-Criterion: the mean squared error (MSE) on 512 held-out sequences, and the solve rate, the fraction of them with
-|error| < 0.04. A constant 0 has an MSE of 2/3; the second marked value alone gives 1/3.
+Criterion: the mean squared error (MSE) on 512 held-out sequences, and the solve rate, the fraction
+of them with |error| < 0.04. A constant 0 has an MSE of 2/3; the second marked value alone gives 1/3.
 
 Commands:
-    python3 adding_problem.py                           the headline run: LSTM, T = 100, 8 units, seed 0
-    python3 adding_problem.py --rnn --iters 5000        the tanh RNN beside it
-    python3 adding_problem.py --seeds 0-9 --jobs 2      ten seeds and their median and range
-    python3 adding_problem.py --best                    the best recipe found for the same number of sequences
-    python3 adding_problem.py --gradcheck               every weight of every cell, before anything is trusted
+    python3 adding_problem.py                       the headline run: LSTM, T = 100, 8 units, seed 0
+    python3 adding_problem.py --rnn --iters 5000    the tanh RNN beside it
+    python3 adding_problem.py --seeds 0-9 --jobs 2  ten seeds and their median and range
+    python3 adding_problem.py --best                the best recipe found for as many sequences
+    python3 adding_problem.py --gradcheck           every weight of every cell, before all else
 
-Expect: some ten seconds for the headline run, an MSE near 0.001 for the LSTM and near 0.1 for the tanh RNN. Each run
-writes one record into results.json.
+Expect: ten seconds to a minute for the headline run, by processor, and an MSE near 0.001 for the
+LSTM; the tanh RNN ends anywhere between 0.1 and 0.7. Each run writes one record into results.json.
 """
 
-import os
-
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")  # these products are too small for threads, and one thread keeps the bits
-
-import argparse
-import ast
-import concurrent.futures
-import contextlib
 import dataclasses
-import fcntl
-import hashlib
-import json
+import functools
 import math
-import multiprocessing
-import platform
-import shlex
-import signal
-import subprocess
 import sys
-import threading
 import time
-from pathlib import Path
 
 import numpy as np
 
+import harness
+
 EXPERIMENT = "adding_problem"
+CODE = harness.Code(__name__)
 N_IN, N_OUT = 2, 1  # value and marker; the sum
 N_TEST = 512  # held-out sequences
 N_VALIDATION = 4096  # of a stream of their own, on which settings may be chosen
@@ -60,103 +46,111 @@ TOLERANCE_1997 = 0.16  # the paper's 0.04 on its target 0.5 + sum/4 is 0.16 on t
 CONSTANT_MSE = 2 / 3  # of the constant 0: the variance of the sum of two U(-1, 1)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Settings
-# ----------------------------------------------------------------------------------------------------------------------
-
-# --- shared: settings ---
-def setting(default, help, group, kind=None, low=None, high=None, choices=None):
-    """A dataclass field that is also a command-line flag: default, meaning, --help group, and what it may be.
-
-    kind is the type of a given value (that of the default if left out); low and high are inclusive bounds.
-    """
-    metadata = dict(help=help, group=group, kind=kind or type(default), low=low, high=high, choices=choices)
-    return dataclasses.field(default=default, metadata=metadata)
-# --- end shared ---
-
+# --------------------------------------------------------------------------------------------------
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Every hyperparameter that changes the result: the identity of a record in results.json."""
 
-    cell: str = setting(
-        "lstm", "lstm (forget gate), lstm1997 (no forget gate), rnn (tanh) or irnn (ReLU, identity start)", "model",
-        choices=("lstm", "lstm1997", "rnn", "irnn"))
-    T: int = setting(100, "steps in a sequence", "task", low=2, high=100_000)
-    hidden: int = setting(8, "hidden units", "model", low=1, high=4096)
-    iters: int = setting(8000, "training iterations (batches)", "training", low=1, high=10**8)
-    batch: int = setting(32, "sequences in a batch", "training", low=1, high=65_536)
-    lr: float = setting(5e-3, "Adam's learning rate at the start", "training", low=1e-12, high=1e12)
-    schedule: str = setting(
-        "halving", "of the rate: halving, or half a cosine from --lr to 0", "training", choices=("halving", "cosine"))
-    lr_decay_every: int | None = setting(
-        None, "iterations between halvings of the rate, 0 for none (default: 1500)", "training", kind=int,
-        low=0, high=10**8)
-    batch_doublings: int = setting(
-        0, "how often the batch doubles, at equal intervals of the training", "training", low=0, high=16)
-    average: float = setting(
-        0.0, "decay of the running mean of the weights that is evaluated; 0: the weights themselves", "training",
-        low=0, high=0.999999)
-    clip: float = setting(1.0, "largest global L2 norm of a gradient", "training", low=1e-12, high=1e12)
-    seed: int = setting(0, "seed of the random streams", "training", low=0, high=2**63 - 1)
-    init_seed: int | None = setting(
-        None, "seed of the stream that draws the first weights (default: --seed)", "training", kind=int,
-        low=0, high=2**63 - 1)
-    init: str | None = setting(
-        None, "start of W_hh: gaussian N(0, 1/H), ortho or identity (default: identity for irnn, else gaussian)",
-        "model", kind=str, choices=("gaussian", "ortho", "identity"))
-    init_scale: float | None = setting(
-        None, "factor on that start of W_hh (default: 0.5 for gaussian, else 1)", "model", kind=float, low=0, high=1e6)
-    input_scale: float | None = setting(
-        None, "W_xh starts at this times N(0, 1/2) (default: 0.01 for irnn, else 0.5)", "model", kind=float,
-        low=0, high=1e6)
-    forget_bias: float | None = setting(
-        None, "start of the forget gate's bias, lstm only (default: 1)", "model", kind=float, low=-1e6, high=1e6)
-    dtype: str = setting("float64", "precision of weights and activations", "training", choices=("float64", "float32"))
+    cell: str = harness.setting(
+        "lstm", "lstm (forget gate), lstm1997 (none), rnn (tanh) or irnn (ReLU, identity start)",
+        "model", choices=lambda: tuple(CELLS))
+    T: int = harness.setting(100, "steps in a sequence", "task", low=2, high=100_000)
+    hidden: int = harness.setting(8, "hidden units", "model", low=1, high=4096)
+    iters: int = harness.setting(
+        8000, "training iterations (batches)", "training", low=1, high=10**8)
+    batch: int = harness.setting(32, "sequences in a batch", "training", low=1, high=65_536)
+    lr: float = harness.setting(
+        5e-3, "Adam's learning rate at the start", "training", low=1e-12, high=1e12)
+    schedule: str = harness.setting(
+        "halving", "of the rate: halving, or half a cosine from --lr to 0", "training",
+        choices=("halving", "cosine"))
+    lr_decay_every: int | None = harness.setting(
+        None, "iterations between halvings of the rate, 0 for none", "training", kind=int,
+        low=0, high=10**8, otherwise=1500, needs=("schedule", "halving"))
+    batch_doublings: int = harness.setting(
+        0, "how often the batch doubles, at equal intervals of the training", "training",
+        low=0, high=16)
+    average: float = harness.setting(
+        0.0, "decay of the running mean of the weights that is evaluated; 0: the weights "
+        "themselves", "training", low=0, high=0.999999)
+    clip: float = harness.setting(
+        1.0, "largest global L2 norm of a gradient", "training", low=1e-12, high=1e12)
+    seed: int = harness.setting(0, "seed of the random streams", "training", low=0, high=2**63 - 1)
+    init_seed: int | None = harness.setting(
+        None, "seed of the stream that draws the first weights (default: --seed)", "training",
+        kind=int, low=0, high=2**63 - 1)
+    init: str | None = harness.setting(
+        None, "start of W_hh: gaussian N(0, 1/H), ortho or identity", "model", kind=str,
+        choices=("gaussian", "ortho", "identity"),
+        otherwise=harness.by("cell", {"irnn": "identity"}, "gaussian"))
+    init_scale: float | None = harness.setting(
+        None, "factor on that start of W_hh", "model", kind=float, low=0, high=1e6,
+        otherwise=harness.by("init", {"gaussian": 0.5}, 1.0))
+    input_scale: float | None = harness.setting(
+        None, "W_xh starts at this times N(0, 1/2)", "model", kind=float, low=0, high=1e6,
+        otherwise=harness.by("cell", {"irnn": 0.01}, 0.5))
+    forget_bias: float | None = harness.setting(
+        None, "start of the forget gate's bias", "model", kind=float, low=-1e6, high=1e6,
+        otherwise=1.0, needs=("cell", "lstm"))
+    dtype: str = harness.setting(
+        "float64", "precision of weights and activations", "training",
+        choices=("float64", "float32"))
 
     def __post_init__(self):
-        """Fills what depends on the cell. Raises ValueError for settings that contradict one another."""
-        irnn, lstm = self.cell == "irnn", self.cell == "lstm"
-        if irnn and self.init not in (None, "identity"):
-            raise ValueError(f"--cell irnn starts at the identity, not at --init {self.init}: use --cell rnn")
-        if not lstm and self.forget_bias is not None:
-            raise ValueError(f"--forget-bias needs --cell lstm: {self.cell} has no forget gate")
-        if self.schedule == "cosine" and self.lr_decay_every is not None:
-            raise ValueError("--lr-decay-every needs --schedule halving")
+        """Fills what depends on the cell. Raises ValueError for settings that do not go together."""
+        harness.fill(self)
+        if self.cell == "irnn" and self.init != "identity":
+            raise ValueError(f"--cell irnn starts at the identity, not at --init {self.init}")
         if self.init_seed == self.seed:
-            object.__setattr__(self, "init_seed", None)
-        init = self.init or ("identity" if irnn else "gaussian")
-        chosen = dict(
-            init=init, init_scale=0.5 if init == "gaussian" else 1.0, input_scale=0.01 if irnn else 0.5,
-            forget_bias=1.0 if lstm else None, lr_decay_every=1500 if self.schedule == "halving" else None)
-        for name, value in chosen.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
-        widest = self.batch * 2**self.batch_doublings
-        gigabytes = self.T * widest * (13 * self.hidden + 40) * np.dtype(self.dtype).itemsize / 1e9
+            harness.change(self, "init_seed", None)
+        gigabytes = self.bytes_needed() / 1e9
         if gigabytes > 4:
-            raise ValueError(f"these settings need about {gigabytes:.0f} GB of memory: lower --T, --batch or --hidden")
+            raise ValueError(f"these settings need about {gigabytes:.0f} GB of memory: "
+                             "lower --T, --batch or --hidden")
+
+    def bytes_needed(self):
+        """What a run keeps for each step: activations and derivatives of the widest batch, and the
+        sequences in double precision, held-out ones or a stock of training batches."""
+        widest = self.batch * 2**self.batch_doublings
+        width = max(widest, 64)  # of the nets that train and that are tested
+        net = width * (16 * self.hidden + 3) * np.dtype(self.dtype).itemsize
+        sequences = 8 * (3 * N_IN * N_TEST + 2 * N_IN * widest)
+        return self.T * (net * (2 if self.own_test_net else 1) + sequences)
+
+    @property
+    def own_test_net(self):
+        """Whether the held-out set needs a net of another width, or with other weights, than the
+        one that trains."""
+        return bool(N_TEST % self.batch or self.average or self.batch_doublings)
+
+    @property
+    def first_seed(self):
+        """The seed of the first weights."""
+        return self.seed if self.init_seed is None else self.init_seed
 
 
-# Chosen on validation sequences with the seeds from 100 on, within the 256,000 sequences of the headline: --best
-BEST = dict(hidden=16, batch=8, iters=32_000, schedule="cosine", lr=0.02, clip=0.05, forget_bias=3.0)
+# Chosen on validation sequences with the seeds from 100 on, within the headline's 256,000 sequences
+BEST = dict(
+    hidden=16, batch=8, iters=32_000, schedule="cosine", lr=0.02, clip=0.05, forget_bias=3.0)
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(harness.CommonOptions):
     """What a run shows and keeps. None of it changes a trained weight or a final figure."""
 
-    eval_every: int = setting(100, "iterations between evaluations on the held-out set", "output", low=1, high=10**8)
-    snapshot_every: int = setting(
-        400, "iterations between stored copies of the first seed's weights, for the animation; 0 for none", "output",
-        low=0, high=10**8)
-    jobs: int = setting(1, "processes, for several seeds", "output", low=1, high=1024)
-    out: str = setting("results.json", "file of results", "output")
+    eval_every: int = harness.setting(
+        100, "iterations between evaluations on the held-out set", "output", low=1, high=10**8)
+    snapshot_every: int = harness.setting(
+        400, "iterations between stored copies of the first seed's weights, for the animation; 0 "
+        "for none", "output", low=0, high=10**8)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Task
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 # --- shared: streams ---
 def streams(seed):
@@ -191,9 +185,9 @@ def training_batches(rng, T, B):
             yield x[:, :, start : start + B], y[start : start + B]
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Model
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 # --- shared: cells ---
 class Cell:
@@ -274,11 +268,11 @@ class RNN(Cell):
         self.load(x)
         W_dot, tanh, relu = self.W.dot, np.tanh, self.relu  # the first two write into their last argument
         for s, h, _, _ in self.steps[self.first :]:
-            W_dot(s, h)
+            W_dot(s, h)  # z_t = W [h_{t-1}; x_t; 1], in the place of h_t
             if relu:
-                h *= h.real > 0  # the real part decides, so that the complex step stays valid
+                h *= h.real > 0  # h_t = max(z_t, 0); of complex steps the real part decides
             else:
-                tanh(h, h)
+                tanh(h, h)  # h_t = tanh(z_t)
         return self.readout()
 
     def backward(self, dy):
@@ -294,8 +288,8 @@ class RNN(Cell):
         for _, _, dz, dh_read in reversed(self.steps[self.first :]):
             if dh_read is not None:
                 dh += dh_read
-            dz *= dh
-            W_hh_T_dot(dz, dh)
+            dz *= dh  # dL/dz_t = phi'(z_t) dL/dh_t
+            W_hh_T_dot(dz, dh)  # dL/dh_{t-1} = W_hh^T dL/dz_t
         self.weight_gradient(dz_all)
 
 
@@ -345,14 +339,14 @@ class LSTM(Cell):
         W, ig, half = self.W * self.fold, self.part, np.asarray(0.5, self.theta.dtype)
         W_dot, tanh, multiply, add = W.dot, np.tanh, np.multiply, np.add  # each writes into its last argument
         for s, a, a_oif, oif, o, i, f, g, c_prev, c, tanh_c, h in self.forward_steps[self.first :]:
-            W_dot(s, a)
-            tanh(a, a)
+            W_dot(s, a)  # z_t = W [h_{t-1}; x_t; 1], that of the gates halved
+            tanh(a, a)  # g_t = tanh(z_g)
             multiply(a_oif, half, oif)
-            add(oif, half, oif)
+            add(oif, half, oif)  # o_t, i_t, f_t = (1 + tanh(z/2)) / 2 = sigma(z)
             kept = c_prev if f is None else multiply(f, c_prev, c)
-            add(multiply(i, g, ig), kept, c)
+            add(multiply(i, g, ig), kept, c)  # c_t = i_t g_t + f_t c_{t-1}
             tanh(c, tanh_c)
-            multiply(o, tanh_c, h)
+            multiply(o, tanh_c, h)  # h_t = o_t tanh(c_t)
         return self.readout()
 
     def backward(self, dy):
@@ -365,14 +359,14 @@ class LSTM(Cell):
         for dz, dz_o, dz_i, dz_f, dz_g, f, dc_dh, dh_read in reversed(self.backward_steps[self.first :]):
             if dh_read is not None:
                 dh += dh_read
-            dz_o *= dh
-            dc += multiply(dh, dc_dh, part)
-            dz_i *= dc
-            dz_g *= dc
+            dz_o *= dh  # dL/dz_o = tanh(c_t) sigma'(z_o) dL/dh_t
+            dc += multiply(dh, dc_dh, part)  # dL/dc_t += o_t (1 - tanh(c_t)^2) dL/dh_t
+            dz_i *= dc  # dL/dz_i = g_t sigma'(z_i) dL/dc_t
+            dz_g *= dc  # dL/dz_g = i_t (1 - g_t^2) dL/dc_t
             if f is not None:
-                dz_f *= dc
-                dc *= f
-            W_hh_T_dot(dz, dh)
+                dz_f *= dc  # dL/dz_f = c_{t-1} sigma'(z_f) dL/dc_t
+                dc *= f  # dL/dc_{t-1} = f_t dL/dc_t
+            W_hh_T_dot(dz, dh)  # dL/dh_{t-1} = W_hh^T dL/dz_t
         self.weight_gradient(dz_all)
         self.dW *= self.fold**2
 
@@ -395,11 +389,20 @@ class LSTM(Cell):
 # --- end shared ---
 
 
-def build(cell, H, T, B, dtype=float, theta=None):
-    """A cell by its name, for batches of B sequences of T steps; theta: a flat parameter vector to use in place."""
-    if cell in ("lstm", "lstm1997"):
-        return LSTM(N_IN, H, N_OUT, T, B, dtype=dtype, theta=theta, forget_gate=cell == "lstm")
-    return RNN(N_IN, H, N_OUT, T, B, dtype=dtype, theta=theta, relu=cell == "irnn")
+CELLS = {  # name: what builds the cell, from (n_in, H, n_out, T, B, dtype=, theta=)
+    "lstm": LSTM,
+    "lstm1997": functools.partial(LSTM, forget_gate=False),
+    "rnn": RNN,
+    "irnn": functools.partial(RNN, relu=True),
+}
+
+
+def build(settings, B, theta=None):
+    """The cell of some settings, for batches of B sequences; theta: a flat parameter vector to use
+    in place of a new one."""
+    make = CELLS[settings.cell]
+    return make(N_IN, settings.hidden, N_OUT, settings.T, B, dtype=np.dtype(settings.dtype),
+                theta=theta)
 
 
 def initialise(net, settings, rng):
@@ -433,9 +436,9 @@ def squared_error(y, target):
     return 0.5 * (error * error).sum() / target.size, error / target.size
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Optimizer
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 # --- shared: clip ---
 def clip_norm(grad, limit):
@@ -464,9 +467,24 @@ class Adam:
 # --- end shared ---
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+def learning_rate(settings, iteration):
+    """Learning rate of an iteration, counted from 1."""
+    if settings.schedule == "cosine":
+        return settings.lr * (1 + math.cos(math.pi * (iteration - 1) / settings.iters)) / 2
+    every = settings.lr_decay_every
+    halvings = (iteration - 1) // every if every else 0
+    return settings.lr * 0.5**halvings
+
+
+def batch_size(settings, iteration):
+    """Sequences in the batch of an iteration, counted from 1."""
+    stage = (iteration - 1) * (settings.batch_doublings + 1) // settings.iters
+    return settings.batch * 2**stage
+
+
+# --------------------------------------------------------------------------------------------------
 # Gradient check
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 # --- shared: gradient check ---
 COMPLEX_TOLERANCE, CENTRAL_TOLERANCE = 1e-10, 1e-5
@@ -512,19 +530,24 @@ def report_gradients(title, rows):
     name, _, complex_error, index, _, _ = max(rows, key=lambda row: row[2])
     central_error = max(row[4] for row in rows)
     passed, weights = all(row[-1] for row in rows), sum(row[1] for row in rows)
-    print(f"{title}: {weights} weights, worst relative error {complex_error:.1e} (complex step, {name}[{index}]), "
-          f"{central_error:.1e} (central differences): {'ok' if passed else 'FAILED'}")
+    harness.say(
+        f"{title}: {weights} weights, worst relative error {complex_error:.1e} (complex step, "
+        f"{name}[{index}]), {central_error:.1e} (central differences): "
+        f"{'ok' if passed else 'FAILED'}")
     for name, _, complex_error, index, central_error, passes in rows:
         if not passes:
-            print(f"    {name}: complex step {complex_error:.1e} at [{index}], central differences {central_error:.1e}")
+            harness.say(f"    {name}: complex step {complex_error:.1e} at [{index}], "
+                        f"central differences {central_error:.1e}")
     return passed
 # --- end shared ---
 
 
 def gradcheck(cell, T=30, H=4, B=3, updates=0):
-    """Checks every weight of a tiny net, at a random start or after some updates. Returns check_gradient's rows."""
-    rng, net = streams(0), build(cell, H, T, B)
-    initialise(net, Settings(cell=cell, input_scale=0.5), rng["init"])
+    """Checks every weight of a tiny net, at a random start or after some updates. Returns
+    check_gradient's rows."""
+    settings = Settings(cell=cell, T=T, hidden=H, batch=B, input_scale=0.5)
+    rng, net = streams(0), build(settings, B)
+    initialise(net, settings, rng["init"])
     for name, tensor in net.tensors(net.theta).items():
         if name.startswith("b_"):
             tensor += rng["init"].uniform(-0.1, 0.1, tensor.shape)
@@ -536,28 +559,26 @@ def gradcheck(cell, T=30, H=4, B=3, updates=0):
     net.backward(dy)
 
     def loss(theta):
-        return squared_error(build(cell, H, T, B, theta=theta).forward(x), target)[0]
+        return squared_error(build(settings, B, theta=theta).forward(x), target)[0]
 
     return check_gradient(loss, net.theta, net.grad, net.tensors)
 
 
 def gradcheck_all():
-    """The gradient check over every cell, at the start and after 300 updates. Returns the exit code."""
+    """The gradient check over every cell, at the start and after 300 updates. Returns the exit
+    code."""
     passed = True
-    for cell in ("lstm", "lstm1997", "rnn", "irnn"):
+    for cell in CELLS:
         for updates, where in ((0, "random weights"), (300, "trained weights")):
             passed &= report_gradients(f"{cell}, {where}", gradcheck(cell, updates=updates))
     return 0 if passed else 1
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Training and evaluation
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
-# --- shared: run ---
-STOP = threading.Event()  # set by Ctrl-C; a training loop looks at it after every update
-
-
+# --- shared: divergence ---
 class Divergence:
     """Says when a run has diverged: a loss that is not finite, or above 1000 times the constant predictor's for 100
     updates in a row."""
@@ -568,97 +589,12 @@ class Divergence:
     def __call__(self, loss):
         self.above = self.above + 1 if loss > self.limit else 0
         return not math.isfinite(loss) or self.above >= 100
-
-
-class Progress:
-    """A line per evaluation with elapsed and remaining time; on a terminal the line is redrawn.
-
-    The remaining time goes by the pace since the first call: a resumed run does not begin with nothing done.
-    """
-
-    def __init__(self, total, quiet):
-        self.total, self.quiet, self.start, self.redraw = total, quiet, time.perf_counter(), sys.stdout.isatty()
-        self.first = None  # time and count of the first call
-
-    def __call__(self, done, text):
-        if not self.quiet:
-            now = time.perf_counter()
-            self.first = self.first or (now, done)
-            since, before = self.first
-            left = f", {(now - since) * (self.total - done) / (done - before):4.0f} s left" if done > before else ""
-            line = f"{text}  {now - self.start:5.1f} s{left}"
-            print(f"\r\033[K{line}" if self.redraw else line, end="" if self.redraw else "\n", flush=True)
-
-    def close(self):
-        if self.redraw and not self.quiet:
-            print()
-
-
-def stop_on_signal(stop):
-    """Ctrl-C or SIGTERM sets stop, so that a run ends after its update and is saved; a second Ctrl-C is not caught."""
-
-    def handle(signum, frame):
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        stop.set()
-
-    signal.signal(signal.SIGINT, handle)
-    signal.signal(signal.SIGTERM, handle)
-
-
-def start_worker(stop):
-    """A worker process leaves Ctrl-C to its parent, looks at its stop event, and ends when the parent is gone."""
-    global STOP
-    STOP, parent = stop, os.getppid()
-
-    def watch():
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def unless_stopped(train, call):
-    """train(*call), or None once STOP is set."""
-    return None if STOP.is_set() else train(*call)
-
-
-def run_all(train, calls, jobs):
-    """Yields the record of train(*call) for each call as it ends, in up to `jobs` processes; calls must pickle.
-
-    Ctrl-C ends running calls early, with what they have, and skips the rest. Raises BrokenProcessPool if a process
-    dies.
-    """
-    global STOP
-    if jobs == 1 or len(calls) == 1:
-        STOP = threading.Event()
-        stop_on_signal(STOP)
-        yield from filter(None, (unless_stopped(train, call) for call in calls))
-        return
-    STOP = multiprocessing.Event()
-    stop_on_signal(STOP)
-    with concurrent.futures.ProcessPoolExecutor(jobs, initializer=start_worker, initargs=(STOP,)) as pool:
-        futures = [pool.submit(unless_stopped, train, call) for call in calls]
-        yield from filter(None, (future.result() for future in concurrent.futures.as_completed(futures)))
 # --- end shared ---
 
 
-def learning_rate(settings, iteration):
-    """Learning rate of an iteration, counted from 1."""
-    if settings.schedule == "cosine":
-        return settings.lr * (1 + math.cos(math.pi * (iteration - 1) / settings.iters)) / 2
-    return settings.lr * 0.5 ** ((iteration - 1) // settings.lr_decay_every if settings.lr_decay_every else 0)
-
-
-def batch_size(settings, iteration):
-    """Sequences in the batch of an iteration, counted from 1."""
-    return settings.batch * 2 ** ((iteration - 1) * (settings.batch_doublings + 1) // settings.iters)
-
-
 def update(net, optimizer, x, target, lr, clip):
-    """One training iteration: forward, backward, clip, Adam. Returns the loss, half the batch's MSE."""
+    """One training iteration: forward, backward, clip, Adam. Returns the loss, half the batch's
+    MSE."""
     loss, dy = squared_error(net.forward(x), target)
     net.backward(dy)
     clip_norm(net.grad, clip)
@@ -666,11 +602,39 @@ def update(net, optimizer, x, target, lr, clip):
     return float(loss)
 
 
+def learn(settings):
+    """Yields, at the start and after every iteration: the net, the weights to evaluate (the net's,
+    or their running mean), the sequences seen and the last batch's loss (None at the start)."""
+    rng, B, sequences = streams(settings.seed)["train"], settings.batch, 0
+    net, batches = build(settings, B), training_batches(rng, settings.T, B)
+    initialise(net, settings, streams(settings.first_seed)["init"])
+    optimizer = Adam(net.theta)
+    theta = net.theta.copy() if settings.average else net.theta
+    yield net, theta, sequences, None
+    for iteration in range(1, settings.iters + 1):
+        if B != batch_size(settings, iteration):
+            B = batch_size(settings, iteration)
+            net = build(settings, B, theta=net.theta)
+            batches = training_batches(rng, settings.T, B)
+        x, target = next(batches)  # (T, 2, B), (B,)
+        rate = learning_rate(settings, iteration)
+        loss = update(net, optimizer, x, target, rate, settings.clip)
+        if settings.average:
+            theta += (1 - settings.average) * (net.theta - theta)
+        sequences += B
+        yield net, theta, sequences, loss
+
+
 def evaluate(net, x, target):
-    """Test figures on x (T, 2, n), target (n,), in batches of the net's width, which must divide n."""
-    B = net.S.shape[2]
-    y = np.concatenate([net.forward(x[:, :, start : start + B])[0, 0] for start in range(0, len(target), B)])
-    error = abs(y - target)
+    """Figures on x (T, 2, n), target (n,), in batches of the net's width, which must divide n.
+    None if the run is to stop before they are complete."""
+    B, errors = net.S.shape[2], []
+    for start in range(0, len(target), B):
+        if harness.stopped():
+            return None
+        y = net.forward(x[:, :, start : start + B])  # (1, 1, B)
+        errors.append(abs(y[0, 0] - target[start : start + B]))
+    error = np.concatenate(errors)
     return {
         "test_mse": float((error * error).mean()),
         "solve_rate": float((error < TOLERANCE).mean()),
@@ -683,415 +647,177 @@ def held_out(settings):
     return make_sequences(streams(settings.seed)["eval"], settings.T, N_TEST)
 
 
-def validate(net, settings):
-    """Figures on the validation sequences, 4096 of the seed's fifth stream: what settings are chosen by."""
+def validate(net, settings, progress):
+    """Figures on 4096 sequences of the seed's fifth stream: what settings are chosen by. None each
+    if the run is to stop before."""
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(settings.seed).spawn(5)[4]))
-    blocks = [evaluate(net, *make_sequences(rng, settings.T, N_TEST)) for _ in range(N_VALIDATION // N_TEST)]
-    return {f"validation_{name}": float(np.mean([block[f"test_{name}" if name == "mse" else name] for block in blocks]))
-            for name in ("mse", "solve_rate")}
+    blocks = []
+    for done in range(N_TEST, N_VALIDATION + 1, N_TEST):
+        figures = evaluate(net, *make_sequences(rng, settings.T, N_TEST))
+        if figures is None:
+            return {"validation_mse": None, "validation_solve_rate": None}
+        blocks.append(figures)
+        progress(settings.iters + cost_in_iterations(settings, done),
+                 f"validation: {done} of {N_VALIDATION} sequences", every=5)
+    return {"validation_mse": float(np.mean([block["test_mse"] for block in blocks])),
+            "validation_solve_rate": float(np.mean([block["solve_rate"] for block in blocks]))}
 
 
-class Trainer:
-    """Holds a net, its optimizer, its data, and does one iteration after the other.
-
-    theta, what is evaluated: the weights, or their running mean.
-    """
-
-    def __init__(self, settings):
-        self.settings, self.iteration, self.sequences = settings, 0, 0
-        self.rng = streams(settings.seed)["train"]
-        self.net = build(settings.cell, settings.hidden, settings.T, settings.batch, np.dtype(settings.dtype))
-        self.batches = training_batches(self.rng, settings.T, settings.batch)
-        init_seed = settings.seed if settings.init_seed is None else settings.init_seed
-        initialise(self.net, settings, streams(init_seed)["init"])
-        self.optimizer = Adam(self.net.theta)
-        self.theta = self.net.theta.copy() if settings.average else self.net.theta
-
-    def step(self):
-        """One iteration. Returns the batch's loss."""
-        settings = self.settings
-        self.iteration += 1
-        B = batch_size(settings, self.iteration)
-        if B != self.net.S.shape[2]:
-            self.net = build(settings.cell, settings.hidden, settings.T, B, theta=self.net.theta)
-            self.batches = training_batches(self.rng, settings.T, B)
-        lr = learning_rate(settings, self.iteration)
-        loss = update(self.net, self.optimizer, *next(self.batches), lr, settings.clip)
-        if settings.average:
-            self.theta += (1 - settings.average) * (self.net.theta - self.theta)
-        self.sequences += B
-        return loss
-
-    def test_net(self):
-        """A net that shares theta, of a width that divides the held-out set: the training net where it serves."""
-        settings = self.settings
-        if N_TEST % settings.batch == 0 and not settings.average and not settings.batch_doublings:
-            return self.net  # a third less memory
-        return build(settings.cell, settings.hidden, settings.T, 64, theta=self.theta)
+def cost_in_iterations(settings, sequences):
+    """Iterations that take as long as a forward pass over so many sequences, roughly."""
+    return sequences // (3 * settings.batch)
 
 
-class Curve:
-    """The history of a run: figures on the held-out set at some iterations, rounded to six digits."""
+COLUMNS = ("iteration", "train_sequences", "train_mse", "test_mse", "solve_rate", "solve_rate_1997")
 
-    COLUMNS = ("iteration", "train_sequences", "train_mse", "test_mse", "solve_rate", "solve_rate_1997")
 
-    def __init__(self, trainer, quiet):
-        self.trainer, self.net = trainer, trainer.test_net()
-        self.x, self.target = held_out(trainer.settings)
-        self.history, self.losses = {name: [] for name in self.COLUMNS}, []  # losses: since the last evaluation
-        self.progress = Progress(trainer.settings.iters, quiet)
+def add_to_history(history, row):
+    """Adds a row to the columns, rounded to six digits."""
+    for name, column in history.items():
+        value = row[name]
+        column.append(float(f"{value:.6g}") if isinstance(value, float) else value)
 
-    def measure(self):
-        """Adds a row. Returns the figures on the held-out set in full."""
-        train_mse = 2 * float(np.mean(self.losses)) if self.losses else None
-        self.losses.clear()
-        iteration, figures = self.trainer.iteration, evaluate(self.net, self.x, self.target)
-        row = dict(iteration=iteration, train_sequences=self.trainer.sequences, train_mse=train_mse) | figures
-        for name, column in self.history.items():
-            column.append(float(f"{row[name]:.6g}") if isinstance(row[name], float) else row[name])
-        self.progress(iteration, f"iteration {iteration:6d}  train MSE {train_mse or math.nan:.5f}  "
-                                 f"test MSE {figures['test_mse']:.5f}  solve rate {figures['solve_rate']:.3f}")
-        return figures
 
-    def best(self):
-        """Iteration and MSE of the curve's best point."""
-        mse = self.history["test_mse"]
-        k = int(np.argmin([math.inf if math.isnan(value) else value for value in mse]))
-        return {"iteration": self.history["iteration"][k], "test_mse": mse[k]}
+def progress_words(row):
+    """A row of the history for a person."""
+    train = "" if row["train_mse"] is None else f"{row['train_mse']:.5f} train, "
+    return (f"iteration {row['iteration']:5d}  MSE {train}{row['test_mse']:.5f} test, "
+            f"{row['solve_rate']:.3f} solved")
+
+
+def listed(net, theta, dtype):
+    """Named weights as nested lists, for JSON."""
+    return {name: tensor.astype(dtype).tolist() for name, tensor in net.tensors(theta).items()}
+
+
+def best_point(history):
+    """Iteration and MSE of the curve's best point; None if nothing was measured."""
+    if not history["test_mse"]:
+        return {"iteration": None, "test_mse": None}
+    k = int(np.argmin([math.inf if math.isnan(mse) else mse for mse in history["test_mse"]]))
+    return {"iteration": history["iteration"][k], "test_mse": history["test_mse"][k]}
 
 
 def train(settings, options, quiet=True, keep_snapshots=True):
-    """Trains one net. Returns its record: settings, history, final, best, weights, snapshots and provenance.
+    """Trains one net. Returns its record: settings, history, final, best, weights, snapshots and
+    provenance.
 
-    It ends early when STOP is set (final status "interrupted") or when it diverges ("diverged").
+    It ends early when harness.stopped() (status "interrupted", with the figures that were measured
+    last) or when it diverges ("diverged").
     """
-    start, trainer, diverges = time.perf_counter(), Trainer(settings), Divergence(CONSTANT_MSE / 2)
-    curve, net, snapshots, status = Curve(trainer, quiet), trainer.net, [], "done"
-
-    def snapshot():
-        weights = {name: tensor.astype(np.float32).tolist() for name, tensor in net.tensors(trainer.theta).items()}
-        snapshots.append({"iteration": trainer.iteration, "weights": weights})
-
-    snapshot_every = options.snapshot_every if keep_snapshots else 0
+    start, diverges, status = time.perf_counter(), Divergence(CONSTANT_MSE / 2), "done"
+    history, losses, snapshots = {name: [] for name in COLUMNS}, [], []
+    figures, every = dict.fromkeys(COLUMNS[3:]), options.snapshot_every
+    progress = harness.Progress(settings.iters + cost_in_iterations(settings, N_VALIDATION), quiet)
+    x, target = held_out(settings)
     with np.errstate(all="ignore"):
-        curve.measure()
-        if snapshot_every:
-            snapshot()
-        while trainer.iteration < settings.iters:
-            loss = trainer.step()
-            curve.losses.append(loss)
-            if diverges(loss) or STOP.is_set():
-                status = "interrupted" if STOP.is_set() else "diverged"
+        for iteration, (net, theta, sequences, loss) in enumerate(learn(settings)):
+            if iteration == 0:
+                tested = build(settings, 64, theta=theta) if settings.own_test_net else net
+            else:
+                losses.append(loss)
+                if diverges(loss):
+                    status = "diverged"
+            last = iteration == settings.iters or status == "diverged"
+            measured = None
+            if last or iteration % options.eval_every == 0:
+                measured = evaluate(tested, x, target)
+            if harness.stopped():
+                status = "interrupted"
                 break
-            if trainer.iteration % options.eval_every == 0 and trainer.iteration < settings.iters:
-                curve.measure()
-            if snapshot_every and trainer.iteration % snapshot_every == 0:
-                snapshot()
-        figures = curve.measure() | validate(curve.net, settings)
-    curve.progress.close()
-
+            if measured is not None:
+                figures = measured
+                train_mse = 2 * float(np.mean(losses)) if losses else None
+                losses.clear()
+                row = dict(iteration=iteration, train_sequences=sequences, train_mse=train_mse)
+                add_to_history(history, row | figures)
+                progress(iteration, progress_words(row | figures))
+            if status == "diverged":
+                break
+            if keep_snapshots and every and iteration % every == 0:
+                snapshots.append(dict(iteration=iteration, weights=listed(net, theta, np.float32)))
+        validation = validate(tested, settings, progress)
+    if harness.stopped():
+        status = "interrupted"
+    progress.close()
+    ended = {"status": status, "iteration": iteration, "train_sequences": sequences}
     record = {
         "settings": dataclasses.asdict(settings),
-        "history": curve.history,
-        "final": {"status": status, "iteration": trainer.iteration, "train_sequences": trainer.sequences} | figures,
-        "best": curve.best(),
-        "weights": {name: tensor.tolist() for name, tensor in net.tensors(trainer.theta).items()},
-        "provenance": provenance(time.perf_counter() - start),
+        "history": history,
+        "final": ended | figures | validation,
+        "best": best_point(history),
+        "weights": listed(net, theta, net.theta.dtype),
+        "provenance": harness.provenance(CODE, time.perf_counter() - start),
     }
     return record | ({"snapshots": snapshots} if snapshots else {})
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Results record
-# ----------------------------------------------------------------------------------------------------------------------
-
-# --- shared: results ---
-SCHEMA = 1
-
-
-class ResultsError(Exception):
-    """A results file that cannot be read, is not ours, or cannot be written; the message is one line."""
-
-
-def read_results(path):
-    """The contents of a results file: {"schema": 1, experiment: [record, ...], ...}; an absent file is empty."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {"schema": SCHEMA}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ResultsError(f"cannot read {path}: {error}") from error
-    try:
-        results = json.loads(text)
-    except ValueError as error:
-        raise ResultsError(f"{path} is not valid JSON ({error}): move it away or name another with --out") from error
-    if not isinstance(results, dict) or not isinstance(results.get("schema"), int) or results["schema"] < 1:
-        raise ResultsError(f"{path} is not a results file of this project: name another file with --out")
-    if results["schema"] > SCHEMA:
-        raise ResultsError(f"{path} has schema {results['schema']}, newer than this program's {SCHEMA}")
-    for name, records in results.items():
-        well_formed = isinstance(records, list) and all(
-            isinstance(record, dict) and isinstance(record.get("settings"), dict) for record in records)
-        if name != "schema" and not well_formed:
-            raise ResultsError(f"{path} is damaged: {name} is not a list of records")
-    return results
-
-
-@contextlib.contextmanager
-def locked(path):
-    """Holds the lock of a results file, so that two scripts ending at once lose nothing."""
-    try:
-        lock = open(f"{path}.lock", "a")
-    except OSError as error:
-        raise ResultsError(f"cannot write beside {path}: {error}") from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def check_results(path):
-    """Raises ResultsError unless a record can be added to the file; changes nothing in it."""
-    if os.path.exists(path) and not (os.path.isfile(path) and os.access(path, os.W_OK)):
-        raise ResultsError(f"{path} cannot be written")
-    with locked(path):
-        read_results(path)
-
-
-def write_record(path, experiment, record):
-    """Adds a record, or puts it in the place of the one with the same settings; no other record is touched.
-
-    A run that was cut short does not replace one that ran to its end. Returns whether the record was written. The new
-    file is complete on disk before it takes the old one's name: a kill or a full disk leaves the old file.
-    Raises ResultsError.
-    """
-    with locked(path):
-        results = read_results(path)
-        records = results.setdefault(experiment, [])
-        places = [k for k, other in enumerate(records) if other["settings"] == record["settings"]]
-        if places and record["final"]["status"] == "interrupted" != records[places[0]]["final"]["status"]:
-            return False
-        records[slice(places[0], places[0] + 1) if places else slice(len(records), None)] = [strict(record)]
-        records.sort(key=lambda entry: json.dumps(entry["settings"]))
-        lines = [f'"schema": {results.pop("schema")}']
-        for name, entries in results.items():  # a record per line
-            body = ",\n".join(json.dumps(entry, allow_nan=False) for entry in entries)
-            lines.append(f'"{name}": [\n{body}\n]')
-        temporary = f"{os.path.realpath(path)}.{os.getpid()}.tmp"
-        try:
-            with open(temporary, "w", encoding="utf-8") as file:
-                file.write("{" + ",\n".join(lines) + "}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, os.path.realpath(path))
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise ResultsError(f"cannot write {path}: {error}") from error
-    return True
-
-
-def strict(value):
-    """The same JSON value with null for every number that is not finite."""
-    if isinstance(value, dict):
-        return {key: strict(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [strict(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def source_hash(path):
-    """Hash of a Python file's syntax tree without what changes no figure: docstrings, class Progress, this function."""
-    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
-    tree.body = [node for node in tree.body if getattr(node, "name", None) not in ("Progress", "source_hash")]
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
-
-
-def git(*words):
-    """Output of a git command in this file's folder, or None outside a checkout."""
-    try:
-        command = ["git", "-C", str(Path(__file__).resolve().parent), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def provenance(wall_seconds):
-    """Where a record comes from: code, machine, date, command, time taken."""
-    changes = git("status", "--porcelain", "--", ".", ":!results.json", ":!viz", ":!*.gif")
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    processor = platform.processor()
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    return {
-        "git_commit": git("rev-parse", "HEAD"),
-        "git_dirty": None if changes is None else bool(changes),
-        "source_hash": source_hash(__file__),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "blas": f"{blas['name']} {blas['version']}",
-        "platform": platform.platform(),
-        "processor": processor,
-        "date": time.strftime("%Y-%m-%d"),
-        "command": shlex.join(["python3", os.path.basename(sys.argv[0]), *sys.argv[1:]]),
-        "wall_seconds": round(wall_seconds, 2),
-    }
-# --- end shared ---
-
-
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Command line
-# ----------------------------------------------------------------------------------------------------------------------
-
-# --- shared: command line ---
-class Parser(argparse.ArgumentParser):
-    """argparse with bad input reported in one line, exit code 2."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def flag_value(kind, low, high):
-    """A converter for argparse: text to a finite number of this kind within [low, high], or the text itself."""
-
-    def convert(text):
-        if kind is str:
-            return text
-        try:
-            value = kind(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number")
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text} is not between {low} and {high}")
-        return value
-
-    return convert
-
-
-def seed_range(text):
-    """Converts A-B to the seeds A ... B, for argparse."""
-    first, _, last = text.partition("-")
-    if first.isdecimal() and last.isdecimal() and 0 <= int(last) - int(first) < 10_000 and int(last) < 2**63:
-        return range(int(first), int(last) + 1)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a range such as 0-9")
-
-
-def add_flags(parser, *classes):
-    """Makes a flag from every field of the settings dataclasses, grouped; the fields' defaults are the flags'."""
-    groups = {}
-    for field in (field for cls in classes for field in dataclasses.fields(cls)):
-        meta = field.metadata
-        if meta["group"] not in groups:
-            groups[meta["group"]] = parser.add_argument_group(meta["group"])
-        add, flag, kind = groups[meta["group"]].add_argument, "--" + field.name.replace("_", "-"), meta["kind"]
-        if kind is bool:
-            add(flag, action="store_true", help=meta["help"])
-            continue
-        default = "" if field.default is None else " (default: %(default)s)"
-        add(flag, default=field.default, choices=meta["choices"], type=flag_value(kind, meta["low"], meta["high"]),
-            help=meta["help"] + default, metavar=None if meta["choices"] else kind.__name__.upper())
-
-
-def from_flags(cls, args, **replaced):
-    """A settings dataclass from parsed flags."""
-    return cls(**{field.name: getattr(args, field.name) for field in dataclasses.fields(cls)} | replaced)
-
-
-def save(path, experiment, record):
-    """Writes a record; where that fails, prints it as JSON, so that nothing computed is lost. Returns success."""
-    try:
-        if not write_record(path, experiment, record):
-            print(f"{path} keeps its finished run of these settings, not the interrupted one", file=sys.stderr)
-        return True
-    except ResultsError as error:
-        print(f"{error}; the record follows on standard output", file=sys.stderr)
-        print(json.dumps(strict(record)), flush=True)
-        return False
-# --- end shared ---
-
+# --------------------------------------------------------------------------------------------------
 
 def parse(argv):
-    """Parsed and checked command line: (settings per seed, options, args). Exits with code 2 on bad input."""
-    parser = Parser(
-        description=__doc__.split("\n\n")[0], epilog="Exit codes: 0 done, 1 failed check or diverged, 2 bad input, "
-        "130 interrupted.", allow_abbrev=False)
-    add_flags(parser, Settings, Options)
+    """Parsed and checked command line: (settings of each run, options, args). Exits with code 2 on
+    bad input."""
+    parser = harness.experiment_parser(__doc__, Settings, Options)
     parser.add_argument("--rnn", action="store_true", help="the same as --cell rnn")
     parser.add_argument(
-        "--best", action="store_true", help="the best recipe found within the headline's 256,000 sequences: "
-        + ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in BEST.items()))
-    parser.add_argument("--seeds", type=seed_range, metavar="A-B", help="the seeds A to B instead of --seed")
-    parser.add_argument("--quiet", action="store_true", help="only the final lines")
-    parser.add_argument("--gradcheck", action="store_true", help="check every weight of every cell, and stop")
-    given = [word.split("=")[0] for word in (sys.argv[1:] if argv is None else argv)]
-    if "--best" in given:
-        parser.set_defaults(**BEST, eval_every=400, snapshot_every=1600)
+        "--best", action="store_true",
+        help="the best recipe found within the headline's 256,000 sequences: "
+        + ", ".join(f"{harness.flag_of(name)} {value}" for name, value in BEST.items()))
     args = parser.parse_args(argv)
-    if args.rnn and "--cell" in given and args.cell != "rnn":
+    if args.best:
+        parser.set_defaults(**BEST, eval_every=400, snapshot_every=1600)
+        args = parser.parse_args(argv)
+    if args.rnn and "--cell" in args.given and args.cell != "rnn":
         parser.error(f"--rnn contradicts --cell {args.cell}")
-    if args.seeds and "--seed" in given:
-        parser.error("--seed and --seeds exclude each other")
     if args.rnn:
         args.cell = "rnn"
-    try:
-        runs = [from_flags(Settings, args, seed=seed) for seed in args.seeds or [args.seed]]
-        if not args.gradcheck:
-            check_results(args.out)
-    except (ValueError, ResultsError) as error:
-        parser.error(str(error))
-    return runs, from_flags(Options, args), args
+    runs = harness.runs_of(parser, args, Settings)
+    return runs, harness.from_flags(Options, args), args
 
 
 def summary(record):
     """One line on how a run ended."""
-    settings, final, seconds = record["settings"], record["final"], record["provenance"]["wall_seconds"]
-    ending = "" if final["status"] == "done" else f"  {final['status'].upper()} at iteration {final['iteration']}"
-    return (
-        f"{settings['cell']} T={settings['T']} hidden={settings['hidden']} seed={settings['seed']}: "
-        f"test MSE {final['test_mse']:.5f}, solve rate {final['solve_rate']:.3f} (|error| < {TOLERANCE}), "
-        f"{final['solve_rate_1997']:.3f} (< {TOLERANCE_1997}), {final['train_sequences']} sequences, "
-        f"{seconds:.1f} s{ending}")
+    settings, final = record["settings"], record["final"]
+    words = f"{settings['cell']} T={settings['T']} hidden={settings['hidden']} "
+    words += f"seed={settings['seed']}: "
+    if final["test_mse"] is None:
+        words += "nothing measured, "
+    else:
+        words += (f"test MSE {final['test_mse']:.5f} (constant 0: {CONSTANT_MSE:.5f}), "
+                  f"solve rate {final['solve_rate']:.3f} (|error| < {TOLERANCE}), "
+                  f"{final['solve_rate_1997']:.3f} (< {TOLERANCE_1997}), ")
+    words += f"{final['train_sequences']} sequences, {record['provenance']['wall_seconds']:.1f} s"
+    if final["status"] != "done":
+        words += f"  {final['status'].upper()} at iteration {final['iteration']}"
+    return words
 
 
 def aggregate(records):
-    """One line on the seeds that ran to the end: median and range, and how many reach a solve rate of 0.85."""
+    """Lines on several seeds: median and range of those that ran to the end, and how many reach a
+    solve rate of 0.85."""
+    if len(records) < 2:
+        return []
     finished = [record["final"] for record in records if record["final"]["status"] == "done"]
     if not finished:
-        return f"0 of {len(records)} seeds ran to the end"
-    mse, rate = [final["test_mse"] for final in finished], [final["solve_rate"] for final in finished]
+        return [f"0 of {len(records)} seeds ran to the end"]
+    mse, rate = ([final[name] for final in finished] for name in ("test_mse", "solve_rate"))
     reach = sum(value >= 0.85 for value in rate)
-    return (
-        f"{len(finished)} of {len(records)} seeds ran to the end: test MSE median {np.median(mse):.5f} "
-        f"[{min(mse):.5f}, {max(mse):.5f}], solve rate median {np.median(rate):.3f} "
-        f"[{min(rate):.3f}, {max(rate):.3f}], {reach} of {len(finished)} reach a solve rate of 0.85")
+    return [
+        f"{len(finished)} of {len(records)} seeds ran to the end: test MSE median "
+        f"{np.median(mse):.5f} [{min(mse):.5f}, {max(mse):.5f}], solve rate median "
+        f"{np.median(rate):.3f} [{min(rate):.3f}, {max(rate):.3f}], {reach} of {len(finished)} "
+        f"reach a solve rate of 0.85"]
 
 
 def main(argv=None):
     runs, options, args = parse(argv)
     if args.gradcheck:
         return gradcheck_all()
-    several = len(runs) > 1
-    calls = [(settings, options, several or args.quiet, k == 0) for k, settings in enumerate(runs)]
-    records, saved = [], True
-    try:
-        for record in run_all(train, calls, options.jobs):
-            records.append(record)
-            saved &= save(options.out, EXPERIMENT, record)
-            print(summary(record), flush=True)
-    except concurrent.futures.BrokenExecutor:
-        print("a process died; the seeds that ended are saved", file=sys.stderr)
-        saved = False
-    statuses = [record["final"]["status"] for record in records]
-    if several:
-        print(aggregate(records))
-    if STOP.is_set():
-        return 130
-    return 0 if saved and "diverged" not in statuses else 1
+    quiet = options.quiet or len(runs) > 1
+    calls = [(settings, options, quiet, k == 0) for k, settings in enumerate(runs)]
+    return harness.run_and_save(CODE, train, calls, options, summary, aggregate)
 
 
 if __name__ == "__main__":

@@ -133,6 +133,20 @@ def experiment_parser(doc, *classes, seeds=True, checks="every weight of every c
     return parser
 
 
+def runs_of(parser, args, Settings, kinds=({},)):
+    """The Settings of a command line: of every kind (a dict that goes before the flags) with every seed. What is bad
+    in them or in --out ends the program."""
+    if args.seeds and "--seed" in args.given:
+        parser.error("--seed and --seeds exclude each other")
+    try:
+        if not args.gradcheck:
+            check_results(args.out)
+        seeds = args.seeds or [args.seed]
+        return [from_flags(Settings, args, **kind | {"seed": seed}) for kind in kinds for seed in seeds]
+    except (ValueError, ResultsError) as error:
+        parser.error(str(error))
+
+
 def flag_value(kind, low, high):
     """A converter for argparse: text to a finite number of this kind within [low, high], or the text itself."""
 
@@ -172,9 +186,14 @@ def add_flags(parser, *classes):
             add(flag, action="store_true", help=meta["help"])
             continue
         default = field.default if field.default is not None else meta["otherwise"]
-        words = meta["help"] if default is None else f"{meta['help']} (default: {default})"
-        add(flag, default=field.default, choices=meta["choices"], type=flag_value(kind, meta["low"], meta["high"]),
-            help=words.replace("%", "%%"), metavar=None if meta["choices"] else kind.__name__.upper())
+        choices = meta["choices"]() if callable(meta["choices"]) else meta["choices"]
+        words = meta["help"]
+        if meta["needs"]:
+            words += f"; needs {flag_of(meta['needs'][0])} {' or '.join(map(str, meta['needs'][1]))}"
+        if default is not None and (isinstance(default, by) or not callable(default)):
+            words += f" (default: {default})"
+        add(flag, default=field.default, choices=choices, type=flag_value(kind, meta["low"], meta["high"]),
+            help=words.replace("%", "%%"), metavar=None if choices else kind.__name__.upper())
 
 
 def from_flags(cls, args, **replaced):
@@ -203,31 +222,35 @@ def complain(text):
 
 
 class Progress:
-    """A line per call with elapsed and remaining time, at most one every few seconds; on a terminal it is redrawn.
+    """A line per call with elapsed and remaining time; on a terminal it is redrawn.
 
     The remaining time goes by the pace since the first call: a resumed run does not begin with nothing done.
     """
 
-    def __init__(self, total, quiet, every=0.0):
-        self.total, self.quiet, self.every, self.start = total, quiet, every, time.perf_counter()
+    def __init__(self, total, quiet):
+        self.total, self.quiet, self.start = total, quiet, time.perf_counter()
         self.redraw = getattr(sys.stdout, "isatty", bool)()
         self.first = self.shown = None  # time and count of the first call; time of the last line
 
-    def __call__(self, done, text):
+    def __call__(self, done, text, every=0):
+        """done: how much of the total; every: seconds that must have passed since the last line (a terminal: 1)."""
         now = time.perf_counter()
         self.first = self.first or (now, done)
-        recent = self.shown is not None and now - self.shown < (min(self.every, 1) if self.redraw else self.every)
-        if self.quiet or (recent and done < self.total):
+        if self.quiet or (self.shown and now - self.shown < (min(every, 1) if self.redraw else every)):
             return
         self.shown, (since, before) = now, self.first
-        left = f", {(now - since) * (self.total - done) / (done - before):.0f} s left" if done > before else ""
-        line = f"{text}  {now - self.start:.1f} s{left}"
+        left = f", {duration((now - since) * (self.total - done) / (done - before))} left" if done > before else ""
+        line = f"{text}  {duration(now - self.start)}{left}"
         width = shutil.get_terminal_size().columns - 1
         say(f"\r\033[K{line[:width]}" if self.redraw else line, end="" if self.redraw else "\n")
 
     def close(self):
-        if self.redraw and not self.quiet and self.shown is not None:
+        if self.redraw and self.shown:
             say()
+
+
+def duration(seconds):
+    return f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -323,8 +346,8 @@ def run_all(function, calls, jobs, apart=False):
 def run_and_save(code, train, calls, options, summary, aggregate=None, ended=None):
     """Trains every call, saves each record as it ends and prints its summary line. Returns the exit code.
 
-    code: the experiment's Code; train(*call) returns a record, a list of records or None; aggregate(records) gives lines for all of them together;
-    ended(records) is called once the records of a call are safe.
+    code: the experiment's Code; train(*call) returns a record, a list of records or None; aggregate(records) gives
+    lines for all of them together; ended(records) is called once the records of a call are safe.
     """
     records, failed = [], False
     several = options.jobs > 1 and len(calls) > 1
@@ -362,7 +385,7 @@ def resumable(work, checkpoint, code, every, quiet):
             work.restore(*found)
         except Exception as error:
             raise ResultsError(f"the checkpoint {checkpoint} does not fit ({error!r}): move it away") from error
-    progress, start, before = Progress(work.total, quiet, every=10), time.perf_counter(), work.seconds
+    progress, start, before = Progress(work.total, quiet), time.perf_counter(), work.seconds
     saved = start
     while not work.ended and not stopped():
         work.advance()
@@ -371,7 +394,7 @@ def resumable(work, checkpoint, code, every, quiet):
         if now - saved >= every and not work.ended:
             write_checkpoint(checkpoint, code, *work.state())
             saved = now
-        progress(work.count, str(work))
+        progress(work.count, str(work), every=10)
     progress.close()
     if not work.ended:
         write_checkpoint(checkpoint, code, *work.state())
