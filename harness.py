@@ -15,6 +15,7 @@ import ast
 import contextlib
 import ctypes
 import dataclasses
+import errno
 import functools
 import hashlib
 import json
@@ -39,7 +40,10 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
+try:
     import msvcrt
+except ImportError:
+    msvcrt = None
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -221,6 +225,9 @@ def complain(text):
     say(text, stream="stderr")
 
 
+complain_once = functools.cache(complain)
+
+
 class Progress:
     """A line per call with elapsed and remaining time; on a terminal it is redrawn.
 
@@ -250,7 +257,9 @@ class Progress:
 
 
 def duration(seconds):
-    return f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
+    if seconds < 600:
+        return f"{seconds:.{0 if seconds >= 10 else 1}f} s"
+    return f"{seconds / 60:.0f} min"
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -450,27 +459,28 @@ def locked(path):
 
     A file system that knows no locks is reported, and works without.
     """
-    name = f"{os.path.realpath(path)}.lock"
+    name, lock = f"{os.path.realpath(path)}.lock", None
     try:
-        try:
-            lock = open(name, "a+")
-        except PermissionError:  # another user's
-            lock = open(name)
-        if fcntl:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        else:
-            lock.seek(0)
-            msvcrt.locking(lock.fileno(), msvcrt.LK_LOCK, 1)
+        lock = open(name, "a+" if os.access(name, os.W_OK) or not os.path.exists(name) else "r")  # r: another user's
+        lock_file(lock)
     except OSError as error:
-        complain(f"{path} cannot be locked ({error.strerror}): let no two runs write it at once")
+        complain_once(f"{path} cannot be locked ({error.strerror}): two runs that end at once may lose a record")
+    try:
+        yield
+    finally:
+        if lock:
+            lock.close()  # and with it the lock
+
+
+def lock_file(file):
+    """Waits for the lock of an open file. Raises OSError where there are none."""
+    if fcntl:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    elif msvcrt:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
     else:
-        with lock:
-            yield
-            if not fcntl:
-                lock.seek(0)
-                msvcrt.locking(lock.fileno(), msvcrt.LK_UNLCK, 1)
-        return
-    yield
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
 
 def check_results(path):
@@ -584,7 +594,7 @@ class Code:
         found, names = {}, [(self, "train"), (self, "Settings")]
         while names:
             code, name = names.pop()
-            if code.text is not None and (code.experiment, name) not in found:
+            if code.text is not None and name != "harness" and (code.experiment, name) not in found:
                 nodes = code.definitions.get(name, [])
                 found[code.experiment, name] = [canonical(node) for node in nodes]
                 names += [reached for node in nodes for reached in code.reached_from(node)]
@@ -623,7 +633,7 @@ class Code:
                     yield other, value.__name__
             elif isinstance(leaf, ast.Attribute) and isinstance(leaf.value, ast.Name):
                 other = getattr(vars(self.module).get(leaf.value.id), "CODE", None)
-                if isinstance(other, Code):
+                if isinstance(other, Code) and leaf.value.id != "harness":
                     yield other, leaf.attr
 
 
@@ -758,7 +768,7 @@ def bundle(file):
     """The source of an experiment with the modules of ours that it imports put in their places: this one as it stands,
     an experiment that it extends as a text."""
     folder, lines = Path(file).resolve().parent, []
-    own = Path(__file__).read_text(encoding="utf-8").split("\nif __name__ ==")[0]
+    own = Path(__file__).read_text(encoding="utf-8").split(f"\n\n\n# {118 * '-'}\n# One file")[0]
     for line in Path(file).read_text(encoding="utf-8").splitlines():
         words = line.split("#")[0].split()
         if words == ["import", "harness"]:
