@@ -41,6 +41,7 @@ CODE = harness.Code(__name__)
 N_IN, N_OUT = 2, 1  # value and marker; the sum
 N_TEST = 512  # held-out sequences
 N_VALIDATION = 4096  # of a stream of their own, on which settings may be chosen
+STOCK = 2**18  # steps of training sequences that are drawn at once, if a batch has not more
 TOLERANCE = 0.04  # |error| below this counts as solved
 TOLERANCE_1997 = 0.16  # the paper's 0.04 on its target 0.5 + sum/4 is 0.16 on the sum
 CONSTANT_MSE = 2 / 3  # of the constant 0: the variance of the sum of two U(-1, 1)
@@ -112,13 +113,16 @@ class Settings:
                              "lower --T, --batch or --hidden")
 
     def bytes_needed(self):
-        """What a run keeps for each step: activations and derivatives of the widest batch, and the
-        sequences in double precision, held-out ones or a stock of training batches."""
-        widest = self.batch * 2**self.batch_doublings
-        width = max(widest, 64)  # of the nets that train and that are tested
-        net = width * (16 * self.hidden + 3) * np.dtype(self.dtype).itemsize
-        sequences = 8 * (3 * N_IN * N_TEST + 2 * N_IN * widest)
-        return self.T * (net * (2 if self.own_test_net else 1) + sequences)
+        """Memory of a run: activations, derivatives and views of every step, their products with
+        the sources, and the sequences in double precision."""
+        H, widest = self.hidden, self.batch * 2**self.batch_doublings
+        gates, values, views = (1, 2 * H + 3, 4) if "rnn" in self.cell else (4, 16 * H + 3, 24)
+        size, nets = np.dtype(self.dtype).itemsize, [widest] + [64] * self.own_test_net
+        net = sum(width * values * size + 112 * views for width in nets)
+        products = gates * H * (H + N_IN + 1) * size
+        stock = max(widest, STOCK // self.T)  # training sequences drawn at once
+        sequences = 8 * (N_IN * N_TEST + (N_IN + 1) * max(N_TEST, stock))
+        return self.T * (net + products + sequences)
 
     @property
     def own_test_net(self):
@@ -178,7 +182,7 @@ def make_sequences(rng, T, n):
 
 def training_batches(rng, T, B):
     """Yields batches (x, y) without end. Many are drawn at once: the numbers depend on rng, T and B alone."""
-    at_once = max(1, 2**18 // (T * B))
+    at_once = max(1, STOCK // (T * B))
     while True:
         x, y = make_sequences(rng, T, at_once * B)
         for start in range(0, at_once * B, B):
@@ -680,8 +684,8 @@ def add_to_history(history, row):
 
 def progress_words(row):
     """A row of the history for a person."""
-    train = "" if row["train_mse"] is None else f"{row['train_mse']:.5f} train, "
-    return (f"iteration {row['iteration']:5d}  MSE {train}{row['test_mse']:.5f} test, "
+    train = "" if row["train_mse"] is None else f"{row['train_mse']:.4f} train, "
+    return (f"iter {row['iteration']:6d}  MSE {train}{row['test_mse']:.5f} test, "
             f"{row['solve_rate']:.3f} solved")
 
 

@@ -5,14 +5,14 @@ import importlib.util
 import json
 import math
 import os
-import signal
+import shutil
 import subprocess
 import sys
-import time
+import tracemalloc
 
 import numpy as np
 import pytest
-from conftest import ROOT, assert_bad_input, execute, mutated, run_script
+from conftest import ROOT, execute, mutated, run_script
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +25,10 @@ OPTIONS = ap.Options(eval_every=10, snapshot_every=10)
 
 def generator(seed=0):
     return np.random.Generator(np.random.PCG64(seed))
+
+
+def built(cell, H, T=2, B=1):
+    return ap.build(ap.Settings(cell=cell, hidden=H, T=T), B)
 
 
 def train(options=OPTIONS, **settings):
@@ -76,7 +80,7 @@ def test_streams_differ_between_names_and_seeds():
 def test_gradient_of_every_weight(cell, updates):
     rows = ap.gradcheck(cell, updates=updates)
     assert all(row[-1] for row in rows), rows
-    assert sum(row[1] for row in rows) == ap.build(cell, 4, 1, 1).theta.size
+    assert sum(row[1] for row in rows) == built(cell, 4).theta.size
 
 
 def test_gradient_check_rejects_a_gradient_that_is_zero_throughout():
@@ -152,6 +156,7 @@ def test_the_unmutated_source_passes_the_same_way():
 def test_gradcheck_command_fails_on_a_mutant_and_passes_without(tmp_path):
     source = mutated("adding_problem.py", "class LSTM(Cell)", "dz_f *= dc", "dz_f *= 0")
     (tmp_path / "adding_problem.py").write_text(source, encoding="utf-8")
+    shutil.copy(ROOT / "harness.py", tmp_path)
     command = [sys.executable, "adding_problem.py", "--gradcheck"]
     failed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert failed.returncode == 1 and "W_hf" in failed.stdout and "FAILED" in failed.stdout
@@ -163,7 +168,7 @@ def test_gradcheck_command_fails_on_a_mutant_and_passes_without(tmp_path):
 
 
 def our_figures(cell, theta, x, target):
-    net = ap.build(cell, 5, len(x), len(target))
+    net = built(cell, 5, len(x), len(target))
     net.theta[:] = theta
     y = net.forward(x)
     loss, dy = ap.squared_error(y, target)
@@ -195,7 +200,7 @@ def test_equal_to_torch_itself(cell):
 
     rng = generator(11)
     x, target = ap.make_sequences(rng, 60, 7)
-    y, loss, net = our_figures(cell, rng.normal(0, 0.3, ap.build(cell, 5, 1, 1).theta.size), x, target)
+    y, loss, net = our_figures(cell, rng.normal(0, 0.3, built(cell, 5).theta.size), x, target)
     torch_y, torch_loss, gradients = loss_and_gradient(cell, net.tensors(net.theta), x, target)
     np.testing.assert_allclose(y, torch_y, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(loss, torch_loss, rtol=1e-12)
@@ -210,7 +215,7 @@ def test_equal_to_torch_itself(cell):
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_shorter_sequence_runs_in_the_same_buffers(cell):
     x, target = ap.make_sequences(generator(), 9, 4)
-    long, exact = ap.build(cell, 3, 20, 4), ap.build(cell, 3, 9, 4)
+    long, exact = built(cell, 3, 20, 4), built(cell, 3, 9, 4)
     exact.theta[:] = long.theta[:] = generator(1).normal(0, 0.5, long.theta.size)
     long.forward(ap.make_sequences(generator(2), 20, 4)[0])
     for net in (long, exact):
@@ -236,7 +241,7 @@ def test_several_outputs(cell, outputs):
 def test_starts():
     def start(**settings):
         settings = ap.Settings(hidden=64, **settings)
-        net = ap.build(settings.cell, 64, 1, 1)
+        net = ap.build(settings, 1)
         ap.initialise(net, settings, generator())
         return net.tensors(net.theta)
 
@@ -295,7 +300,7 @@ def test_record(batch):
     assert [snapshot["iteration"] for snapshot in record["snapshots"]] == [0, 10, 20, 30]
     assert record["settings"]["forget_bias"] == 1.0 and record["settings"]["init_scale"] == 0.5
     x, target = ap.held_out(ap.Settings(**record["settings"]))
-    net = ap.build("lstm", 3, 12, 512)
+    net = built("lstm", 3, 12, 512)
     for name, tensor in net.tensors(net.theta).items():
         tensor[:] = record["weights"][name]
     error = net.forward(x)[0, 0] - target
@@ -332,39 +337,48 @@ def test_cosine_schedule_goes_from_the_rate_to_zero():
 def test_the_batch_doubles_at_equal_intervals():
     settings = ap.Settings(**SMALL | dict(batch=2, batch_doublings=2, iters=30))
     assert [ap.batch_size(settings, k) for k in (1, 10, 11, 20, 21, 30)] == [2, 2, 4, 4, 8, 8]
-    trainer, widths = ap.Trainer(settings), []
-    for _ in range(30):
-        before, step = trainer.net.theta.copy(), trainer.step()
-        widths.append(trainer.net.S.shape[2])
-        assert math.isfinite(step) and not np.array_equal(before, trainer.net.theta)
-    assert widths == [2] * 10 + [4] * 10 + [8] * 10 and trainer.sequences == 140
-    assert trainer.net.theta is trainer.optimizer.theta is trainer.theta
+    widths, seen, before = [], [], None
+    for net, theta, sequences, loss in ap.learn(settings):
+        seen.append(sequences)
+        widths.append(net.S.shape[2])
+        assert theta is net.theta and (loss is None) == (before is None)
+        assert before is None or math.isfinite(loss) and not np.array_equal(before, theta)
+        before = theta.copy()
+    assert widths == [2] + [2] * 10 + [4] * 10 + [8] * 10 and seen[-1] == 140
     assert train(batch=2, batch_doublings=2)["final"]["train_sequences"] == 140
 
 
 def test_averaged_weights_are_what_is_evaluated():
-    trainer = ap.Trainer(ap.Settings(**SMALL, average=0.9))
-    mean = trainer.net.theta.copy()
-    for _ in range(5):
-        trainer.step()
-        mean = 0.9 * mean + 0.1 * trainer.net.theta
-    np.testing.assert_allclose(trainer.theta, mean, rtol=1e-12)
-    assert np.array_equal(trainer.test_net().theta, trainer.theta)
+    mean = None
+    for net, theta, _, _ in ap.learn(ap.Settings(**SMALL | dict(iters=5), average=0.9)):
+        mean = net.theta.copy() if mean is None else 0.9 * mean + 0.1 * net.theta
+        np.testing.assert_allclose(theta, mean, rtol=1e-12)
     plain, averaged = train(), train(average=0.9)
     assert plain["history"]["train_mse"] == averaged["history"]["train_mse"]  # training itself is the same
     assert plain["final"]["test_mse"] != averaged["final"]["test_mse"]
+    settings = ap.Settings(**averaged["settings"])
+    net = ap.build(settings, 512)
+    for name, tensor in net.tensors(net.theta).items():
+        tensor[:] = averaged["weights"][name]
+    assert ap.evaluate(net, *ap.held_out(settings))["test_mse"] == pytest.approx(
+        averaged["final"]["test_mse"], rel=1e-12)
 
 
-def test_init_seed_draws_the_first_weights_and_nothing_else():
+def test_init_seed_draws_the_first_weights_and_nothing_else(monkeypatch):
+    data, forward = [], ap.LSTM.forward
+    monkeypatch.setattr(ap.LSTM, "forward", lambda net, x: data.append(x.copy()) or forward(net, x))
+
     def start(**settings):
-        trainer = ap.Trainer(ap.Settings(**SMALL | settings))
-        return trainer.net.theta.copy(), next(trainer.batches)[0]
+        learning = ap.learn(ap.Settings(**SMALL | settings))
+        weights = next(learning)[1].copy()
+        next(learning)
+        return weights, data[-1]
 
-    weights, data = start(seed=1)
-    other_weights, same_data = start(seed=1, init_seed=2)
-    same_weights, other_data = start(seed=2, init_seed=1)
-    assert np.array_equal(weights, same_weights) and np.array_equal(data, same_data)
-    assert not np.array_equal(weights, other_weights) and not np.array_equal(data, other_data)
+    weights, batch = start(seed=1)
+    other_weights, same_batch = start(seed=1, init_seed=2)
+    same_weights, other_batch = start(seed=2, init_seed=1)
+    assert np.array_equal(weights, same_weights) and np.array_equal(batch, same_batch)
+    assert not np.array_equal(weights, other_weights) and not np.array_equal(batch, other_batch)
     assert ap.Settings(seed=3, init_seed=3) == ap.Settings(seed=3)
 
 
@@ -373,7 +387,7 @@ def test_validation_sequences_are_of_a_stream_of_their_own():
     rng = generator(np.random.SeedSequence(0).spawn(5)[4])
     x, target = [np.concatenate(parts, -1) for parts in zip(*(ap.make_sequences(rng, 12, 512) for _ in range(8)))]
     assert x.shape[2] == ap.N_VALIDATION and not np.array_equal(x[:, :, :512], ap.held_out(ap.Settings(T=12))[0])
-    net = ap.build("lstm", 3, 12, 4096)
+    net = built("lstm", 3, 12, 4096)
     for name, tensor in net.tensors(net.theta).items():
         tensor[:] = train()["weights"][name]
     error = net.forward(x)[0, 0] - target
@@ -413,131 +427,6 @@ def test_a_diverged_run_says_where_keeps_its_history_and_exits_1(tmp_path):
     [record] = json.loads((tmp_path / "results.json").read_text())["adding_problem"]
     assert record["final"]["status"] == "diverged" and len(record["history"]["iteration"]) > 5
     assert f"iteration {record['final']['iteration']}" in run.stdout
-
-
-# Results file
-
-
-def record_of(seed, status="done"):
-    return {"settings": {"seed": seed}, "final": {"status": status}, "value": math.nan}
-
-
-def test_a_record_takes_the_place_of_its_own_settings_only(tmp_path):
-    path = tmp_path / "r.json"
-    for seed in (2, 1, 2):
-        ap.write_record(path, "adding_problem", record_of(seed))
-    ap.write_record(path, "another", record_of(1))
-    results = ap.read_results(path)
-    assert [record["settings"]["seed"] for record in results["adding_problem"]] == [1, 2]
-    assert len(results["another"]) == 1 and results["schema"] == 1
-    assert "NaN" not in path.read_text() and results["another"][0]["value"] is None
-    assert os.listdir(tmp_path).count("r.json") == 1 and not [name for name in os.listdir(tmp_path) if "tmp" in name]
-
-
-def test_an_interrupted_run_does_not_replace_a_finished_one(tmp_path):
-    path = tmp_path / "r.json"
-    assert ap.write_record(path, "e", record_of(0, "interrupted"))
-    assert ap.write_record(path, "e", record_of(0, "done"))
-    assert not ap.write_record(path, "e", record_of(0, "interrupted"))
-    assert ap.read_results(path)["e"][0]["final"]["status"] == "done"
-    assert ap.write_record(path, "e", record_of(0, "diverged"))
-
-
-@pytest.mark.parametrize(
-    "content, words",
-    [
-        ("{", "not valid JSON"),
-        ("", "not valid JSON"),
-        ("[1, 2]", "not a results file"),
-        ('{"name": "package"}', "not a results file"),
-        ('{"schema": 2}', "newer than this program"),
-        ('{"schema": 1, "adding_problem": {"a": 1}}', "damaged"),
-        ('{"schema": 1, "adding_problem": [{"final": 1}]}', "damaged"),
-        (b"\xff\xfe\x00", "cannot read"),
-    ],
-)
-def test_a_foreign_file_is_refused_before_training_and_left_alone(tmp_path, content, words):
-    path = tmp_path / "results.json"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    before = path.read_bytes()
-    assert_bad_input(run_script("adding_problem.py", cwd=tmp_path, timeout=20), words)
-    assert path.read_bytes() == before
-
-
-def test_an_unwritable_path_is_refused_before_training(tmp_path):
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "file").write_text("")
-    for out in ("folder", "absent/results.json", "file/results.json", "/dev/null"):
-        assert_bad_input(run_script("adding_problem.py", "--out", out, cwd=tmp_path, timeout=20), "r")
-
-
-def test_a_full_disk_leaves_the_old_file_and_prints_the_record(tmp_path, monkeypatch, capsys):
-    path = tmp_path / "r.json"
-    ap.write_record(path, "e", record_of(0))
-    before = path.read_bytes()
-
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    assert not ap.save(path, "e", record_of(1))
-    shown = capsys.readouterr()
-    assert "No space left" in shown.err and json.loads(shown.out)["settings"] == {"seed": 1}
-    assert path.read_bytes() == before and sorted(os.listdir(tmp_path)) == ["r.json", "r.json.lock"]
-
-
-WRITER = """
-import sys; sys.path.insert(0, {root!r})
-import adding_problem as ap
-for k in range({count}):
-    settings, final = dict(seed=k % 7 + {offset}), dict(status="done")
-    ap.write_record({path!r}, "e", dict(settings=settings, final=final, pad="x" * 20000))
-    print(k, flush=True)
-"""
-
-
-def writer(path, count, offset):
-    code = WRITER.format(root=str(ROOT), path=str(path), count=count, offset=offset)
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-
-
-def test_kill_9_while_writing_leaves_a_whole_file(tmp_path):
-    path = tmp_path / "r.json"
-    for k in range(8):
-        with writer(path, 100_000, 0) as process:
-            process.stdout.readline()  # the first record is written; kill amid the following ones
-            time.sleep(0.01 * k)
-            process.kill()
-        records = ap.read_results(path)["e"]
-        assert records and all(len(record["pad"]) == 20000 for record in records)
-
-
-def test_two_writers_at_once_lose_nothing(tmp_path):
-    path = tmp_path / "r.json"
-    writers = [writer(path, 7, offset) for offset in (0, 100)]
-    assert [process.communicate(timeout=60) and process.returncode for process in writers] == [0, 0]
-    assert len(ap.read_results(path)["e"]) == 14
-
-
-def test_source_hash_ignores_comments_docstrings_and_what_a_terminal_shows_only(tmp_path):
-    def hash_of(text):
-        (tmp_path / "s.py").write_text(text)
-        return ap.source_hash(tmp_path / "s.py")
-
-    plain = hash_of("def f():\n    return 1\n")
-    assert hash_of('"""Doc."""\n\n\ndef f():  # comment\n    """Doc."""\n    return 1\n') == plain
-    assert hash_of("class Progress:\n    total = 1\n\n\ndef f():\n    return 1\n") == plain
-    assert hash_of("def f():\n    return 2\n") != plain
-    assert hash_of("class Curve:\n    total = 1\n\n\ndef f():\n    return 1\n") != plain
-
-
-def test_remaining_time_of_a_resumed_run_goes_by_what_it_has_done_itself(monkeypatch, capsys):
-    clock = iter([0.0, 10.0, 20.0])
-    monkeypatch.setattr(ap.time, "perf_counter", lambda: next(clock))
-    progress = ap.Progress(100, quiet=False)
-    progress(60, "resumed")  # no pace is known yet
-    progress(70, "on")  # 10 in 10 s
-    assert capsys.readouterr().out.splitlines() == ["resumed   10.0 s", "on   20.0 s,   30 s left"]
 
 
 # Command line
@@ -599,13 +488,6 @@ def test_the_flags_are_the_settings(tmp_path):
     assert runs == [ap.Settings()] and options.eval_every == 100  # the bare command is the headline run
 
 
-def test_alone_in_an_empty_folder(tmp_path):
-    (tmp_path / "adding_problem.py").write_bytes((ROOT / "adding_problem.py").read_bytes())
-    command = [sys.executable, "-I", "adding_problem.py", "--iters", "20", "--T", "10", "--hidden", "2"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert run.returncode == 0 and run.stderr == "" and (tmp_path / "results.json").exists()
-
-
 def test_several_seeds_in_processes_are_the_same_runs(tmp_path):
     flags = ("--T", 10, "--hidden", 3, "--iters", 40, "--eval-every", 10, "--seeds", "3-5")
     one = run_script("adding_problem.py", *flags, "--out", "one.json", cwd=tmp_path)
@@ -618,38 +500,56 @@ def test_several_seeds_in_processes_are_the_same_runs(tmp_path):
     assert ["snapshots" in record for record in records[0]] == [True, False, False]
 
 
-@pytest.mark.parametrize("several", (False, True))
-def test_ctrl_c_keeps_what_was_computed(tmp_path, several):
-    flags = ["--iters", "1000000", "--T", "20", "--eval-every", "50"]
-    flags += ["--seeds", "0-3", "--jobs", "2"] if several else []
-    command = [sys.executable, "-u", str(ROOT / "adding_problem.py"), *flags]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "results.json.lock").exists():
-        time.sleep(0.05)
-    time.sleep(3)  # the seeds are training now
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 130 and err == "" and "INTERRUPTED at iteration" in out
-    records = json.loads((tmp_path / "results.json").read_text())["adding_problem"]
-    assert len(records) == (2 if several else 1)
-    for record in records:
-        assert record["final"]["status"] == "interrupted" and len(record["history"]["test_mse"]) > 2
-
-
-def test_kill_9_leaves_no_process_behind(tmp_path):
-    command = [sys.executable, str(ROOT / "adding_problem.py"), "--iters", "1000000", "--seeds", "0-1", "--jobs", "2"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE)
-    while not (tmp_path / "results.json.lock").exists():
-        time.sleep(0.05)
-    time.sleep(2)
-    process.kill()
-    process.communicate(timeout=20)  # the pipe closes when the last worker is gone
-
-
 def test_piped_progress_is_plain_lines(tmp_path):
     run = run_script("adding_problem.py", "--iters", 30, "--T", 10, "--eval-every", 10, cwd=tmp_path)
     lines = run.stdout.splitlines()
     assert len(lines) == 5 and "\r" not in run.stdout and "\033" not in run.stdout
-    assert "s left" in lines[1] and "test MSE" in lines[1]
+    assert "s left" in lines[1] and "MSE" in lines[1] and "nan" not in lines[0]
+    assert "(constant 0: 0.66667)" in lines[-1]
     quiet = run_script("adding_problem.py", "--iters", 30, "--T", 10, "--quiet", cwd=tmp_path)
     assert len(quiet.stdout.splitlines()) == 1
+
+
+def test_progress_fits_80_columns():
+    row = dict(iteration=99_999, train_mse=1.234567, test_mse=12.34567, solve_rate=1.0)
+    assert len(ap.progress_words(row) + "  599 s, 9999 min left") <= 80
+
+
+@pytest.mark.parametrize("settings", [
+    dict(T=500, batch=8), dict(T=400, batch=48), dict(T=100, hidden=64, batch=64),
+    dict(T=600, hidden=32, dtype="float32", cell="rnn"), dict(T=600, batch=128, cell="irnn")], ids=str)
+def test_the_memory_that_is_admitted_is_what_is_needed(settings):
+    settings = ap.Settings(iters=2, **settings)
+    tracemalloc.start()
+    try:
+        ap.train(settings, ap.Options(eval_every=10**6, snapshot_every=0))
+        assert 0.75 * settings.bytes_needed() < tracemalloc.get_traced_memory()[1] < 1.02 * settings.bytes_needed()
+    finally:
+        tracemalloc.stop()
+
+
+def test_evaluation_stops_on_a_signal(monkeypatch):
+    calls, forward = [], ap.LSTM.forward
+
+    def counting(net, x):
+        calls.append(x)
+        if len(calls) == 20:  # amid the first evaluation
+            ap.harness.STOP.set()
+        return forward(net, x)
+
+    monkeypatch.setattr(ap.LSTM, "forward", counting)
+    with ap.harness.interruptible():
+        record = train()
+    assert len(calls) == 20 and record["final"]["status"] == "interrupted"
+    assert record["final"]["test_mse"] is None and record["history"]["iteration"] == []
+    assert "nothing measured" in ap.summary(record)
+    calls.clear()
+    monkeypatch.setattr(ap, "N_VALIDATION", 10**9)  # validation comes last and is the longest part
+    monkeypatch.setattr(ap.LSTM, "forward", forward)
+    done = []
+    monkeypatch.setattr(ap.harness.Progress, "__call__", lambda self, count, text, every=0: (
+        done.append(text), "validation" in text and ap.harness.STOP.set()))
+    with ap.harness.interruptible():
+        record = train(iters=2)
+    assert record["final"]["status"] == "interrupted" and record["final"]["validation_mse"] is None
+    assert record["final"]["test_mse"] > 0 and done[-1].startswith("validation: 512 of")
