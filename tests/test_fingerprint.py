@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from conftest import ROOT
+from other_pythons import other_pythons
 
 import harness
 
@@ -22,15 +23,8 @@ NO_NUMPY = "import sys, unittest.mock\nsys.modules[__name__] = unittest.mock.Mag
 
 
 def pythons():
-    """This Python and the newest other one on the machine that starts."""
-    found = [sys.executable]
-    for name in ("python3.14", "python3.13", "python3.12"):
-        path = shutil.which(name)
-        ours = "sys.exit(sys.version_info[:2] == tuple(map(int, sys.argv[1].split('.'))))"
-        this = f"{sys.version_info.major}.{sys.version_info.minor}"
-        if path and subprocess.run([path, "-c", f"import sys; {ours}", this], capture_output=True).returncode == 0:
-            return [*found, path]
-    return found
+    """This Python and the newest other one on the machine."""
+    return [sys.executable, *list(other_pythons().values())[:1]]
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +118,8 @@ def test_f_strings_and_docstrings_are_read_alike_everywhere():
 
 
 ALLOWED = {  # what the code behind a fingerprint may take from harness.py: nothing of it is a number that is kept
-    "Code", "CommonOptions", "Progress", "ResultsError", "by", "change", "checkpoint_path", "fill", "flag_of", "provenance",
-    "resumable", "say", "complain", "setting", "stopped", "strict", "read_checkpoint", "write_checkpoint"}
+    "Code", "CommonOptions", "Progress", "ResultsError", "by", "change", "checkpoint_path", "complain", "fill",
+    "flag_of", "provenance", "read_checkpoint", "resumable", "say", "setting", "stopped", "strict", "write_checkpoint"}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
