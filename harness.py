@@ -388,12 +388,7 @@ def resumable(work, checkpoint, code, every, quiet):
     dict of arrays, work.restore(state, arrays) takes them back; work.count of work.total pieces are done, work.seconds
     were spent, and str(work) is the progress line. checkpoint: its path, None for none; every: seconds between writes.
     """
-    found = read_checkpoint(checkpoint, code)
-    if found is not None:
-        try:
-            work.restore(*found)
-        except Exception as error:
-            raise ResultsError(f"the checkpoint {checkpoint} does not fit ({error!r}): move it away") from error
+    take_back(work, checkpoint, code)
     progress, start, before = Progress(work.total, quiet), time.perf_counter(), work.seconds
     saved = start
     while not work.ended and not stopped():
@@ -408,6 +403,16 @@ def resumable(work, checkpoint, code, every, quiet):
     if not work.ended:
         write_checkpoint(checkpoint, code, *work.state())
     return work.ended
+
+
+def take_back(work, checkpoint, code):
+    """Takes work back to its checkpoint, if there is one. Raises ResultsError for one that cannot be used."""
+    found = read_checkpoint(checkpoint, code)
+    if found is not None:
+        try:
+            work.restore(*found)
+        except Exception as error:
+            raise ResultsError(f"the checkpoint {checkpoint} does not fit ({error!r}): move it away") from error
 
 
 # ----------------------------------------------------------------------------------------------------------------------
