@@ -591,7 +591,11 @@ class Code:
         file = getattr(self.module, "__file__", None)
         self.folder = file and os.path.dirname(os.path.abspath(file))
         with contextlib.suppress(Exception):  # no source: standard input, a notebook
-            self.text = getattr(self.module, "__source__", None) or self.module.__loader__.get_source(module)
+            self.text = getattr(self.module, "__source__", None)
+            if self.text is None and self.module.__loader__ is None:  # run by path, as a spawned process does
+                self.text = Path(file).read_text(encoding="utf-8")
+            elif self.text is None:
+                self.text = self.module.__loader__.get_source(module)
 
     @functools.cached_property
     def fingerprint(self):
