@@ -415,6 +415,90 @@ def take_back(work, checkpoint, code):
             raise ResultsError(f"the checkpoint {checkpoint} does not fit ({error!r}): move it away") from error
 
 
+class OneByOne:
+    """Trials one after another, for `resumable`: run(seed) trains one and returns its figures, a dict for JSON, or None
+    if it was stopped; that trial then starts again. done: the figures of those that have ended, by seed."""
+
+    def __init__(self, run, seeds, title):
+        self.run, self.seeds, self.title = run, [str(seed) for seed in seeds], title
+        self.done, self.seconds, self.total = {}, 0.0, len(self.seeds)
+
+    count = property(lambda self: len(self.done))
+    ended = property(lambda self: self.count == self.total)
+
+    def __str__(self):
+        return f"{self.title}: {self.count} of {self.total} trials ended"
+
+    def advance(self):
+        seed = next(seed for seed in self.seeds if seed not in self.done)
+        figures = self.run(int(seed))
+        if figures is not None:
+            self.done[seed] = figures
+
+    def state(self):
+        return dict(done=self.done, seconds=self.seconds), {}
+
+    def restore(self, state, arrays):
+        self.done, self.seconds = dict(state["done"]), float(state["seconds"])
+        if not set(self.done) <= set(self.seeds):
+            raise ValueError("it has other trials")
+
+
+class SideBySide:
+    """Trials that train in lockstep, of one row of settings or several, for `resumable`: what an experiment's class for
+    them inherits. It adds advance() and the arrays of a checkpoint.
+
+    trial(row, seed) makes a trial with settings, seed, state() and restore(state). trials: those that run; done: the
+    figures of those that have ended, by row and seed; count: training sequences of each so far.
+    """
+
+    def __init__(self, rows, trial, title):
+        self.rows, self.trial, self.title = rows, trial, title
+        self.keys = [f"{k}/{row.seed + n}" for k, row in enumerate(rows) for n in range(row.trials)]
+        self.trials = [trial(row, row.seed + n) for row in rows for n in range(row.trials)]
+        self.done, self.history, self.count, self.seconds = {}, [], 0, 0.0
+        self.total = max(row.max_sequences for row in rows)
+
+    ended = property(lambda self: not self.trials)
+
+    def __str__(self):
+        return f"{self.title}: sequence {self.count}, {len(self.done)} of {len(self.keys)} ended"
+
+    def key(self, trial):
+        """The place of a trial in done."""
+        return f"{self.rows.index(trial.settings)}/{trial.seed}"
+
+    def ended_of(self, k):
+        """The figures of the trials of row k, all of which have ended, in the order of their seeds."""
+        return [self.done[key] for key in self.keys if key.split("/")[0] == str(k)]
+
+    def state(self):
+        trials = {self.key(trial): trial.state() for trial in self.trials}
+        return dict(trials=trials, done=self.done, history=self.history, count=self.count, seconds=self.seconds), {}
+
+    def restore(self, state, arrays):
+        if sorted([*state["trials"], *state["done"]]) != sorted(self.keys):
+            raise ValueError("it has other trials")
+        self.trials = []
+        for key, saved in state["trials"].items():
+            row, seed = key.split("/")
+            self.trials.append(self.trial(self.rows[int(row)], int(seed)))
+            self.trials[-1].restore(saved)
+        self.done, self.history = state["done"], state["history"]
+        self.count, self.seconds = int(state["count"]), float(state["seconds"])
+
+
+def grouped(rows, alike, most):
+    """Rows that can train side by side: groups of equal alike(row) with up to `most` trials, or of a single row."""
+    groups = {}
+    for row in rows:
+        fitting = groups.setdefault(alike(row), [[]])
+        if fitting[-1] and sum(other.trials for other in [*fitting[-1], row]) > most:
+            fitting.append([])
+        fitting[-1].append(row)
+    return [group for fitting in groups.values() for group in fitting]
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Records
 # ----------------------------------------------------------------------------------------------------------------------
