@@ -333,7 +333,11 @@ def run_all(function, calls, jobs, apart=False):
     if jobs == 1 and not apart:
         while waiting and not stopped():
             call = waiting.pop()
-            yield call, function(*call)
+            try:
+                outcome = function(*call)
+            except ResultsError as error:  # a checkpoint that cannot be used
+                outcome = error
+            yield call, outcome
         return
     while running or (waiting and not stopped()):
         while waiting and len(running) < jobs and not stopped():
