@@ -126,14 +126,16 @@ class Parser(argparse.ArgumentParser):
 
 
 def experiment_parser(doc, *classes, seeds=True, checks="every weight of every cell"):
-    """The command line of an experiment: a flag for every field of the classes, --seeds and --gradcheck."""
+    """The command line of an experiment: a flag for every field of the classes, --seeds, and --gradcheck if there are
+    checks."""
     parser = Parser(
         description=doc.split("\n\n")[0], allow_abbrev=False,
         epilog="Exit codes: 0 done, 1 failed check or diverged, 2 bad input, 130 interrupted.")
     add_flags(parser, *classes)
     if seeds:
         parser.add_argument("--seeds", type=seed_range, metavar="A-B", help="the seeds A to B instead of --seed")
-    parser.add_argument("--gradcheck", "--check", action="store_true", help=f"check {checks}, and stop")
+    if checks:
+        parser.add_argument("--gradcheck", "--check", action="store_true", help=f"check {checks}, and stop")
     return parser
 
 
