@@ -422,24 +422,30 @@ def take_back(work, checkpoint, code):
 
 
 class OneByOne:
-    """Trials one after another, for `resumable`: run(seed) trains one and returns its figures, a dict for JSON, or None
-    if it was stopped; that trial then starts again. done: the figures of those that have ended, by seed."""
+    """The trials of a row of settings, one after another, for `resumable`: trial(settings, seed).run() returns a trial's
+    figures, a dict for JSON, or None if it was stopped; it then starts again. done: the figures of those that have
+    ended, by seed."""
 
-    def __init__(self, run, seeds, title):
-        self.run, self.seeds, self.title = run, [str(seed) for seed in seeds], title
-        self.done, self.seconds, self.total = {}, 0.0, len(self.seeds)
+    def __init__(self, settings, trial):
+        self.settings, self.trial = settings, trial
+        self.seeds = [str(settings.seed + n) for n in range(settings.trials)]
+        self.done, self.seconds, self.total = {}, 0.0, settings.trials
 
     count = property(lambda self: len(self.done))
     ended = property(lambda self: self.count == self.total)
 
     def __str__(self):
-        return f"{self.title}: {self.count} of {self.total} trials ended"
+        return f"{self.settings.named}: {self.count} of {self.total} trials ended"
 
     def advance(self):
         seed = next(seed for seed in self.seeds if seed not in self.done)
-        figures = self.run(int(seed))
+        figures = self.trial(self.settings, int(seed)).run()
         if figures is not None:
             self.done[seed] = figures
+
+    def figures(self):
+        """Of all trials, in the order of their seeds."""
+        return [self.done[seed] for seed in self.seeds]
 
     def state(self):
         return dict(done=self.done, seconds=self.seconds), {}
