@@ -48,7 +48,7 @@ N_STOP = 256  # sequences of the test set that stops Experiment 3
 N_FROZEN = 10_000  # "10,000 successive, randomly chosen input sequences" of Experiments 2b and 2c
 CHUNK = 100  # training sequences drawn at once for a trial: part of what a seed means
 LANES = 128  # test sequences that run side by side
-MOST_TRIALS = 60  # in one lockstep
+STACK = 60  # most trials in one lockstep
 
 
 # --------------------------------------------------------------------------------------------------
@@ -166,8 +166,7 @@ TEST_EVERY = harness.by("experiment", {
 
 
 def identity(row):
-    """What tells a row from the others of its experiment: {name: value}, None where there is no
-    choice."""
+    """What tells a row from the others of its experiment: {name: value or None}."""
     values = {name: getattr(row, name) for name in IDENTITY}
     return values if row.experiment == "1" else values | {"blocks": None}
 
@@ -435,15 +434,17 @@ def picked(rng, n, training):
     return Sequences(training.x[chosen], training.end[chosen], training.target[chosen])
 
 
-@functools.cache
 def reber_sets(seed):
     """The 256 training and 256 test strings of a trial: ten trials in a row share a pair of sets
-    (seeds 0-9, 10-19).
+    (seeds 0-9, 10-19)."""
+    return numbered_reber_sets(seed // 10)
 
-    Returns two Sequences, training and test; no test string is a training string. truth (n, T, 7)
-    holds 1 where a symbol is possible next.
-    """
-    rng, strings, seen = streams(seed // 10)["eval"], [], set()
+
+@functools.cache
+def numbered_reber_sets(number):
+    """Returns two Sequences, training and test; no test string is a training string. truth (n, T,
+    7) holds 1 where a symbol is possible next."""
+    rng, strings, seen = streams(number)["eval"], [], set()
     while len(strings) < 512:
         string, possible = reber_string(rng)
         if len(string) - 1 <= REBER_STEPS and string not in seen:
@@ -479,8 +480,7 @@ SUFFIX = 300  # most further distractors in 2c: more have a probability of 0.9^3
 
 
 def very_long_lag(rng, n, q, p):
-    """2c: (b, y, q + k distractors, e) then y, or the same with x; k more distractors with
-    probability 0.9^k / 10.
+    """2c: (b, y, q + k distractors, e) then y, or the same with x; k has probability 0.9^k / 10.
 
     Symbols: the distractors are 0 ... p - 1, then e, b, x, y. Target: (1, 0) for x, (0, 1) for y.
     """
@@ -510,12 +510,10 @@ def two_sequences(rng, n, T, N, variant):
 
 
 def marked_pairs(rng, n, T, multiply):
-    """4: target 0.5 + (X1 + X2) / 4 of two values from U(-1, 1) marked by 1.0; 5: X1 X2, values
-    from U(0, 1).
+    """4: two values from U(-1, 1) are marked, the target is 0.5 + (X1 + X2) / 4; 5: U(0, 1), X1 X2.
 
-    One of the first 10 pairs is marked, then one of the first T/2 - 1 still unmarked ones. The
-    first and the last pair carry the marker -1; where the first is marked, its marker is 1 and its
-    value 0 (4) or 1 (5).
+    One of the first 10 pairs is marked by 1, then one of the first T/2 - 1 still unmarked ones. The
+    first and the last pair carry -1; a first one that is marked has 1 and the value 0 (4) or 1 (5).
     """
     x = np.zeros((n, T + T // 10, 2))
     x[:, :, 0] = rng.uniform(0 if multiply else -1, 1, x.shape[:2])
@@ -535,11 +533,10 @@ ORDER_WINDOWS = {"6a": ((10, 20), (50, 60)), "6b": ((10, 20), (33, 43), (66, 76)
 
 
 def temporal_order(rng, n, windows):
-    """6a, 6b: E, then noise from {a, b, c, d} with an X or Y somewhere in each window, then B. 100
-    to 110 symbols.
+    """6a, 6b: E, noise from {a, b, c, d} with an X or Y in each window, B; 100 to 110 symbols.
 
-    Symbols: E, B, a, b, c, d, X, Y. windows: first and last position of each X or Y, counted from
-    1. Target: the class, X ... X first and Y ... Y last.
+    Symbols: E, B, a, b, c, d, X, Y. windows: first and last position of an X or Y, from 1. Target:
+    the class, X ... X first and Y ... Y last.
     """
     x = rng.integers(2, 6, (n, 110))
     end = rng.integers(100, 111, n) - 1
@@ -553,8 +550,7 @@ def temporal_order(rng, n, windows):
 
 
 def delayed_xor(rng, n, T):
-    """Sequences as in Experiment 4 whose two marked values are 1 or -1; target 1 if they differ,
-    else 0."""
+    """As Experiment 4, but the two marked values are 1 or -1; target 1 if they differ, else 0."""
     x, end, _, _ = marked_pairs(rng, n, T, multiply=False)
     values = rng.choice([-1.0, 1.0], (n, 2))
     x[x[:, :, 1] == 1, 0] = values.ravel()
@@ -570,8 +566,7 @@ def parity(rng, n, T):
 
 
 def signal_ago(rng, n, T, N):
-    """A single 1 among zeros, T - 1 steps before the end (target 1) or N - 1 steps before it
-    (target 0).
+    """A single 1 among zeros, T - 1 steps before the end (target 1) or N - 1 (target 0).
 
     The sequence is T to T + T/10 steps long, so that the position of the 1 alone does not tell.
     """
@@ -580,6 +575,7 @@ def signal_ago(rng, n, T, N):
     early = rng.integers(0, 2, n) == 1
     x[np.arange(n), end + 1 - np.where(early, T, N), 0] = 1
     return Sequences(x, end, early[:, None].astype(float))
+
 
 # --------------------------------------------------------------------------------------------------
 # Criteria
@@ -599,30 +595,22 @@ def wrong_sequences(experiment, error):
 
 def wrong_strings(y, possible, end):
     """Which Reber strings are wrong: at some step an impossible symbol's output is not below all
-    possible ones'.
-
-    y, possible: (n, T, 7); end: (n,).
-    """
+    possible ones'. y, possible: (n, T, 7); end: (n,)."""
     least = np.where(possible > 0, y, np.inf).min(-1)
     most = np.where(possible > 0, -np.inf, y).max(-1)
     return ((least <= most) & (np.arange(y.shape[1]) <= end[:, None])).any(1)
 
 
 def window_limit(experiment, stops):
-    """Most wrong ones allowed among the last 2000 training sequences; -1: not this experiment's
-    criterion.
-
-    stops: how often the trial has stopped before. Experiment 5 stops at fewer than 140 and at fewer
-    than 13 wrong.
-    """
+    """Most wrong ones allowed among the last 2000 training sequences of a trial that has stopped
+    some times; -1: not this experiment's criterion. 5 stops below 140 and then below 13."""
     if experiment == "5":
         return 139 if stops == 0 else 12
     return -1 if experiment in HELD_OUT else 0
 
 
 def window_reached(experiment, mean_error):
-    """Whether the mean absolute error of the last 2000 training sequences is low enough; 5 does not
-    ask for that."""
+    """Whether the last 2000 sequences' mean absolute error is low enough; 5 does not ask for it."""
     return mean_error < {"4": 0.01, "5": np.inf}.get(experiment, 0.1)
 
 
@@ -645,8 +633,7 @@ def stops_in(experiment):
 # --------------------------------------------------------------------------------------------------
 
 class Layout:
-    """Units and weights of a net. A trial's weights are a vector of `size` numbers; `exists` marks
-    the real ones.
+    """Units and weights of a net. Weights are a vector of `size` numbers; `exists` marks real ones.
 
     Hidden units: cells (unit v of block j is cell v b + j), then the input gates, then the output
     gates. Their sources: the hidden units a step earlier, the inputs, the bias.
@@ -690,9 +677,8 @@ class Layout:
                 self.output_gates, self.recurrent, self.identity_h)
 
     def split(self, theta):
-        """Views of weight vectors (R, size): W (R, hidden, sources), W_x (R, n_in, hidden) for
-        gathered inputs, W_out (R, K, cells + 1) with the bias last, and V (R, n_in, K) from inputs
-        to outputs."""
+        """Views of weight vectors (R, size): W (R, hidden, sources), W_x (R, n_in, hidden) of gathered
+        inputs, W_out (R, K, cells + 1) with the bias last, V (R, n_in, K) from inputs to outputs."""
         pieces = np.split(theta, self.ends[:-1], axis=1)
         return [piece.reshape(len(theta), *part) for piece, part in zip(pieces, self.parts)]
 
@@ -712,8 +698,7 @@ class Layout:
         return exists[0]
 
     def tensors(self, theta):
-        """Named weights of a vector (size,), those that exist: to the cells, input gates, output
-        gates and outputs."""
+        """Named weights of a vector (size,), those that exist, by the units they lead to."""
         part = np.zeros((1, self.size), int)
         W, W_x, W_out, V = self.split(part)
         units = np.repeat([0, 1, 2], [self.cells, self.blocks, self.blocks])
@@ -945,8 +930,7 @@ class Net:
         self.x = x
 
     def fold_weights(self):
-        """The weights as the loop uses them: a row for every copy of a gate, 1/2 and the range of h
-        multiplied in."""
+        """The weights as the loop uses them: a row for every copy of a gate, times fold."""
         self.W_rows[:, :, self.source_columns] = (self.W * self.fold)[:, self.unit_of_row]
 
     def run(self, first, last):
@@ -967,8 +951,7 @@ class Net:
             multiply(y_out, h, y_c)  # y_c(t) = y_out h(s_c(t)), over the range of h (A.7)
 
     def run_at_once(self, last):
-        """Steps 0 ... last - 1 where net(t) depends on the symbol alone: no step waits for the one
-        before."""
+        """Steps 0 ... last - 1 at once, where net(t) depends on the symbol alone."""
         C, y, a = self.layout.cells, self.S[1 : last + 1], self.a[:last]
         entering, h = self.entering[:last], self.h[:last]
         np.tanh(self.net_x[:last], out=a)
@@ -1113,8 +1096,7 @@ class Net:
                 self.dW_x[:, :, unit] = sums.reshape(R, -1)
 
     def collect(self, change):
-        """dW (R, hidden, sources) from the changes (R, 3C, columns) of the rows with the copies of
-        the gates."""
+        """dW (R, hidden, sources) from the changes (R, 3C, columns) of W_rows."""
         C, b, columns = self.layout.cells, self.layout.blocks, self.source_columns
         self.dW[:, :C] = change[:, :C, columns]
         self.dW[:, C : C + b] = self.sum_copies(change[:, C : 2 * C])[:, :, columns]
@@ -1127,23 +1109,20 @@ class Net:
         return rows.reshape(len(rows), *copies, *rows.shape[2:]).sum(1)
 
     def learn(self, x, target, end, full=False):
-        """One sequence for each lane, one change of the weights after it. Returns the outputs
-        before the change."""
+        """One sequence for each lane, then one change of the weights. Returns the outputs."""
         y = self.forward(x, end)
         self.backward(self.errors(y, target, end), end, full)
         self.theta += self.lane_settings.lr[:, None] * self.delta
         return y
 
     def errors(self, y, target, end, first=0):
-        """Output errors of y: (T, R, K) at steps first, first + 1, ...; or (R, K) at each lane's
-        end."""
+        """Output errors of y: (T, R, K) at steps first, first + 1, ...; or (R, K) at the ends."""
         difference, readings = self.difference(y, target, end, first), self.lane_settings
         weight, offset = readings.slope_weight[:, None], readings.slope_offset[:, None]
         return readings.factor[:, None] * (weight * y * (1 - y) + offset) * difference  # A.17
 
     def difference(self, y, target, end, first=0):
-        """t_k - y_k, zero after the end and where the task has no error. target: symbols (T, R), or
-        (R, K)."""
+        """t_k - y_k, zero where there is no error. target: symbols (T, R), or (R, K)."""
         if not self.layout.every_step:
             return target - y
         steps = np.arange(first, first + len(y))[:, None]
@@ -1369,8 +1348,7 @@ def check_full(settings, updates):
 
 
 def gradcheck_all():
-    """Both gradients over every kind of net, at the start and after 30 updates. Returns the exit
-    code."""
+    """Both gradients of every kind of net, at first and after 30 updates. Returns the exit code."""
     passed = True
     for choice in CHECKS:
         settings = Settings(**choice)
@@ -1401,8 +1379,7 @@ def go_on():
 
 
 class Trial:
-    """One trial of a row: its streams, what it has reached, and its tests. Its weights are a lane of
-    a lockstep."""
+    """One trial of a row: its streams, what it has reached, and its tests; not its weights."""
 
     def __init__(self, settings, seed):
         self.settings, self.seed, self.rng = settings, seed, streams(seed)
@@ -1434,8 +1411,7 @@ class Trial:
         self.rng["train"].bit_generator.state = state["stream"]
 
     def stop_sets(self):
-        """Batches of sequences that decide whether the trial stops, from their own stream, the same
-        every time."""
+        """Batches of sequences that decide whether the trial stops, the same every time."""
         if self.settings.experiment == "1":
             yield from reber_sets(self.seed)
             return
@@ -1445,8 +1421,7 @@ class Trial:
             yield self.task(rng, min(LANES, n - start))
 
     def reached(self, net):
-        """Whether the trial meets its criterion on held-out sequences. net: its weights, LANES
-        wide."""
+        """Whether the trial meets its criterion on held-out sequences. net: LANES wide."""
         experiment = self.settings.experiment
         if experiment in ("3a", "3b", "3c"):
             figures = [errors(net, batch, experiment) for batch in self.stop_sets()]
@@ -1456,8 +1431,7 @@ class Trial:
         return not any(wrong_in(net, batch, experiment).any() for batch in self.stop_sets())
 
     def figures(self, net):
-        """Test figures on fresh sequences: how many of how many are wrong, mean absolute and mean
-        squared error."""
+        """Test figures on fresh sequences: how many are wrong, and mean errors. net: as above."""
         experiment = self.settings.experiment
         if experiment == "1":
             wrong = sum(int(wrong_in(net, part, experiment).sum()) for part in reber_sets(self.seed))
@@ -1473,8 +1447,7 @@ class Trial:
 
 
 def predictions(net, batch):
-    """Outputs of one net for a batch of Sequences: (n, K) at the ends, or (n, T, K) at every
-    step."""
+    """Outputs of one net for some Sequences: (n, K) at the ends, or (n, T, K) at every step."""
     parts, n = [], len(batch.end)
     for start in range(0, n, LANES):
         go_on()
@@ -1490,8 +1463,7 @@ def predictions(net, batch):
 
 
 def errors(net, batch, experiment):
-    """Absolute errors of the outputs, (n, K), against the target without noise; in 2a the largest
-    over the steps."""
+    """Absolute errors (n, K) against the targets without noise; in 2a the largest over the steps."""
     y = predictions(net, batch)
     if experiment == "2a":
         return abs(y - one_hot(batch.target, y.shape[-1])).max(1)
@@ -1510,8 +1482,7 @@ def wrong_in(net, batch, experiment):
 
 
 def side_by_side(batches):
-    """The lanes' Sequences as a net takes them, n times: x (n, T[, n_in], R), target (n, R, K) or
-    (n, T, R), end (n, R)."""
+    """The lanes' Sequences: x (n, T[, n_in], R), target (n, R, K) or (n, T, R), end (n, R)."""
     x = np.stack([batch.x for batch in batches], axis=-1)
     whole = batches[0].target.dtype.kind == "i"
     target = np.stack([batch.target for batch in batches], axis=-1 if whole else 1)
@@ -1541,23 +1512,10 @@ class Lanes:
         return Lanes(**{name: array[lanes] for name, array in vars(self).items()})
 
 
-class Outcome(NamedTuple):
-    """How a trial ended."""
-
-    row: int  # which of the lockstep's rows
-    seed: int
-    stops: list  # figures at each stop
-    complete: bool  # met all its criteria
-    diverged: bool  # weights that are not finite
-    at_end: dict  # figures
-    added_after: int | None  # training sequences before the cell was added (2a, 2b)
-    weights: list | None  # of a complete trial, if they are few
-
-
 CURVES = ("train_sequences", "trials_running", "median_training_error")
 
 
-class Lockstep:
+class Lockstep(harness.SideBySide):
     """Trials side by side, of one row or of several whose nets have the same layout.
 
     Trials that stop leave. One that is left alone has a copy of itself beside it: products of a
@@ -1565,12 +1523,9 @@ class Lockstep:
     """
 
     def __init__(self, rows):
-        self.rows, self.layout = rows, Layout(rows[0])
-        self.trials = [Trial(row, row.seed + k) for row in rows for k in range(row.trials)]
-        self.outcomes, self.testers = [], {}
-        self.count, self.total = 0, max(row.max_sequences for row in rows)  # sequences of a trial
-        self.seconds = 0.0
+        super().__init__(rows, Trial, " ".join(dict.fromkeys(row.experiment for row in rows)))
         self.history = [{name: [] for name in CURVES} for _ in rows]
+        self.layout, self.testers = Layout(rows[0]), {}
         theta = np.array([trial.start(self.layout) for trial in self.two_or_more(self.trials)])
         self.lanes = Lanes.at_start(theta, self.layout, rows[0].carry_derivatives)
         self.build()
@@ -1618,13 +1573,9 @@ class Lockstep:
             tester.add_cells(trial.added_after is not None)
         return tester
 
-    @property
-    def ended(self):
-        return not self.trials
-
     def advance(self):
-        """CHUNK training sequences for each trial and the tests that fall due; or none of it, if
-        harness.stopped() in between."""
+        """CHUNK training sequences for each trial and the tests that fall due; if harness.stopped()
+        in between, none of it."""
         before = self.state()
         try:
             with np.errstate(all="ignore"):
@@ -1660,8 +1611,7 @@ class Lockstep:
         return self.net.learn(x, target, end, row.gradient == "full")
 
     def stop_by_window(self, error):
-        """Counts the sequence into the last 2000. Returns the lanes of the trials that have not
-        stopped for good. error: (R, K)."""
+        """Counts a sequence of some error (R, K) into the last 2000. Returns the lanes that stay."""
         slot, lanes = (self.count - 1) % WINDOW, self.lanes
         wrong = wrong_sequences(self.rows[0].experiment, error)
         lanes.wrong += wrong
@@ -1716,8 +1666,7 @@ class Lockstep:
             self.leave(lane)
 
     def leave(self, lane, diverged=False):
-        """The lane's trial has stopped for good, or is given up at the cap or because its weights
-        are not finite."""
+        """The lane's trial has stopped for good, or is given up (the cap, or not finite)."""
         trial = self.trials[lane]
         weights = None
         if trial.complete:
@@ -1726,9 +1675,9 @@ class Lockstep:
                 weights = self.lanes.theta[lane].tolist()
         else:
             at_end = dict(sequences=self.count) | trial.figures(self.tester(lane))
-        self.outcomes.append(Outcome(
-            self.rows.index(trial.settings), trial.seed, trial.stops, trial.complete, diverged,
-            at_end, trial.added_after, weights))
+        self.done[self.key(trial)] = dict(
+            seed=trial.seed, stops=trial.stops, complete=trial.complete, diverged=diverged,
+            at_end=at_end, added_after=trial.added_after, weights=weights)
 
     def add_to_curves(self, chunk_error):
         """A point of the training curves: at most 100 for each row."""
@@ -1741,71 +1690,46 @@ class Lockstep:
                 history["trials_running"].append(len(lanes))
                 history["median_training_error"].append(round(median, 6))
 
-    def __str__(self):
-        experiments = " ".join(dict.fromkeys(row.experiment for row in self.rows))
-        trials = len(self.outcomes) + len(self.trials)
-        return (f"{experiments}: {self.count} of {self.total} sequences, "
-                f"{len(self.outcomes)}/{trials} trials ended")
-
     def state(self):
         """What a checkpoint keeps: a dict for JSON and a dict of arrays."""
-        trials = [
-            trial.state() | dict(row=self.rows.index(trial.settings)) for trial in self.trials]
-        history = [{name: list(curve) for name, curve in curves.items()} for curves in self.history]
-        state = dict(
-            count=self.count, seconds=self.seconds, trials=trials, history=history,
-            outcomes=[outcome._asdict() for outcome in self.outcomes])
+        state, _ = super().state()
         return state, vars(self.lanes.take(list(range(len(self.trials)))))
 
     def restore(self, state, arrays):
         """Goes on from what state() gave. Raises an exception for what is not of these rows."""
-        self.count, self.seconds = int(state["count"]), float(state["seconds"])
-        self.outcomes = [Outcome(**kept) for kept in state["outcomes"]]
-        self.trials = []
-        for kept in state["trials"]:
-            self.trials.append(Trial(self.rows[kept["row"]], kept["seed"]))
-            self.trials[-1].restore(kept)
-        held = [(kept["row"], kept["seed"]) for kept in state["trials"] + state["outcomes"]]
-        wanted = [(k, row.seed + n) for k, row in enumerate(self.rows) for n in range(row.trials)]
-        if sorted(held) != wanted:
-            raise ValueError("other trials")
-        if [set(curves) for curves in state["history"]] != [set(CURVES)] * len(self.rows):
-            raise ValueError("other curves")
-        self.history = state["history"]
-        if {name: (array.shape[1:], array.dtype) for name, array in arrays.items()} != {
-                name: (array.shape[1:], array.dtype) for name, array in vars(self.lanes).items()}:
-            raise ValueError("other arrays")
+        super().restore(state, arrays)
+        wanted = {name: (array.shape[1:], array.dtype) for name, array in vars(self.lanes).items()}
+        if {name: (array.shape[1:], array.dtype) for name, array in arrays.items()} != wanted:
+            raise ValueError("it has other arrays")
         if any(len(array) != len(self.trials) for array in arrays.values()):
-            raise ValueError("other lanes")
+            raise ValueError("it has other lanes")
         self.lanes = Lanes(**arrays).take(self.two_or_more(range(len(self.trials))))
         self.build()
 
     def record(self, k):
         """The record of a row whose trials have ended."""
-        row = self.rows[k]
-        trials = sorted(trial for trial in self.outcomes if trial.row == k)
+        row, trials = self.rows[k], self.ended_of(k)
         final = dict(
-            status="diverged" if any(trial.diverged for trial in trials) else "done",
-            trials_stopped=sum(trial.complete for trial in trials),
+            status="diverged" if any(trial["diverged"] for trial in trials) else "done",
+            trials_stopped=sum(trial["complete"] for trial in trials),
             sequences_to_success=[
-                trial.at_end["sequences"] if trial.complete else None for trial in trials])
+                trial["at_end"]["sequences"] if trial["complete"] else None for trial in trials])
         for name in ("wrong", "mean_absolute_error", "mean_squared_error"):
-            final[name] = [trial.at_end[name] for trial in trials]
-        final["test_sequences"] = trials[0].at_end["test_sequences"]
+            final[name] = [trial["at_end"][name] for trial in trials]
+        final["test_sequences"] = trials[0]["at_end"]["test_sequences"]
         if stops_in(row.experiment) == 2:
-            first = [trial.stops[0] if trial.stops else None for trial in trials]
+            first = [trial["stops"][0] if trial["stops"] else None for trial in trials]
             for name in ("sequences", "wrong", "mean_squared_error"):
                 final[f"{name}_at_first_stop"] = [stop and stop[name] for stop in first]
         if self.layout.layered:
-            final["cell_added_after"] = [trial.added_after for trial in trials]
-        provenance = harness.provenance(CODE, self.seconds)
+            final["cell_added_after"] = [trial["added_after"] for trial in trials]
+        provenance = harness.provenance(CODE, self.seconds) | {"trials_in_stack": len(self.keys)}
         record = {
-            "settings": dataclasses.asdict(row), "seeds": [trial.seed for trial in trials],
-            "history": self.history[k], "final": final,
-            "provenance": provenance | {"trials_in_stack": sum(row.trials for row in self.rows)}}
-        kept = [trial for trial in trials if trial.weights]
+            "settings": dataclasses.asdict(row), "seeds": [trial["seed"] for trial in trials],
+            "history": self.history[k], "final": final, "provenance": provenance}
+        kept = [trial for trial in trials if trial["weights"]]
         if kept:
-            record["weights"] = dict(seed=kept[0].seed, theta=kept[0].weights)
+            record["weights"] = dict(seed=kept[0]["seed"], theta=kept[0]["weights"])
         return record
 
 
@@ -1832,21 +1756,13 @@ def train(settings, options, quiet=True):
 
 
 def stacks(rows):
-    """Groups rows that can train in one lockstep: equal layout, errors, update and kind of stop, up
-    to MOST_TRIALS trials."""
-    groups = {}
-    for row in rows:
+    """Groups rows that can train in one lockstep: equal layout, update and kind of stop."""
+
+    def alike(row):
         stop = None if row.experiment in HELD_OUT else TOLERANCE[row.experiment]
-        alike = Layout(row).key, row.update, row.gradient, row.carry_derivatives, stop
-        groups.setdefault(alike, []).append(row)
-    result = []
-    for group in groups.values():
-        result.append([])
-        for row in group:
-            if result[-1] and sum(other.trials for other in [*result[-1], row]) > MOST_TRIALS:
-                result.append([])
-            result[-1].append(row)
-    return result
+        return Layout(row).key, row.update, row.gradient, row.carry_derivatives, stop
+
+    return harness.grouped(rows, alike, STACK)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -1928,8 +1844,7 @@ CONSTANT_WRONG = {"4": 0.846, "5": 0.889}
 
 
 def counts(sequences):
-    """Sequences to success in words. The median counts a trial without success as larger than all
-    others."""
+    """Sequences to success in words. In the median a trial without success counts as largest."""
     reached = [value for value in sequences if value is not None]
     median = np.median([math.inf if value is None else value for value in sequences])
     words = f"{len(reached)} of {len(sequences)} trials stop, median "
