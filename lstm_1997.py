@@ -1095,12 +1095,12 @@ class Net:
                 sums = np.bincount(where, local[:, unit].ravel(), R * inputs)
                 self.dW_x[:, :, unit] = sums.reshape(R, -1)
 
-    def collect(self, change):
+    def collect(self, dW_rows):
         """dW (R, hidden, sources) from the changes (R, 3C, columns) of W_rows."""
         C, b, columns = self.layout.cells, self.layout.blocks, self.source_columns
-        self.dW[:, :C] = change[:, :C, columns]
-        self.dW[:, C : C + b] = self.sum_copies(change[:, C : 2 * C])[:, :, columns]
-        self.dW[:, C + b :] = self.sum_copies(change[:, 2 * C :])[:, :, columns]
+        self.dW[:, :C] = dW_rows[:, :C, columns]
+        self.dW[:, C : C + b] = self.sum_copies(dW_rows[:, C : 2 * C])[:, :, columns]
+        self.dW[:, C + b :] = self.sum_copies(dW_rows[:, 2 * C :])[:, :, columns]
         self.dW *= 2 * self.fold
 
     def sum_copies(self, rows):
@@ -1172,9 +1172,9 @@ class Net:
         y_c, y_out, h = self.S[t + 1, :C], self.S[t + 1, 2 * C : 3 * C], self.h[t]
         e_s = epsilon * y_out * self.slope_h(h)  # A.21
         e_out = epsilon * self.h_range * h * y_out * (1 - y_out)  # A.19
-        change = running * np.concatenate([e_s, e_s]).T[:, :, None]
-        self.dW[:, :C] = change[:, :C]  # A.26
-        self.dW[:, C : C + b] = self.sum_copies(change[:, C:])  # A.24
+        dW = running * np.concatenate([e_s, e_s]).T[:, :, None]
+        self.dW[:, :C] = dW[:, :C]  # A.26
+        self.dW[:, C : C + b] = self.sum_copies(dW[:, C:])  # A.24
         self.dW[:, C + b :] = self.sum_copies(e_out.T)[:, :, None] * y_m[:, None]  # A.20
         self.dW_out[..., :-1] = e[:, :, None] * (y_c * self.h_range).T[:, None]  # A.20
         self.dW_out[..., -1] = e
@@ -1335,8 +1335,12 @@ def check_full(settings, updates):
         theta[exists] = weights
         return theta.reshape(2, -1)
 
+    nets = {dtype: Net(layout, np.zeros((2, layout.size), dtype), net.lane_settings)
+            for dtype in (np.float64, np.complex128)}
+
     def loss(weights):
-        other = Net(layout, both(weights), net.lane_settings)
+        other = nets[weights.dtype.type]
+        other.theta[:] = both(weights)
         difference = other.difference(other.forward(x, end), target, end)
         return 0.5 * (difference * difference).sum()
 
@@ -1723,10 +1727,10 @@ class Lockstep(harness.SideBySide):
                 final[f"{name}_at_first_stop"] = [stop and stop[name] for stop in first]
         if self.layout.layered:
             final["cell_added_after"] = [trial["added_after"] for trial in trials]
-        provenance = harness.provenance(CODE, self.seconds) | {"trials_in_stack": len(self.keys)}
+        made_by = harness.provenance(CODE, self.seconds) | {"trials_in_stack": len(self.keys)}
         record = {
             "settings": dataclasses.asdict(row), "seeds": [trial["seed"] for trial in trials],
-            "history": self.history[k], "final": final, "provenance": provenance}
+            "history": self.history[k], "final": final, "provenance": made_by}
         kept = [trial for trial in trials if trial["weights"]]
         if kept:
             record["weights"] = dict(seed=kept[0]["seed"], theta=kept[0]["weights"])
