@@ -474,7 +474,7 @@ class SideBySide:
     ended = property(lambda self: not self.trials)
 
     def __str__(self):
-        return f"{self.title}: {self.count} of {self.total} sequences, {len(self.done)}/{len(self.keys)} trials ended"
+        return f"{self.title}: sequence {self.count}/{self.total}, {len(self.done)}/{len(self.keys)} trials ended"
 
     def key(self, trial):
         """The place of a trial in done."""

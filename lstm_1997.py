@@ -344,7 +344,7 @@ class Options(harness.CommonOptions):
     """What a run shows and keeps. None of it changes a trained weight or a final figure."""
 
     checkpoint_every: int = harness.setting(
-        180, "seconds between checkpoints", "output", low=1, high=10**6)
+        180, "seconds between checkpoints", "output", low=0, high=10**6)
 
 
 # --------------------------------------------------------------------------------------------------

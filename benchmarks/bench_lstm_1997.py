@@ -27,6 +27,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+import harness
 import lstm_1997 as lstm
 
 ALPHA = 0.5
@@ -75,12 +76,12 @@ def textbook(W, W_out, x, target):
     return y_k
 
 
-def torch_learner(theta, shape):
+def torch_learner(theta, layout):
     """A function (x, end, target) that trains all trials by one sequence each in eager torch."""
     import torch
 
     torch.set_num_threads(1)
-    W, _, W_out, _ = (torch.tensor(part, requires_grad=part.size > 0) for part in shape.split(theta))
+    W, _, W_out, _ = (torch.tensor(part, requires_grad=part.size > 0) for part in layout.split(theta))
 
     def learn(x, end, target):
         x, target = torch.from_numpy(x), torch.from_numpy(target)  # (T, 2, R), (R, 1)
@@ -112,14 +113,14 @@ def prepare(T, R, n):
     """n sequences for R trials and the trials' first weights."""
     row = lstm.Settings(experiment="4", T=T, trials=R)
     trials = [lstm.Trial(row, seed) for seed in range(R)]
-    shape = lstm.Shape(row)
-    theta = np.array([trial.start(shape) for trial in trials])
-    return row, shape, theta, lstm.stacked([trial.draw(n) for trial in trials])
+    layout = lstm.Layout(row)
+    theta = np.array([trial.start(layout) for trial in trials])
+    return row, layout, theta, lstm.side_by_side([trial.draw(n) for trial in trials])
 
 
 def lockstep(T, R, n):
-    row, shape, theta, (x, target, end) = prepare(T, R, n)
-    net = lstm.Net(shape, theta, lstm.Readings.of([row] * R))
+    row, layout, theta, (x, target, end) = prepare(T, R, n)
+    net = lstm.Net(layout, theta, lstm.LaneSettings.of([row] * R))
 
     def run():
         for k in range(n):
@@ -130,8 +131,8 @@ def lockstep(T, R, n):
 
 
 def loop(T, n):
-    _, shape, theta, (x, target, end) = prepare(T, 2, n)
-    W, _, W_out, _ = (part[0] for part in shape.split(theta))
+    _, layout, theta, (x, target, end) = prepare(T, 2, n)
+    W, _, W_out, _ = (part[0] for part in layout.split(theta))
 
     def run():
         for k in range(n):
@@ -142,8 +143,8 @@ def loop(T, n):
 
 
 def eager(T, R, n):
-    _, shape, theta, (x, target, end) = prepare(T, R, n)
-    learn = torch_learner(theta, shape)
+    _, layout, theta, (x, target, end) = prepare(T, R, n)
+    learn = torch_learner(theta, layout)
 
     def run():
         for k in range(n):
@@ -158,17 +159,17 @@ def forward_mode(p, T):
     Returns (weights, seconds per step, bytes).
     """
     row = lstm.Settings(experiment="2c", p=p)
-    shape, rng = lstm.Shape(row), np.random.default_rng(0)
-    theta, readings = lstm.Trial(row, 0).start(shape), lstm.Readings.of([row])
+    layout, rng = lstm.Layout(row), np.random.default_rng(0)
+    theta, reading = lstm.Trial(row, 0).start(layout), lstm.LaneSettings.of([row]).of_lane(0)
     x, target = rng.integers(0, p, T), rng.uniform(0, 1, (T, 2))
     start = time.process_time()
-    lstm.appendix(shape, theta, readings, x, target, T - 1, every_step=True)
+    lstm.appendix(layout, theta, reading, x, target, T - 1, every_step=True)
     seconds = (time.process_time() - start) / T
     tracemalloc.start()
-    lstm.appendix(shape, theta, readings, x, target, T - 1, every_step=True)
+    lstm.appendix(layout, theta, reading, x, target, T - 1, every_step=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    return shape.weights, seconds, peak
+    return layout.weights, seconds, peak
 
 
 def scaling(rounds):
@@ -214,7 +215,7 @@ def main(argv=None):
                 times_lockstep_10=round(median / ours, 2)))
             print(f"T={T:5d}  {name:24s} {1e6 * median:10.1f} us per sequence and trial  {median / ours:6.2f}")
     Path(args.out).write_text(json.dumps(
-        dict(rows=rows, scaling=scaling(args.rounds), provenance=lstm.provenance(0.0)), indent=1) + "\n")
+        dict(rows=rows, scaling=scaling(args.rounds), provenance=harness.provenance(lstm.CODE, 0.0)), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """lstm_1997.py: tasks and criteria against their definitions, gradients and mutants, lockstep, resume, command line."""
 
-import importlib.util
+import functools
 import json
 import math
 import os
@@ -8,11 +8,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
+import types
+import zipfile
 
 import numpy as np
 import pytest
-from conftest import ROOT, assert_bad_input, run_script
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -21,8 +22,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "tests" / "refer
 import bench_lstm_1997 as bench
 import make_lstm_1997 as reference
 
+import harness
 import lstm_1997 as lstm
-import studies_lstm_1997 as studies
 
 SOURCE = (ROOT / "lstm_1997.py").read_text(encoding="utf-8")
 few = hypothesis_settings(max_examples=25, deadline=None)
@@ -41,28 +42,26 @@ WEIGHTS = {  # column 8 of Table 10, row by row
     "4": [93] * 3, "5": [93], "6a": [156], "6b": [308]}
 
 
-def settings_of(line):
-    identity = {name: getattr(line, name) for name in lstm.IDENTITY}
-    identity["blocks"] = line.blocks if line.experiment == "1" else None
-    return lstm.Settings(experiment=line.experiment, **identity)
+def settings_of(row):
+    return lstm.Settings(experiment=row.experiment, **lstm.identity(row))
 
 
 def test_every_row_has_the_papers_number_of_weights():
     for experiment, weights in WEIGHTS.items():
-        lines = [line for line in lstm.LINES if line.experiment == experiment]
-        assert [line.weights for line in lines] == weights
-        for line in lines:
-            settings = settings_of(line)
-            shape = lstm.Shape(settings)
-            assert settings.line is line
-            assert (shape.weights, shape.inputs, shape.outputs) == (line.weights, line.n_in, line.n_out)
-    assert len(lstm.LINES) == sum(map(len, WEIGHTS.values()))
+        rows = [row for row in lstm.TABLE_ROWS if row.experiment == experiment]
+        assert [row.weights for row in rows] == weights
+        for row in rows:
+            settings = settings_of(row)
+            layout = lstm.Layout(settings)
+            assert settings.row is row
+            assert (layout.weights, layout.inputs, layout.outputs) == (row.weights, row.n_in, row.n_out)
+    assert len(lstm.TABLE_ROWS) == sum(map(len, WEIGHTS.values()))
 
 
 def test_a_wrong_number_of_weights_is_refused(monkeypatch):
-    monkeypatch.setattr(lstm, "LINES", tuple(line._replace(weights=157) for line in lstm.LINES))
+    monkeypatch.setattr(lstm, "TABLE_ROWS", tuple(row._replace(weights=157) for row in lstm.TABLE_ROWS))
     with pytest.raises(AssertionError, match="156 weights, the paper has 157"):
-        lstm.Shape(lstm.Settings(experiment="6a"))
+        lstm.Layout(lstm.Settings(experiment="6a"))
 
 
 def test_initial_weights_lie_in_the_interval_and_gate_biases_are_the_tables():
@@ -70,17 +69,17 @@ def test_initial_weights_lie_in_the_interval_and_gate_biases_are_the_tables():
             ("1", None, (-1, -2, -3, -4)), ("3a", (-1, -3, -5), (-2, -4, -6)), ("4", (-3, -6), None), ("5", None, None),
             ("6b", (-2, -4, -6), None), ("2c", None, None)):
         settings = lstm.Settings(experiment=experiment)
-        shape, line = lstm.Shape(settings), settings.line
-        theta = lstm.initial_weights(settings, shape, rng_of(0))
-        W = shape.split(theta[None])[0][0]
-        first_in, first_out = shape.cells, shape.cells + shape.blocks
+        layout, row = lstm.Layout(settings), settings.row
+        theta = lstm.initial_weights(settings, layout, rng_of(0))
+        W = layout.split(theta[None])[0][0]
+        first_in, first_out = layout.cells, layout.cells + layout.blocks
         for first, bias in ((first_in, in_bias), (first_out, out_bias)):
             if bias:
-                assert W[first : first + shape.blocks, -1].tolist() == list(bias)
-                W[first : first + shape.blocks, -1] = 0
-        assert np.abs(theta).max() <= line.init
-        assert np.abs(theta).max() > 0.9 * line.init
-        assert not theta[~shape.exists].any()
+                assert W[first : first + layout.blocks, -1].tolist() == list(bias)
+                W[first : first + layout.blocks, -1] = 0
+        assert np.abs(theta).max() <= row.init
+        assert np.abs(theta).max() > 0.9 * row.init
+        assert not theta[~layout.exists].any()
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------------
@@ -270,10 +269,10 @@ def test_signal_ago(seed, T, N):
 
 
 def test_the_limits_are_rows_without_a_paper_figure():
-    for line in lstm.OTHER_LINES:
-        settings = lstm.Settings(experiment=line.experiment, T=line.T, N=line.N)
-        assert settings.line is line and not settings.in_paper and settings.max_sequences == 100_000
-        assert lstm.Shape(settings).weights == line.weights
+    for row in lstm.OTHER_ROWS:
+        settings = lstm.Settings(experiment=row.experiment, T=row.T, N=row.N)
+        assert settings.row is row and not settings.in_paper and settings.max_sequences == 100_000
+        assert lstm.Layout(settings).weights == row.weights
 
 
 def test_training_strings_are_picked_from_the_training_set():
@@ -325,25 +324,25 @@ def test_window_criteria():
     assert [lstm.stops_in(experiment) for experiment in ("3a", "3b", "3c", "5", "4")] == [2, 2, 1, 2, 1]
 
 
-def test_the_window_counts_the_last_2000_sequences_and_stops_at_the_first_possible_one(tmp_path):
-    settings = lstm.Settings(experiment="4", trials=3, max_sequences=10_000)
-    stack = lstm.Stack([settings], tmp_path / "results.json")
-    stops = []
-    stack.stop = lambda lane: (stops.append((stack.n, stack.trials[lane].seed)), stack.trials[lane].stops.append({}))
+def test_the_window_counts_the_last_2000_sequences_and_stops_at_the_first_possible_one():
+    class Noting(lstm.Lockstep):
+        def stop(self, lane):
+            stops.append((self.count, self.trials[lane].seed))
+            self.trials[lane].stops.append({})
+
+    settings, stops = lstm.Settings(experiment="4", trials=3, max_sequences=10_000), []
     right, wrong, inexact = [0.001], [0.05], [0.03]
-    for stack.n in range(1, 5001):
-        first = right if stack.n != 500 else wrong  # wrong at 500: 501 ... 2500 are right
-        second = right if stack.n > 100 else inexact  # right from the start, but with a mean above 0.01 for a while
-        third = wrong if stack.n % 1000 == 0 else right
-        staying = stack.stop_by_window(np.array([first, second, third][: len(stack.columns)]))
-        if staying is not None:
-            assert len(staying) < len(stack.trials)
+    lockstep = Noting([settings])
+    for lockstep.count in range(1, 5001):
+        first = right if lockstep.count != 500 else wrong  # wrong at 500: 501 ... 2500 are right
+        second = right if lockstep.count > 100 else inexact  # right, but with a mean above 0.01 for a while
+        third = wrong if lockstep.count % 1000 == 0 else right
+        if len(lockstep.stop_by_window(np.array([first, second, third]))) < 3:
             break
     assert stops == [(2000, 1)]
-    stack = lstm.Stack([settings], tmp_path / "results.json")
-    stack.stop = lambda lane: (stops.append((stack.n, stack.trials[lane].seed)), stack.trials[lane].stops.append({}))
-    for stack.n in range(1, 2501):
-        stack.stop_by_window(np.array([right if stack.n != 500 else wrong, wrong, wrong]))
+    lockstep = Noting([settings])
+    for lockstep.count in range(1, 2501):
+        lockstep.stop_by_window(np.array([right if lockstep.count != 500 else wrong, wrong, wrong]))
     assert stops[1:] == [(2500, 0)]
 
 
@@ -356,15 +355,15 @@ def test_the_gradient_check_passes(capsys):
     assert len(lines) == 36 and all(line.endswith("ok") for line in lines)
 
 
+NET = SOURCE[SOURCE.index("class Net:") : SOURCE.index("# Gradient check")]
+
+
 def mutated(old, new):
-    """The module with one piece of its text replaced."""
-    assert SOURCE.count(old) == 1, f"{SOURCE.count(old)} times: {old}"
-    spec = importlib.util.spec_from_loader("mutant", loader=None)
-    module = importlib.util.module_from_spec(spec)
-    module.__file__ = str(ROOT / "lstm_1997.py")
-    sys.modules["mutant"] = module
-    exec(compile(SOURCE.replace(old, new), "mutant", "exec"), module.__dict__)
-    return module
+    """The class Net with one piece of its text replaced."""
+    assert NET.count(old) == 1, f"{NET.count(old)} times: {old}"
+    namespace = dict(vars(lstm))
+    exec(compile(NET.replace(old, new), "mutant", "exec"), namespace)
+    return namespace["Net"]
 
 
 CHECKED = {
@@ -375,23 +374,26 @@ BOTH = (  # seen by the truncated and by the full gradient
     ("end", "np.subtract(1, to_cell, out=to_cell)", "np.subtract(2, to_cell, out=to_cell)"),
     ("end", "np.multiply(to_cell, y_in, out=to_cell)", "np.multiply(to_cell, 1, out=to_cell)"),
     ("end", "np.subtract(1, y_in, out=to_gate)", "np.subtract(1, y_in * y_in, out=to_gate)"),
-    ("end", "np.multiply(to_gate, self.put[steps], out=to_gate)", "pass"),
-    ("end", "(1 if self.shape.identity_h else 1 - h * h)", "1"),
+    ("end", "np.multiply(to_gate, self.entering[steps], out=to_gate)", "pass"),
+    ("end", "(1 if self.layout.identity_h else 1 - h * h)", "1"),
     ("end", "return 0.5 * self.h_range * (1", "return self.h_range * (1"),
     ("end", "self.dW *= 2 * self.fold", "self.dW *= 1"),
-    ("end", "self.shape.block_size, self.shape.blocks, *rows.shape[2:]).sum(1)",
-     "self.shape.block_size, self.shape.blocks, *rows.shape[2:])[:, 0]"),
-    ("end", "self.local[len(local) : n * self.stretch] = 0", "self.local[len(local) : n * self.stretch] = 1"),
-    ("at once", "np.cumsum(put, axis=0, out=self.sigma[1 : last + 1])", "self.sigma[1 : last + 1] = put"),
-    ("at once", "        y[:, : 3 * C] += self.shift\n", ""),
+    ("end", "*copies, *rows.shape[2:]).sum(1)", "*copies, *rows.shape[2:])[:, 0]"),
+    ("steps", "self.local[len(local) : steps] = 0", "self.local[len(local) : steps] = 1"),
+    ("at once", "np.cumsum(entering, axis=0, out=self.half_state[1 : last + 1])",
+     "self.half_state[1 : last + 1] = entering"),
+    ("at once", "        y[:, : 3 * C] += self.shift  # A.5, A.6\n", ""),
     ("at once", "np.multiply(y[:, 2 * C : 3 * C], h, out=y[:, :C])", "y[:, :C] = h"),
-    ("symbols", "where = (self.lane * self.shape.inputs + self.x[: len(local)]).ravel()",
-     "where = (self.lane * self.shape.inputs + self.x[: len(local)] * 0).ravel()"),
-    ("steps", "            self.delta *= self.shape.exists\n\n    def local", "            pass\n\n    def local"),
+    ("symbols", "where = (self.lane * inputs + self.x[: len(local)]).ravel()",
+     "where = (self.lane * inputs + self.x[: len(local)] * 0).ravel()"),
+    ("steps", "self.delta *= layout.exists", "pass"),
     ("end", "e.sum(0, out=self.dW_out[..., -1])", "e.mean(0, out=self.dW_out[..., -1]).__imul__(0.5)"),
 )
+A21 = """= epsilon * y_out * self.slope_h(h)  # A.21
+        e_out = epsilon * self.h_range * h * y_out * (1 - y_out)  # A.19
+        if"""
 TRUNCATED = (
-    ("end", "= epsilon * y_out * self.slope_h(h)  # A.21\n        e_out", "= epsilon * self.slope_h(h)\n        e_out"),
+    ("end", A21, A21.replace("epsilon * y_out", "epsilon")),
     ("end", "* h * y_out * (1 - y_out)  # A.19\n        if", "* y_out * (1 - y_out)\n        if"),
     ("end", "* h * y_out * (1 - y_out)  # A.19\n        if", "* h * y_out\n        if"),
     ("end", "local[slots, 2 * C :, self.lane] = e_out.T", "local[slots - 1, 2 * C :, self.lane] = e_out.T"),
@@ -401,7 +403,7 @@ TRUNCATED = (
     ("steps", "            local[:, 2 * C :] = e_out\n", "            local[:, 2 * C :] = 0\n"),
     ("end", "np.multiply(to_cell, met * self.scale[:C], out", "np.multiply(to_cell, met, out"),
     ("end", "np.multiply(to_gate, met + met, out", "np.multiply(to_gate, met, out"),
-    ("symbols", "            local[end + 1 :, :, lane] = 0\n", "            pass\n"),
+    ("symbols", "                local[end + 1 :, :, lane] = 0\n", "                pass\n"),
     ("end", "local[end + 1 :, :, lane] = 0", "local[end:, :, lane] = 0"),
     ("layered", "np.add.at(self.dV, (self.lane, symbols), e)", "self.dV[self.lane, symbols] = 0"),
     ("layered steps", "            self.dV[:] = 0\n", ""),
@@ -420,43 +422,70 @@ FULL = (
     ("end", "(back[2 * C :] + e_c * self.h[t])", "(back[2 * C :] + e_c)"),
     ("end", "back = np.vecmat(local[t].T, W).T", "pass"),
 )
+A21_STEP = A21.replace("        if", "        dW")
 STEPWISE = (
     ("steps", "running += into.T", "running = into.T"),
     ("steps", "[self.scale[:C] * to_cell, 2 * to_gate]", "[to_cell, 2 * to_gate]"),
     ("steps", "[self.scale[:C] * to_cell, 2 * to_gate]", "[self.scale[:C] * to_cell, to_gate]"),
     ("steps", ".T * 2 * self.fold[:, 0]", ".T"),
-    ("steps", "self.over_copies(change[:, C:])  # A.24", "change[:, C : C + b]"),
-    ("steps", "* y_out * self.slope_h(h)  # A.21\n            e_out", "* self.slope_h(h)\n            e_out"),
+    ("steps", "self.sum_copies(dW[:, C:])  # A.24", "dW[:, C : C + b]"),
+    ("steps", A21_STEP, A21_STEP.replace("epsilon * y_out * self", "epsilon * self")),
     ("steps", "np.concatenate([e_s, e_s]).T[:, :, None]", "np.concatenate([e_s, 0 * e_s]).T[:, :, None]"),
-    ("steps", "* h * y_out * (1 - y_out)  # A.19\n            change", "* h * y_out\n            change"),
-    ("steps", "self.over_copies(e_out.T)[:, :, None] * y_m[:, None]", "0"),
+    ("steps", "* h * y_out * (1 - y_out)  # A.19\n        dW", "* h * y_out\n        dW"),
+    ("steps", "self.sum_copies(e_out.T)[:, :, None] * y_m[:, None]", "0"),
     ("steps", "e[:, :, None] * (y_c * self.h_range).T[:, None]", "e[:, :, None] * y_c.T[:, None]"),
-    ("steps", "self.delta[:, :dense] *= self.shape.exists[:dense]", "pass"),
+    ("steps", "self.delta[:, :dense] *= self.layout.exists[:dense]", "pass"),
     ("steps", "            self.fold_weights()\n            self.run(t, t + 1)", "            self.run(t, t + 1)"),
     ("layered steps", "self.V[self.lane, self.x[t]] += lr * e", "pass"),
     ("steps", "target, end, first=t)[0]", "target, end)[0]"),
 )
 
 
-def passes(module, check, gradient):
-    settings = module.Settings(**CHECKED[check])
-    with np.errstate(all="ignore"):
+WHOLE = dict(Net=lstm.Net, check_gradient=lstm.check_gradient)
+
+
+@functools.cache
+def true_loss(check):
+    """The loss that lstm.check_full checks, without a mutant; what was asked once is not computed again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lstm, "Net", WHOLE["Net"])
+        patch.setattr(lstm, "check_gradient", lambda loss, *_: loss)
+        loss, known = lstm.check_full(lstm.Settings(**CHECKED[check]), 0), {}
+
+    def remembered(weights):
+        key = weights.tobytes()
+        if key not in known:
+            known[key] = loss(weights)
+        return known[key]
+
+    return remembered
+
+
+def passes(check, gradient):
+    """Whether a check passes. The mutants of the full gradient leave the loss as it is."""
+    settings = lstm.Settings(**CHECKED[check])
+    with np.errstate(all="ignore"), pytest.MonkeyPatch.context() as patch:
         if gradient == "full":
-            return all(row[-1] for row in module.check_full(settings, 4))
-        return module.check_truncated(settings, 4)[1] <= module.APPENDIX_TOLERANCE
+            patch.setattr(lstm, "check_gradient", lambda _, *rest: WHOLE["check_gradient"](true_loss(check), *rest))
+            return all(row[-1] for row in lstm.check_full(settings, 0))
+        return lstm.check_truncated(settings, 4)[1] <= lstm.APPENDIX_TOLERANCE
 
 
 @pytest.mark.parametrize("check", CHECKED)
 def test_the_checks_the_mutants_face_pass_without_them(check):
-    assert passes(lstm, check, "truncated")
-    assert check.startswith("layered") or passes(lstm, check, "full")
+    assert passes(check, "truncated")
+    assert check.startswith("layered") or passes(check, "full")
 
 
 @pytest.mark.parametrize("gradient, mutants", [
     ("truncated", BOTH + TRUNCATED), ("full", BOTH[:9] + FULL), ("truncated", STEPWISE)],
     ids=["truncated", "full", "stepwise"])
-def test_every_mutant_is_rejected(gradient, mutants):
-    survivors = [(old, new) for check, old, new in mutants if passes(mutated(old, new), check, gradient)]
+def test_every_mutant_is_rejected(gradient, mutants, monkeypatch):
+    survivors = []
+    for check, old, new in mutants:
+        monkeypatch.setattr(lstm, "Net", mutated(old, new))
+        if passes(check, gradient):
+            survivors.append((old, new))
     assert survivors == []
 
 
@@ -466,7 +495,7 @@ def test_without_recurrence_all_steps_at_once_give_the_bits_of_one_at_a_time(mon
     at_once = net.forward(x, end)
     monkeypatch.setattr(lstm.Net, "run_at_once", lambda net, last: net.run(0, last))
     assert (net.forward(x, end) == at_once).all()
-    assert not net.W[:, :, : net.shape.hidden].any() and net.shape.weights == 9 * 6 + 2 * 2
+    assert not net.W[:, :, : net.layout.hidden].any() and net.layout.weights == 9 * 6 + 2 * 2
 
 
 def test_without_recurrence_the_truncated_gradient_is_the_full_one():
@@ -482,40 +511,38 @@ def test_without_recurrence_the_truncated_gradient_is_the_full_one():
 def test_carried_derivatives_go_on_from_string_to_string():
     settings = lstm.Settings(experiment="1", blocks=3, update="step", carry_derivatives=True, ranges="h4")
     net, *_ = lstm.checked_net(settings, 0)
-    shape = net.shape
-    running = np.zeros((2, 2 * shape.cells, shape.sources))
-    x, target, end = lstm.stacked([lstm.Trial(settings, seed).draw(3) for seed in (0, 1)])
+    layout = net.layout
+    running = np.zeros((2, 2 * layout.cells, layout.sources))
+    x, target, end = lstm.side_by_side([lstm.Trial(settings, seed).draw(3) for seed in (0, 1)])
     start, literal = net.theta.copy(), net.theta.copy()
     for k in range(3):
         net.learn_every_step(x[k], target[k], end[k], running)
     for lane in range(2):
-        readings = lstm.Readings(*(value[lane : lane + 1] for value in net.readings))
-        for derivatives in (np.zeros((2, shape.cells, shape.sources + shape.inputs)), None):
+        reading = net.lane_settings.of_lane(lane)
+        for derivatives in (np.zeros((2, layout.cells, layout.sources + layout.inputs)), None):
             literal[lane] = start[lane]
             for k in range(3):
-                last = end[k, lane]
-                wanted = np.full((shape.steps, shape.outputs), np.nan)
-                wanted[: last + 1] = lstm.one_hot(target[k, : last + 1, lane], shape.outputs)
-                lstm.appendix(shape, literal[lane], readings, x[k][:, lane], wanted, last, True, derivatives)
-            worst = lstm.worst_error(shape, net.theta[lane] - start[lane], literal[lane] - start[lane])
+                wanted = lstm.targets_of(layout, target[k, :, lane], end[k, lane])
+                lstm.appendix(
+                    layout, literal[lane], reading, x[k][:, lane], wanted, end[k, lane], True, derivatives)
+            worst = lstm.worst_error(layout, net.theta[lane] - start[lane], literal[lane] - start[lane])
             assert worst > 1e-3 if derivatives is None else worst < 1e-9
 
 
-def run(*words, cwd, timeout=120, script=ROOT / "lstm_1997.py", environment=None):
+def run(*words, cwd, script=ROOT / "lstm_1997.py", **environment):
     return subprocess.run(
-        [sys.executable, str(script), *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=timeout,
-        env=os.environ | (environment or {}))
+        [sys.executable, str(script), *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=120,
+        env=os.environ | environment)
 
 
 def test_a_mutant_fails_on_the_command_line(tmp_path):
     old, new = "np.multiply(to_gate, met + met, out", "np.multiply(to_gate, met, out"
-    checks = 'dict(experiment="4", T=30), dict(experiment="6a"), '
-    assert SOURCE.count(checks) == 1
     source = SOURCE.replace(old, new)
-    first, last = source.index(checks), source.index("errors_at=\"end\"))", source.index(checks))
+    first = source.index("CHECKS = (") + len("CHECKS = (")
+    last = source.index('errors_at="end"))', first) + len('errors_at="end")')
     script = tmp_path / "lstm_1997.py"
-    script.write_text(source[:first] + 'dict(experiment="4", T=30), ' + source[last + len('errors_at="end")') :])
-    done = run("--gradcheck", cwd=tmp_path, script=script)
+    script.write_text(source[:first] + 'dict(experiment="4", T=30),' + source[last:])
+    done = run("--gradcheck", cwd=tmp_path, script=script, PYTHONPATH=str(ROOT))
     assert done.returncode == 1 and "FAILED" in done.stdout
 
 
@@ -524,13 +551,13 @@ def test_a_mutant_fails_on_the_command_line(tmp_path):
 
 def compare_with(arrays):
     for name in reference.CASES:
-        settings, shape, theta, x, target, end = reference.case(name)
-        net = lstm.Net(shape, theta.copy(), lstm.Readings.of([settings] * 2))
+        settings, layout, theta, x, target, end = reference.case(name)
+        net = lstm.Net(layout, theta.copy(), lstm.LaneSettings.of([settings] * 2))
         y = net.forward(x, end)
         for kind in ("truncated", "full"):
             net.backward(net.errors(y, target, end), end, full=kind == "full")
             for lane in range(2):
-                outputs = y[: end[lane] + 1, lane] if shape.every_step else y[lane]
+                outputs = y[: end[lane] + 1, lane] if layout.every_step else y[lane]
                 assert abs(outputs - arrays[f"{name} {lane} outputs"]).max() < 1e-12
                 assert abs(net.delta[lane] - arrays[f"{name} {lane} {kind}"]).max() < 1e-12
 
@@ -561,169 +588,334 @@ READINGS = [
 
 
 @pytest.mark.parametrize("reading", READINGS, ids=str)
-def test_a_trial_gives_the_same_bits_alone_and_in_company(reading, tmp_path, monkeypatch):
+def test_a_trial_gives_the_same_bits_alone_and_in_company(reading, monkeypatch):
+    rows = [lstm.Settings(trials=trials, **reading) for trials in (1, 10, 60)]
     monkeypatch.setattr(lstm, "CHUNK", 8)  # sequences of many lengths, and an update after each
     weights = []
-    for trials in (1, 10, 60):
-        stack = lstm.Stack([lstm.Settings(trials=trials, **reading)], tmp_path / "results.json")
-        stack.train_chunk()
-        weights.append(stack.theta[0])
+    for row in rows:
+        lockstep = lstm.Lockstep([row])
+        lockstep.train_chunk()
+        weights.append(lockstep.lanes.theta[0])
     assert np.array_equal(weights[0], weights[1]) and np.array_equal(weights[0], weights[2])
 
 
-def test_trials_that_leave_do_not_change_the_others(tmp_path):
+def test_trials_that_leave_do_not_change_the_others(monkeypatch):
+    monkeypatch.setattr(lstm, "CHUNK", 25)
     settings = lstm.Settings(experiment="4", trials=6)
-    whole, thinned = (lstm.Stack([settings], tmp_path / "results.json") for _ in range(2))
+    whole, thinned = (lstm.Lockstep([settings]) for _ in range(2))
     for keep in ([0, 2, 3, 5], [1, 2], [1]):  # of seeds 0 ... 5, then 0, 2, 3, 5, then 2, 3; 3 stays alone
         whole.train_chunk()
         thinned.train_chunk()
-        thinned.narrow(keep)
+        thinned.keep_lanes(keep)
     whole.train_chunk()
     thinned.train_chunk()
-    assert thinned.trials[0].seed == 3 and len(thinned.theta) == 2
-    assert np.array_equal(thinned.theta[0], whole.theta[3])
+    assert thinned.trials[0].seed == 3 and len(thinned.lanes.theta) == 2
+    assert np.array_equal(thinned.lanes.theta[0], whole.lanes.theta[3])
 
 
-def test_rows_in_one_stack_give_what_they_give_alone(tmp_path):
-    rows = [lstm.Settings(experiment="3a", N=3, trials=2, max_sequences=1000),
-            lstm.Settings(experiment="3c", N=1, trials=2, max_sequences=1000)]
+NO_FILE = lstm.Options(out=None)
+
+
+def test_rows_in_one_lockstep_give_what_they_give_alone():
+    few = dict(T=20, trials=2, max_sequences=200, test_every=100)
+    rows = [lstm.Settings(experiment="3a", N=3, **few), lstm.Settings(experiment="3c", N=1, **few)]
     assert len(lstm.stacks(rows)) == 1
-    options = lstm.Options(out=str(tmp_path / "results.json"))
-    together = lstm.train(rows, options)
+    together = lstm.train_together(rows, NO_FILE, quiet=True)
     for row, record in zip(rows, together):
-        (alone,) = lstm.train([row], options)
+        alone = lstm.train(row, NO_FILE)
         assert alone["final"] == record["final"] and alone["history"] == record["history"]
 
 
-def test_rows_of_different_shape_are_not_stacked():
-    rows = [settings_of(line) for line in lstm.LINES + lstm.OTHER_LINES]
+def test_rows_of_different_layout_do_not_train_together():
+    rows = [settings_of(row) for row in lstm.TABLE_ROWS + lstm.OTHER_ROWS]
     groups = lstm.stacks(rows)
     assert sorted(map(id, rows)) == sorted(id(row) for group in groups for row in group)
     assert all(sum(row.trials for row in group) <= lstm.STACK for group in groups)
     for group in groups:
-        assert len({(lstm.Shape(row).key, row.update) for row in group}) == 1
+        assert len({(lstm.Layout(row).key, row.update) for row in group}) == 1
     step = lstm.Settings(experiment="1", update="step")
     carried = lstm.Settings(experiment="1", update="step", carry_derivatives=True)
     assert len(lstm.stacks([step, carried, lstm.Settings(experiment="1")])) == 3
 
 
+def test_a_layouts_key_tells_apart_whatever_changes_its_arrays():
+    """A field that the key leaves out follows from the settings in it: equal keys, equal arrays."""
+    layouts = {}
+    changes = [{}, dict(output_gates="none"), dict(recurrent="none"), dict(errors_at="xy-end"), dict(errors_at="end"),
+               dict(T=30), dict(q=60), dict(p=60), dict(gate_start=0.5), dict(init_scale=2.0)]
+    for row in lstm.TABLE_ROWS + lstm.OTHER_ROWS:
+        for change in changes:
+            try:
+                layout = lstm.Layout(lstm.Settings(experiment=row.experiment, **lstm.identity(row) | change))
+            except ValueError:
+                continue
+            same = {name: value for name, value in vars(layout).items() if not isinstance(value, np.ndarray)}
+            exists, known = layout.exists, layouts.setdefault(layout.key, (same, layout.exists))
+            assert known[0] == same and np.array_equal(known[1], exists)
+    assert len(layouts) > 20
+
+
+def without_provenance(record):
+    """A record as it reads in a file, less where it comes from."""
+    kept = json.loads(json.dumps(harness.strict(record)))
+    del kept["provenance"]
+    return kept
+
+
 def results_of(folder):
-    record = json.loads((folder / "results.json").read_text())["lstm_1997"][0]
-    del record["provenance"]
-    return record
+    return without_provenance(json.loads((folder / "results.json").read_text())["lstm_1997"][0])
 
 
-SHORT = ("--experiment", "4", "--trials", "3", "--max-sequences", "2500", "--quiet")
+SHORT = dict(experiment="4", T=22, trials=3, max_sequences=2000)
+WORDS = [str(word) for name, value in SHORT.items() for word in (harness.flag_of(name), value)]
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    assert run(*SHORT, cwd=folder).returncode == 0
-    return results_of(folder)
+def uninterrupted():
+    return without_provenance(lstm.train(lstm.Settings(**SHORT), NO_FILE))
 
 
-@pytest.mark.parametrize("how, code", [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_an_ended_run_goes_on_to_the_same_bytes(how, code, tmp_path, uninterrupted):
-    command = [sys.executable, str(ROOT / "lstm_1997.py"), *SHORT, "--checkpoint-every", "1"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("*.npz")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(how)
+def started(folder, *words):
+    """A run in a process group of its own, from which SIGINT can be caught."""
+    command = [sys.executable, str(ROOT / "lstm_1997.py"), *words, "--checkpoint-every", "0"]
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"])
+def test_an_ended_run_goes_on_to_the_same_bytes(how, tmp_path, uninterrupted):
+    process, number = started(tmp_path, *WORDS), getattr(signal, how)
+    assert "sequence 100/2000, 0/3 trials ended" in process.stdout.readline()  # and the checkpoint is written
+    process.send_signal(number)
     _, complaint = process.communicate(timeout=60)
-    assert process.returncode == code and not (tmp_path / "results.json").exists()
-    assert how != signal.SIGINT or "goes on from the checkpoint" in complaint
-    assert len(list(tmp_path.glob("*.npz"))) == 1
-    assert run(*SHORT, cwd=tmp_path).returncode == 0
+    assert process.returncode == (-number if how == "SIGKILL" else 130) and not (tmp_path / "results.json").exists()
+    assert how == "SIGKILL" or complaint == "interrupted; the same command goes on from the checkpoint\n"
+    (checkpoint,) = tmp_path.glob("*.npz")
+    state, _ = harness.read_checkpoint(checkpoint, lstm.CODE)
+    assert 100 <= state["count"] < 2000
+    assert lstm.main([*WORDS, "--quiet", "--out", str(tmp_path / "results.json")]) == 0
     assert results_of(tmp_path) == uninterrupted
     assert not list(tmp_path.glob("*.npz"))
 
 
-@pytest.mark.parametrize("reading", [
-    dict(experiment="2b", p=10, errors_at="xy-end"), dict(experiment="1", update="step", carry_derivatives=True)])
-def test_a_resumed_stack_has_the_same_bytes(reading, tmp_path):
+def test_sigterm_to_all_processes_keeps_what_each_has_computed(tmp_path):
+    process = started(tmp_path, "--table", "9", "--trials", "2", "--jobs", "2")
+    lines = process.stdout.readline() + process.stdout.readline()
+    assert "6a: sequence 100/" in lines and "6b: sequence 100/" in lines
+    os.killpg(process.pid, signal.SIGTERM)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130 and complaint.count("\n") == 1 and "goes on from the checkpoint" in complaint
+    counts = [harness.read_checkpoint(path, lstm.CODE)[0]["count"] for path in tmp_path.glob("*.npz")]
+    assert len(counts) == 2 and min(counts) >= 100
+
+
+RESUMED = [
+    dict(experiment="2b", p=10, errors_at="xy-end"), dict(experiment="1", update="step", carry_derivatives=True)]
+
+
+def as_read(state, arrays):
+    """A checkpoint's content after its way through a file."""
+    return json.loads(json.dumps(state)), {name: array.copy() for name, array in arrays.items()}
+
+
+def same_state(one, other):
+    (a, a_arrays), (b, b_arrays) = as_read(*one.state()), as_read(*other.state())
+    return a == b and a_arrays.keys() == b_arrays.keys() and all(
+        np.array_equal(a_arrays[name], b_arrays[name]) for name in a_arrays)
+
+
+@pytest.mark.parametrize("reading", RESUMED)
+def test_a_resumed_lockstep_has_the_same_bytes(reading, monkeypatch):
     rows = [lstm.Settings(trials=3, **reading)]
-    whole, first, second = (lstm.Stack(rows, tmp_path / "results.json") for _ in range(3))
-    for _ in range(4):
-        whole.train_chunk()
+    monkeypatch.setattr(lstm, "CHUNK", 25)
+    whole, first, second = (lstm.Lockstep(rows) for _ in range(3))
+    for lockstep in (whole, whole, whole, first):
+        lockstep.advance()
+    second.restore(*as_read(*first.state()))
+    assert second.count == 25 and same_state(first, second)
     for _ in range(2):
-        first.train_chunk()
-    first.save()
-    second.resume()
-    assert second.n == 2 * lstm.CHUNK
-    for _ in range(2):
-        second.train_chunk()
-    for name in ("theta", "before", "running", "wrong", "window_error", "window_wrong"):
-        assert np.array_equal(getattr(whole, name), getattr(second, name))
-    assert [trial.state() for trial in whole.trials] == [trial.state() for trial in second.trials]
+        second.advance()
+    assert second.count == 75 and same_state(whole, second)
 
 
-def test_a_checkpoint_of_other_code_or_a_broken_one_is_refused(tmp_path, monkeypatch):
-    stack = lstm.Stack([lstm.Settings(experiment="4", trials=2)], tmp_path / "results.json")
-    stack.save()
-    monkeypatch.setattr(lstm, "source_hash", lambda path: "other")
-    with pytest.raises(lstm.ResultsError, match="made by other code"):
-        stack.resume()
-    stack.checkpoint.write_bytes(b"no archive")
-    with pytest.raises(lstm.ResultsError, match="cannot be read"):
-        stack.resume()
+@pytest.mark.parametrize("when", [30, 101, 130, 2100])
+def test_a_chunk_or_a_test_that_is_cut_short_is_undone(when, monkeypatch):
+    """harness.stopped() is asked after every update (of 100) and between the parts of a test."""
+    settings = lstm.Settings(experiment="3a", T=20, N=3, trials=2, max_sequences=200, test_every=100)
+    whole, cut = lstm.Lockstep([settings]), lstm.Lockstep([settings])
+    asked = iter(range(1, 10**6))
+    monkeypatch.setattr(harness, "stopped", lambda: next(asked) == when)
+    cut.advance()
+    monkeypatch.undo()
+    assert cut.count == (0 if when <= 101 else 100)
+    if when > 101:
+        cut.restore(*as_read(*cut.state()))
+    while not cut.ended:
+        cut.advance()
+    while not whole.ended:
+        whole.advance()
+    assert without_provenance(cut.record(0)) == without_provenance(whole.record(0))
 
 
 def test_a_full_disk_does_not_end_the_training(tmp_path, capsys, monkeypatch):
-    stack = lstm.Stack([lstm.Settings(experiment="4", trials=2)], tmp_path / "results.json")
+    settings = lstm.Settings(experiment="4", trials=2, max_sequences=200)
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(lstm.np, "savez", full)
-    stack.save()
-    assert "cannot write the checkpoint" in capsys.readouterr().err and not list(tmp_path.glob("*.npz*"))
+    monkeypatch.setattr(harness.np, "savez", full)
+    record = lstm.train(settings, lstm.Options(out=str(tmp_path / "results.json"), checkpoint_every=0))
+    assert record["final"]["status"] == "done"
+    assert "No space left on device" in capsys.readouterr().err and not list(tmp_path.glob("*.npz*"))
 
 
 def test_weights_that_are_not_finite_end_their_trial_alone(tmp_path, monkeypatch):
     start = lstm.Trial.start
     monkeypatch.setattr(
-        lstm.Trial, "start", lambda trial, shape: start(trial, shape) * (math.nan if trial.seed == 1 else 1))
-    words = ["--experiment", "4", "--trials", "2", "--max-sequences", "200", "--quiet"]
+        lstm.Trial, "start", lambda trial, layout: start(trial, layout) * (math.nan if trial.seed == 1 else 1))
+    words = ["--experiment", "4", "--T", "22", "--trials", "2", "--max-sequences", "200", "--quiet"]
     assert lstm.main([*words, "--out", str(tmp_path / "results.json")]) == 1
     final = results_of(tmp_path)["final"]
     assert final["status"] == "diverged" and final["mean_absolute_error"][1] is None
     assert final["mean_absolute_error"][0] < 1
 
 
-def test_the_cell_is_added_when_asked_or_when_the_error_stalls(tmp_path):
-    rows = [lstm.Settings(experiment="2a", p=10, trials=2, update="step", add_cell_when=when) for when in (200, None)]
-    for row in rows:
-        stack = lstm.Stack([row], tmp_path / "results.json")
-        outputs, curve = [], [np.inf]
-        for _ in range(12):
-            before = [trial.added_after for trial in stack.trials]
+def test_the_cell_is_added_when_asked_or_when_the_error_stalls():
+    for when, chunks in ((200, 3), (None, 10)):
+        lockstep = lstm.Lockstep(
+            [lstm.Settings(experiment="2a", p=6, trials=2, update="step", add_cell_when=when)])
+        added, curve = [], [np.inf]
+        for _ in range(chunks):
+            before = [trial.added_after for trial in lockstep.trials]
             if before[0] is None:
-                W_c = stack.net.W[0, : stack.shape.hidden].copy()
-            stack.train_chunk()
+                W_c = lockstep.net.W[0, : lockstep.layout.hidden].copy()
+            lockstep.train_chunk()
             if before[0] is None:  # an absent cell neither speaks nor learns
-                assert np.array_equal(stack.net.W[0, : stack.shape.hidden], W_c)
-            outputs.append(stack.trials[0].added_after)
-            curve.append(stack.before[0])
-        if row.add_cell_when:
-            assert outputs[0] is None and set(outputs[1:]) == {200}
+                assert np.array_equal(lockstep.net.W[0, : lockstep.layout.hidden], W_c)
+            added.append(lockstep.trials[0].added_after)
+            curve.append(lockstep.lanes.last_error[0])
+        if when:
+            assert added[0] is None and set(added[1:]) == {200}
         else:
-            first = next((k for k in range(1, 13) if curve[k] >= curve[k - 1]), None)
-            assert outputs[-1] == (first and 100 * first)
+            first = next((k for k in range(1, chunks + 1) if curve[k] >= curve[k - 1]), None)
+            assert added[-1] == (first and 100 * first)
+
+
+# --- checkpoints that cannot be used ----------------------------------------------------------------------------------
+
+ROWS = [lstm.Settings(experiment="4", T=22, trials=2, max_sequences=300)]
+REFUSED = ["--experiment", "4", "--T", "22", "--trials", "2", "--max-sequences", "300", "--quiet"]
+
+
+@functools.cache
+def good():
+    """State and arrays after 100 sequences."""
+    lockstep = lstm.Lockstep(ROWS)
+    lockstep.advance()
+    return lockstep.state()
+
+
+def written(path, state=None, fingerprint=lstm.CODE.fingerprint, compressed=False, **arrays):
+    """Writes a checkpoint with something changed; an array of None is left out."""
+    right_state, right_arrays = good()
+    text = json.dumps(dict(state=right_state if state is None else state, fingerprint=fingerprint))
+    chosen = {name: array for name, array in (right_arrays | arrays).items() if array is not None}
+    with open(path, "wb") as file:
+        (np.savez_compressed if compressed else np.savez)(file, state=text, **chosen)
+
+
+def claiming(path, count):
+    """A checkpoint whose array says that it has so many numbers."""
+    written(path)
+    with zipfile.ZipFile(path, "a") as archive, archive.open("huge.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(file, dict(descr="<f8", fortran_order=False, shape=(count,)))
+
+
+def changed(**values):
+    return good()[0] | values
+
+
+def trials(*places):
+    """The trials of a state at other places (row, seed)."""
+    return [(*place, saved) for place, (_, _, saved) in zip(places, good()[0]["trials"])]
+
+
+UNUSABLE = {
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("no archive\n" * 10),
+    "random bytes": lambda path: path.write_bytes(np.random.default_rng(0).bytes(5000)),
+    "truncated": lambda path: (written(path), path.write_bytes(path.read_bytes()[:-300])),
+    "a byte changed": lambda path: (written(path), path.write_bytes(path.read_bytes().replace(b"NUMPY", b"NUMPX"))),
+    "a folder": lambda path: path.mkdir(),
+    "a pipe": lambda path: os.mkfifo(path),
+    "a dangling link": lambda path: path.symlink_to("nowhere"),
+    "an empty archive": lambda path: np.savez(open(path, "wb")),
+    "a single array": lambda path: np.save(open(path, "wb"), np.zeros(3)),
+    "pickled objects": lambda path: written(path, theta=np.array([{}, []], dtype=object)),
+    "far more numbers than bytes": lambda path: claiming(path, 10**13),
+    "compressed gigabytes": lambda path: written(path, compressed=True, zeros=np.zeros(10**8, bool)),
+    "other code": lambda path: written(path, fingerprint="0123456789abcdef"),
+    "no state": lambda path: written(path, state=[]),
+    "nested without end": lambda path: np.savez(open(path, "wb"), state="[" * 10**5),
+    "other rows": lambda path: written(path, state=changed(trials=trials((0, 0), (1, 1)))),
+    "other seeds": lambda path: written(path, state=changed(trials=trials((0, 0), (0, 7)))),
+    "one trial twice": lambda path: written(path, state=changed(trials=trials((0, 0), (0, 0)))),
+    "one trial less": lambda path: written(path, state=changed(trials=trials((0, 0)))),
+    "words for numbers": lambda path: written(path, state=changed(count="many")),
+    "no curves": lambda path: written(path, state=changed(history=[])),
+    "no stream": lambda path: written(path, state=changed(trials=[(0, n, {}) for n in (0, 1)])),
+    "an array less": lambda path: written(path, wrong=None),
+    "an array more": lambda path: written(path, more=np.zeros(2)),
+    "other shapes": lambda path: written(path, theta=np.zeros((2, 94))),
+    "other lanes": lambda path: written(path, theta=np.zeros((3, 93))),
+    "no lanes": lambda path: written(path, wrong=np.int64(0)),
+    "single precision": lambda path: written(path, theta=np.zeros((2, 93), np.float32)),
+    "complex numbers": lambda path: written(path, window_error=np.zeros((2, 2000), complex)),
+}
+
+
+@pytest.mark.parametrize("content", UNUSABLE)
+def test_an_unusable_checkpoint_stops_the_program_before_it_works(content, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "results.json"
+    path = lstm.checkpoint_of(ROWS, str(out))
+    UNUSABLE[content](path)
+    monkeypatch.setattr(lstm.Lockstep, "advance", None)
+    with pytest.raises(SystemExit) as ended:
+        lstm.main([*REFUSED, "--out", str(out)])
+    output = capsys.readouterr()
+    assert ended.value.code == 2 and output.out == "" and not out.exists()
+    assert output.err.count("\n") == 1 and "move it away" in output.err and path.name in output.err
+    assert len(output.err) < 600
+
+
+def test_a_usable_checkpoint_is_used(tmp_path):
+    out = tmp_path / "results.json"
+    path = lstm.checkpoint_of(ROWS, str(out))
+    written(path)
+    assert lstm.main([*REFUSED, "--out", str(out)]) == 0
+    assert results_of(tmp_path) == without_provenance(lstm.train(ROWS[0], NO_FILE)) and not path.exists()
+
+
+def test_a_foreign_results_file_stops_the_program_before_it_works(tmp_path, capsys):
+    (tmp_path / "results.json").write_text("[]")
+    with pytest.raises(SystemExit) as ended:
+        lstm.main(["--out", str(tmp_path / "results.json")])
+    assert ended.value.code == 2 and "not a results file" in capsys.readouterr().err
 
 
 # --- record and command line ------------------------------------------------------------------------------------------
 
 
-def test_a_record_holds_what_its_readers_need(tmp_path):
+def test_a_record_holds_what_its_readers_need():
     row = lstm.Settings(experiment="5", trials=2, max_sequences=200)
-    (record,) = lstm.train([row], lstm.Options(out=str(tmp_path / "results.json")))
+    record = lstm.train(row, NO_FILE)
     final = record["final"]
     assert lstm.Settings(**record["settings"]) == row and record["seeds"] == [0, 1]
     assert final["sequences_to_success"] == [None, None] and final["trials_stopped"] == 0
     assert final["sequences_at_first_stop"] == [None, None] and final["test_sequences"] == 2560
     assert record["history"]["train_sequences"] == [] or record["history"]["train_sequences"][-1] == 200
+    assert record["provenance"]["trials_in_stack"] == 2
+    assert record["provenance"]["fingerprint"] == lstm.CODE.fingerprint
     assert lstm.summary(record).startswith("5 T=100 [literal]: 0 of 2 trials stop, median above the cap")
 
 
@@ -732,14 +924,38 @@ def test_counts_treat_capped_trials_as_larger():
     assert lstm.counts([None, 300, None]).startswith("1 of 3 trials stop, median above the cap")
 
 
+@pytest.mark.parametrize("experiment", ["2c", "3a", "3c", "4", "5", "6a", "6b", "xor", "parity", "count"])
+def test_the_summary_says_what_a_constant_gets_wrong(experiment):
+    row = lstm.Settings(experiment=experiment)
+    targets = lstm.task(row, 0)(rng_of(0), lstm.N_TEST)
+    truth = targets.target if targets.truth is None else targets.truth
+    error = abs(truth - truth.mean(0))
+    wrong = int(lstm.wrong_sequences(experiment, error).sum())
+    final = dict(sequences_to_success=[5], wrong=[1], test_sequences=lstm.N_TEST, status="done")
+    said = lstm.summary(dict(settings=vars(row), final=final))
+    stated = float(re.search(r"1.0 wrong of 2560 \(a constant (\d+)", said)[1])
+    assert abs(stated - wrong) < 60 and (experiment in "45" or stated == wrong == 2560)
+
+
+def test_progress_fits_80_columns():
+    for group in lstm.stacks([settings_of(row) for row in lstm.TABLE_ROWS]):
+        rows = [lstm.Settings(**vars(row) | dict(trials=2)) for row in group]
+        lockstep = lstm.Lockstep(rows)
+        lockstep.keys, lockstep.count = range(60), lockstep.total
+        lockstep.done = dict.fromkeys(range(60))
+        week = harness.duration(5.9e5)
+        assert len(f"{lockstep}  {week}, {week} left") <= 80
+    assert str(lstm.Lockstep(ROWS)) == "4: sequence 0/300, 0/2 trials ended"
+
+
 def test_stored_weights_give_the_recorded_figures():
     results = json.loads((ROOT / "results.json").read_text()) if (ROOT / "results.json").exists() else {}
     records = [record for record in results.get("lstm_1997", []) if "weights" in record]
     for record in records:
         row, seed = lstm.Settings(**record["settings"]), record["weights"]["seed"]
-        stack = lstm.Stack([lstm.Settings(**record["settings"] | dict(seed=seed, trials=1))], "unused")
-        stack.theta[0] = record["weights"]["theta"]
-        figures = stack.trials[0].figures(stack.tester(0))
+        lockstep = lstm.Lockstep([lstm.Settings(**record["settings"] | dict(seed=seed, trials=1))])
+        lockstep.lanes.theta[0] = record["weights"]["theta"]
+        figures = lockstep.trials[0].figures(lockstep.tester(0))
         k = record["seeds"].index(seed)
         assert figures["wrong"] == record["final"]["wrong"][k], row.named
         if figures["mean_absolute_error"] is not None:
@@ -751,10 +967,10 @@ def test_stored_weights_give_the_recorded_figures():
     (["--experiment", "4", "--q", "3"], "--q has no meaning for experiment 4"),
     (["--experiment", "6a", "--update", "step"], "--update step needs errors at every step"),
     (["--experiment", "2a", "--update", "step", "--full-gradient"], "truncated gradient only"),
-    (["--experiment", "4", "--errors-at", "end"], "--errors-at has no meaning for experiment 4"),
+    (["--experiment", "4", "--errors-at", "end"], "--errors-at needs --experiment 2a or 2b"),
     (["--experiment", "2a", "--errors-at", "end"], "criterion"),
     (["--experiment", "2b", "--recurrent", "none"], "--recurrent has no meaning for experiment 2b"),
-    (["--experiment", "4", "--add-cell-when", "100"], "--add-cell-when has no meaning"),
+    (["--experiment", "4", "--add-cell-when", "100"], "--add-cell-when needs --experiment 2a or 2b"),
     (["--experiment", "1", "--carry-derivatives"], "--carry-derivatives needs --experiment 1 --update step"),
     (["--flat-spot", "0.2"], "--flat-spot needs --output-error flat-spot"),
     (["--max-sequences", "150"], "must be a multiple of 100"), (["--lr", "nan"], "not a number"),
@@ -763,8 +979,8 @@ def test_stored_weights_give_the_recorded_figures():
     (["--table", "7", "--experiment", "4"], "exclude each other"), (["--all", "--table", "7"], "exclude each other"),
     (["--table", "7", "--T", "50"], "no row of the paper"),
     (["--full-gradient", "--gradient", "truncated"], "contradicts"), (["--out", "no/such/folder.json"], "folder"),
-    (["--experiment", "4", "--T", "10000", "--trials", "1000"], "more than 8 GB"),
-    (["--experiment", "2a", "--p", "10000"], "more than 8 GB"), (["--seed", "-1"], "not between"),
+    (["--experiment", "4", "--T", "10000", "--trials", "1000"], "GB of memory"),
+    (["--experiment", "2a", "--p", "10000"], "GB of memory"), (["--seed", "-1"], "not between"),
     (["--nonsense"], "unrecognized")])
 def test_bad_input_is_one_line_and_code_2(words, complaint, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -775,22 +991,12 @@ def test_bad_input_is_one_line_and_code_2(words, complaint, tmp_path, capsys, mo
     assert len(output.err.splitlines()) == 1 and complaint in output.err
 
 
-def test_a_foreign_results_file_or_checkpoint_stops_the_program_before_it_works(tmp_path, capsys):
-    (tmp_path / "results.json").write_text("[]")
-    with pytest.raises(SystemExit) as ended:
-        lstm.main(["--out", str(tmp_path / "results.json")])
-    assert ended.value.code == 2 and "not a results file" in capsys.readouterr().err
-    lstm.checkpoint_path([lstm.Settings()], tmp_path / "other.json").write_bytes(b"?")
-    with pytest.raises(SystemExit) as ended:
-        lstm.main(["--out", str(tmp_path / "other.json")])
-    assert ended.value.code == 2 and "move it away" in capsys.readouterr().err
-
-
 def test_runs_alone_in_an_empty_folder(tmp_path):
-    (tmp_path / "lstm_1997.py").write_text(SOURCE)
+    script = tmp_path / "lstm_1997.py"
+    script.write_text(harness.bundle(ROOT / "lstm_1997.py"))
     done = run(
         "--table", "4", "5", "--T", "100", "--N", "3", "--trials", "2", "--max-sequences", "100", cwd=tmp_path,
-        script=tmp_path / "lstm_1997.py")
+        script=script)
     assert done.returncode == 0, done.stderr
     assert "3a T=100 N=3 [literal]: 0 of 2" in done.stdout and "3b T=100 N=3 [literal]: 0 of 2" in done.stdout
     assert len(json.loads((tmp_path / "results.json").read_text())["lstm_1997"]) == 2
@@ -798,13 +1004,39 @@ def test_runs_alone_in_an_empty_folder(tmp_path):
 
 def test_two_processes_give_the_same_records(tmp_path):
     words = ["--table", "9", "--trials", "2", "--max-sequences", "100", "--quiet"]
-    for name, jobs in (("one", 1), ("two", 2)):
-        (tmp_path / name).mkdir()
-        assert run(*words, "--jobs", jobs, cwd=tmp_path / name).returncode == 0
-    one, two = (json.loads((tmp_path / name / "results.json").read_text())["lstm_1997"] for name in ("one", "two"))
-    for record in (*one, *two):
-        del record["provenance"]
-    assert one == two and len(one) == 2
+    assert run(*words, "--jobs", "2", cwd=tmp_path).returncode == 0
+    assert lstm.main([*words, "--out", str(tmp_path / "one.json")]) == 0
+    one, two = (json.loads((tmp_path / name).read_text())["lstm_1997"] for name in ("one.json", "results.json"))
+    assert [without_provenance(record) for record in one] == [without_provenance(record) for record in two]
+    assert len(one) == 2
+
+
+# --- fingerprint ------------------------------------------------------------------------------------------------------
+
+
+def fingerprint_with(old, new):
+    """The fingerprint of the experiment with one piece of its text replaced."""
+    assert SOURCE.count(old) == 1, f"{SOURCE.count(old)} times: {old}"
+    module = types.ModuleType("changed")
+    module.__dict__.update(vars(lstm), __name__="changed", __source__=SOURCE.replace(old, new))
+    sys.modules["changed"] = module
+    return harness.Code("changed").fingerprint
+
+
+@pytest.mark.parametrize("old, new, stale", [
+    ('"learning rate alpha"', '"alpha"', False), ("trials stop, median", "trials have stopped, median", False),
+    ('"every row of Tables 1 to 9")', '"all")', False),
+    ("APPENDIX_TOLERANCE = 1e-9", "APPENDIX_TOLERANCE = 1e-8", False),
+    ("y_out * h_slope(s[c]) * back  # A.21", "-y_out * h_slope(s[c]) * back", False),
+    ("the same, R trials at once", "R at once", False), ("low=10, high=10_000", "low=9, high=10_000", False),
+    ("met = e_s  # one error", "met = -e_s  # one error", True), ("N_STOP = 256", "N_STOP = 255", True),
+    ("return Sequences(x, end, one_hot(which, 2))", "return Sequences(x, end, one_hot(1 - which, 2))", True),
+    ("NOISE = math.sqrt(0.2)", "NOISE = math.sqrt(0.3)", True), ('"2c": 1000', '"2c": 900', True),
+    ("9     6a    -    - -    -     2 2 8", "9     6a    -    - -    -     2 2 9", True),
+    ('1.0, "factor on that error', '2.0, "factor on that error', True), ("CHUNK = 100", "CHUNK = 50", True)])
+def test_records_are_stale_after_a_change_of_what_decides_them_and_no_other(old, new, stale):
+    assert fingerprint_with("trials stop, median", "trials stop, median") == lstm.CODE.fingerprint
+    assert (fingerprint_with(old, new) != lstm.CODE.fingerprint) == stale
 
 
 # --- benchmark --------------------------------------------------------------------------------------------------------
@@ -813,7 +1045,7 @@ def test_two_processes_give_the_same_records(tmp_path):
 def test_the_textbook_loop_of_the_benchmark_computes_the_same():
     ours, _ = bench.lockstep(100, 2, 3)
     textbook, _ = bench.loop(100, 3)
-    before = lstm.Trial(lstm.Settings(experiment="4"), 0).start(lstm.Shape(lstm.Settings(experiment="4")))
+    before = lstm.Trial(lstm.Settings(experiment="4"), 0).start(lstm.Layout(lstm.Settings(experiment="4")))
     after = ours()
     assert abs(after - before).max() > 1e-3
     assert abs(after - textbook()).max() < 1e-12
@@ -837,55 +1069,5 @@ def test_the_plans_commands_are_understood(tmp_path):
     for words in commands:
         rows, _, _ = lstm.parse([*words, "--out", str(tmp_path / "results.json")])
         for row in rows:
-            assert row.in_paper or row.line in lstm.OTHER_LINES
-            assert (row.seed, row.trials) == (0, row.line.trials)
-
-
-def test_every_run_of_the_studies_is_one_command(tmp_path):
-    seen = set()
-    for _, arms, _ in studies.STUDIES.values():
-        for arm in arms:
-            words = studies.command(arm).split()
-            rows, _, _ = lstm.parse([*words[2:], "--out", str(tmp_path / "results.json")])
-            assert words[:2] == ["python3", "lstm_1997.py"] and rows == [lstm.Settings(**arm)]
-            seen.update(rows)
-    assert len(seen) == sum(len(arms) for _, arms, _ in studies.STUDIES.values())
-    literal = {row.line for row in (lstm.Settings(**run) for run in studies.ROWS) if row.reading == "literal"}
-    assert literal == set(lstm.LINES)
-    for row in (lstm.Settings(**run) for run in studies.ROWS):
-        enough = row.line.paper - 100 if row.T == 1000 else 2 * row.line.paper
-        assert row.max_sequences >= enough
-        assert (row.in_paper, row.trials, row.seed) == (True, row.line.trials, 0)
-
-
-def test_a_study_trains_what_is_missing_and_no_more(tmp_path, capsys):
-    words = ["--trials", "2", "--max-sequences", "100", "--out", str(tmp_path / "results.json")]
-    assert studies.main(["--run", "lstm-values-6a", *words]) == 0
-    before = (tmp_path / "results.json").read_text()
-    records = json.loads(before)["lstm_1997"]
-    assert len(records) == len(studies.VALUES_6A) and all(len(record["seeds"]) == 2 for record in records)
-    capsys.readouterr()
-    assert studies.main(["--run", "lstm-values-6a", *words]) == 0
-    assert capsys.readouterr().out == "nothing is missing: every run has a record\n"
-    assert (tmp_path / "results.json").read_text() == before
-    with pytest.raises(SystemExit) as ended:
-        studies.main(["--run", "lstm-values-6a", "--max-sequences", "150"])
-    assert ended.value.code == 2 and "multiple of 100" in capsys.readouterr().err
-
-
-def test_the_pictures_are_drawn_from_results_json(tmp_path):
-    if not (ROOT / "results.json").exists():
-        pytest.skip("no results.json")
-    words = ["--results", ROOT / "results.json", "--outdir", tmp_path]
-    done = run(*words, cwd=ROOT, script=ROOT / "visualize_lstm_1997.py")
-    assert done.returncode == 0, done.stderr
-    assert "no record yet" not in done.stdout
-    names = ("complexity", "error_flow", "cec", "paper_vs_ours", "scaling_2c", "first_weights")
-    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.png" for name in names}
-
-
-def test_the_pictures_refuse_an_unusable_place_or_file(tmp_path):
-    (tmp_path / "file").write_text("{")
-    assert_bad_input(run_script("visualize_lstm_1997.py", "--outdir", "file", cwd=tmp_path), "file")
-    assert_bad_input(run_script("visualize_lstm_1997.py", "--results", "file", cwd=tmp_path), "not valid JSON")
-    assert {path.name for path in tmp_path.iterdir()} <= {"file", "file.lock", "results.json.lock"}
+            assert row.in_paper or row.row in lstm.OTHER_ROWS
+            assert (row.seed, row.trials) == (0, row.row.trials)
