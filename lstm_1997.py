@@ -288,16 +288,18 @@ class Settings:
             if (getattr(self, name) or 0) % CHUNK:
                 raise ValueError(f"{harness.flag_of(name)} must be a multiple of {CHUNK}")
         if self.bytes_needed() > 8e9:
-            raise ValueError("these settings need more than 8 GB of memory: "
-                             "lower --T, --q, --p or --trials")
+            raise ValueError(f"these settings need about {self.bytes_needed() / 1e9:.0f} GB of "
+                             "memory: lower --T, --q, --p or --trials")
 
     def bytes_needed(self):
-        """Memory of a run, roughly: for each trial its chunk of training sequences and the
-        activations of its net; in 2a and 2b also outputs for every symbol at every step."""
-        numbers = steps_of(self) * (2 * CHUNK + 200)
+        """Memory of a run, roughly. A trial that trains keeps a chunk of sequences, twice, and its
+        net's activations; one that is tested LANES of those. In 2a and 2b every step has an output
+        for every symbol, in 2c every symbol has its weights."""
+        steps, training, testing = steps_of(self), 4 * CHUNK + 100, 70
+        by_symbol = self.p or 0
         if self.experiment in ("2a", "2b"):
-            numbers += 3 * self.p**2
-        return 8 * numbers * max(self.trials, LANES)
+            training, testing = training + 9 * self.p, testing + 5 * self.p
+        return 8 * (self.trials * (steps * training + 40 * by_symbol) + LANES * steps * testing)
 
     def agreement(self, row):
         """How many of the settings that tell rows apart are the row's, or not given."""
