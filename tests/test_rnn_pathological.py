@@ -784,7 +784,8 @@ sys.path.insert(0, {root!r})
 import rnn_pathological, temporal_order_study
 rnn_pathological.N_TEST = temporal_order_study.N_TEST = temporal_order_study.N_PROBE = 100
 codes = []
-for main, flags in ((rnn_pathological.main, {smoke}), (temporal_order_study.main, ["--updates", "2", "--sequence-len", "10"])):
+order = ["--updates", "2", "--sequence-len", "10"]
+for main, flags in ((rnn_pathological.main, {smoke}), (temporal_order_study.main, order)):
     codes.append(main(flags))
     thread = threading.Thread(target=lambda: codes.append(main(flags)))
     thread.start()
