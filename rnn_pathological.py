@@ -64,8 +64,7 @@ INITS = ("ortho", "random", "gaussian", "identity", "sparse")
 class Settings:
     """Every hyperparameter that changes the result: the identity of a record in results.json."""
 
-    task: str = harness.setting(
-        "addition", "what is learned", "task", choices=lambda: tuple(TASKS))
+    task: str = harness.setting("addition", "what is learned", "task", choices=lambda: tuple(TASKS))
     sequence_len: int | None = harness.setting(
         None, "T, steps in a sequence, in noiseless_memorization the delay (default: 30 for "
         "addition, multiplication and xor, else 60)", "task", kind=int, low=1, high=100_000,
@@ -79,8 +78,7 @@ class Settings:
     vocabulary: int | None = harness.setting(
         None, "kinds of symbols", "task", kind=int, low=3, high=10_000, otherwise=100,
         needs=("task", "random_permutation"))
-    cell: str = harness.setting(
-        "rnn", "rnn or lstm (with forget gate)", "model", choices=("rnn", "lstm"))
+    cell: str = harness.setting("rnn", "rnn or lstm (with forget gate)", "model", choices=("rnn", "lstm"))
     activation: str | None = harness.setting(
         None, "of the rnn", "model", kind=str, choices=("tanh", "relu"), otherwise="tanh",
         needs=("cell", "rnn"))
@@ -91,8 +89,7 @@ class Settings:
     spectral_radius: float | None = harness.setting(
         None, "rescales that start to this largest |eigenvalue|, which else is as it falls",
         "model", kind=float, low=0, high=1e12, otherwise=harness.by("init", {"sparse": 1.1}))
-    input_scale: float = harness.setting(
-        0.1, "W_xh starts at N(0, this^2)", "model", low=0, high=1e6)
+    input_scale: float = harness.setting(0.1, "W_xh starts at N(0, this^2)", "model", low=0, high=1e6)
     output_scale: float | None = harness.setting(
         None, "W_hy starts at N(0, this^2) (default: H^-0.5)", "model", kind=float, low=0, high=1e6,
         otherwise=lambda settings: settings.hidden**-0.5)
@@ -102,8 +99,7 @@ class Settings:
     centre: bool = harness.setting(
         False, "subtract the mean input; start b_y at the mean target of a regression", "model")
     epochs: int = harness.setting(80, "epochs", "training", low=1, high=10**8)
-    batches_per_epoch: int = harness.setting(
-        30, "updates in an epoch", "training", low=1, high=10**8)
+    batches_per_epoch: int = harness.setting(30, "updates in an epoch", "training", low=1, high=10**8)
     batch: int = harness.setting(50, "sequences in a batch", "training", low=1, high=65_536)
     optimizer: str = harness.setting(
         "momentum", "momentum (heavy ball, or --nesterov) or adam", "training",
@@ -139,8 +135,7 @@ class Settings:
     dtype: str = harness.setting(
         "float64", "precision of weights and activations", "training",
         choices=("float64", "float32"))
-    seed: int = harness.setting(
-        0, "seed of the four random streams", "training", low=0, high=2**63 - 1)
+    seed: int = harness.setting(0, "seed of the four random streams", "training", low=0, high=2**63 - 1)
 
     def __post_init__(self):
         """Fills what depends on other settings. Raises ValueError for settings that contradict one
@@ -166,11 +161,9 @@ class Settings:
         if not shortest <= lowest <= T:
             raise ValueError(f"--mixed-lengths {lowest} is not between {shortest} and T = {T}")
         if not lowest <= start <= T:
-            raise ValueError(
-                f"--curriculum {self.curriculum} does not start between {lowest} and T = {T}")
+            raise ValueError(f"--curriculum {self.curriculum} does not start between {lowest} and T = {T}")
         if TASKS[self.task].classes and max(threshold, self.stop_at or 0.0) >= 1:
-            raise ValueError(
-                "no accuracy is above 1: lower the threshold of --curriculum or --stop-at")
+            raise ValueError("no accuracy is above 1: lower the threshold of --curriculum or --stop-at")
 
     def bytes_needed(self):
         """About what a run allocates at once: two nets, one that trains and one for tests, weights
@@ -204,8 +197,7 @@ def sutskever_2013(task, alphabet=None):
         "addition": pair, "multiplication": pair,
         "noiseless_memorization": dict(sequence_len=200, input_scale=0.1)}
     if task not in tasks:
-        raise ValueError(
-            f"--recipe sutskever2013 has no {task}: its tasks are {', '.join(tasks)}")
+        raise ValueError(f"--recipe sutskever2013 has no {task}: its tasks are {', '.join(tasks)}")
     ten_symbols = {}
     if task == "noiseless_memorization" and alphabet == 5:
         ten_symbols = dict(sequence_len=80, bits=10)
@@ -220,11 +212,9 @@ def parse_curriculum(text):
         start, step, threshold = text.split(":")
         start, step, threshold = int(start), int(step), float(threshold)
     except ValueError:
-        raise ValueError(
-            f"--curriculum {text!r} is not START:STEP:THRESHOLD, such as 5:1:0.9") from None
+        raise ValueError(f"--curriculum {text!r} is not START:STEP:THRESHOLD, such as 5:1:0.9") from None
     if start < 1 or step < 1 or not 0 < threshold < math.inf:
-        raise ValueError(
-            f"--curriculum {text!r}: START and STEP are at least 1, THRESHOLD is positive")
+        raise ValueError(f"--curriculum {text!r}: START and STEP are at least 1, THRESHOLD is positive")
     return start, step, threshold
 
 
@@ -332,8 +322,7 @@ def make_addition(rng, T, n):
     return x, (one + other)[None]
 
 
-TASKS["addition"] = Task(
-    make_addition, T=30, n_in=2, n_out=1, chance=1 / 6, solved=0.05, classes=False)
+TASKS["addition"] = Task(make_addition, T=30, n_in=2, n_out=1, chance=1 / 6, solved=0.05, classes=False)
 
 
 def make_multiplication(rng, T, n):
@@ -393,12 +382,11 @@ def make_temporal_order_3(rng, T, n):
     return ordered_symbols(rng, T, n, (T // 10, T // 3, 2 * T // 3))
 
 
-TASKS["temporal_order_3"] = Task(
-    make_temporal_order_3, shortest=3, n_in=6, n_out=8, chance=1 / 8)
+TASKS["temporal_order_3"] = Task(make_temporal_order_3, shortest=3, n_in=6, n_out=8, chance=1 / 8)
 
 
 def make_random_permutation(rng, T, n, V):
-    """Martens & Sutskever (2011), after Experiment 2b of 1997: predict the next symbol, at last the first.
+    """Martens & Sutskever (2011), after Experiment 2b of 1997: predict the next symbol, at the end the first.
 
     Symbol 1 is a 0 or 1; the others are random permutations of 2 ... V - 1, one after the other,
     cut at T. Every step has a target, only the last is scored. Returns x (T, V, n) and target
@@ -1082,12 +1070,6 @@ def spectrum(net):
             "spectral_radius": rounded(radius(W))}
 
 
-def columns_of(settings):
-    """The columns of a history; longest is the training length that a curriculum has reached."""
-    longest = ("longest",) if settings.curriculum else ()
-    return ("update", "train_loss", "test_loss", task_of(settings).metric, "wrong_rate", *longest)
-
-
 def add_to_history(history, row):
     """Adds a row to the columns, rounded."""
     for name, column in history.items():
@@ -1133,8 +1115,10 @@ def train(settings, options, quiet=True):
     every = settings.batches_per_epoch * (options.eval_every or math.ceil(settings.epochs / 80))
     curve = N_CURVE * (1 + math.ceil(total / every))
     progress = harness.Progress(work(settings, total, curve + N_TEST), quiet)
-    history, losses = {name: [] for name in columns_of(settings)}, []
     figures = dict.fromkeys(("test_loss", task.metric, "wrong_rate"))
+    history, losses = {name: [] for name in ("update", "train_loss", *figures)}, []
+    if settings.curriculum:
+        history["longest"] = []  # the training length that it has reached
     with np.errstate(all="ignore"):
         for update, (net, loss, longest, last) in enumerate(learn(settings)):
             if update == 0:
