@@ -244,45 +244,48 @@ class SideBySide:
     experiment's class for them inherits. It adds advance() and the arrays of a checkpoint.
 
     trial(row, seed) makes a trial with settings, seed, state() and restore(state). trials: those
-    that run; done: the figures of those that have ended, by row and seed; count: training
-    sequences of each so far.
+    that run; done: the figures of those that have ended, by (number of the row, seed); history:
+    the curves of each row; count: training sequences of each trial so far.
     """
 
     def __init__(self, rows, trial, title):
         self.rows, self.trial, self.title = rows, trial, title
-        places = [(k, row, row.seed + n) for k, row in enumerate(rows) for n in range(row.trials)]
-        self.keys = [f"{k}/{seed}" for k, _, seed in places]
-        self.trials = [trial(row, seed) for _, row, seed in places]
+        self.keys = [(k, row.seed + n) for k, row in enumerate(rows) for n in range(row.trials)]
+        self.trials = [trial(rows[k], seed) for k, seed in self.keys]
         self.done, self.history, self.count, self.seconds = {}, [], 0, 0.0
         self.total = max(row.max_sequences for row in rows)
 
     ended = property(lambda self: not self.trials)
 
     def __str__(self):
-        return f"{self.title}: sequence {self.count}, {len(self.done)} of {len(self.keys)} ended"
+        ended = f"{len(self.done)}/{len(self.keys)} trials ended"
+        return f"{self.title}: sequence {self.count}, {ended}"
 
     def key(self, trial):
         """The place of a trial in done."""
-        return f"{self.rows.index(trial.settings)}/{trial.seed}"
+        return self.rows.index(trial.settings), trial.seed
 
     def ended_of(self, k):
         """The figures of the trials of row k, all of which have ended, in the order of seeds."""
-        return [self.done[key] for key in self.keys if key.split("/")[0] == str(k)]
+        return [self.done[key] for key in self.keys if key[0] == k]
 
     def state(self):
-        trials = {self.key(trial): trial.state() for trial in self.trials}
-        return dict(trials=trials, done=self.done, history=self.history, count=self.count,
+        trials = [(*self.key(trial), trial.state()) for trial in self.trials]
+        done = [(*key, figures) for key, figures in self.done.items()]
+        return dict(trials=trials, done=done, history=self.history, count=self.count,
                     seconds=self.seconds), {}
 
     def restore(self, state, arrays):
-        if sorted([*state["trials"], *state["done"]]) != sorted(self.keys):
-            raise ValueError("it has other trials")
+        held = [(row, seed) for row, seed, _ in [*state["trials"], *state["done"]]]
+        curves = [list(columns) for columns in state["history"]]
+        if sorted(held) != self.keys or curves != [list(columns) for columns in self.history]:
+            raise ValueError("it has other trials or curves")
         self.trials = []
-        for key, saved in state["trials"].items():
-            row, seed = key.split("/")
-            self.trials.append(self.trial(self.rows[int(row)], int(seed)))
+        for row, seed, saved in state["trials"]:
+            self.trials.append(self.trial(self.rows[row], seed))
             self.trials[-1].restore(saved)
-        self.done, self.history = state["done"], state["history"]
+        self.done = {(row, seed): figures for row, seed, figures in state["done"]}
+        self.history = state["history"]
         self.count, self.seconds = int(state["count"]), float(state["seconds"])
 
 
