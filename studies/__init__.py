@@ -1,7 +1,7 @@
-"""Lists of runs, one shape for all: what a study shows, its settings by label, its seeds and what it costs.
+"""Lists of runs, one shape for all: what a study shows, its settings by label, its seeds, its cost.
 
-A study stands in the list STUDIES of a file of this folder, and is found there; nothing else names it. reproduce.py
-runs studies, tables and pictures look their records up.
+A study stands in the list STUDIES of a file of this folder and is found there; nothing else names
+it. reproduce.py runs studies; tables and pictures look their records up.
 
     python3 -m studies                        the command of every row of every study
     python3 -m studies adding-cells           of this one
@@ -29,11 +29,12 @@ class Study:
     name: str
     shows: str  # in words
     experiment: str  # the module
-    grid: dict  # label of a row (a text, or a tuple of what tells the rows apart): settings that are not the defaults
+    # The rows: settings that are not the defaults, by label: a text, or a tuple of what tells rows apart
+    grid: dict
     seeds: range | None  # None: a record holds all its trials, or nothing is random
     minutes: float  # of one core of the machine of results.json, for all cells
-    options: dict = dataclasses.field(default_factory=dict)  # of the experiment's Options, those not at their defaults
-    keep: tuple | None = ("history",)  # those of PARTS that a table or a picture needs; None: whatever there is
+    options: dict = dataclasses.field(default_factory=dict)  # likewise, of the experiment's Options
+    keep: tuple | None = ("history",)  # those of PARTS that a page needs; None: whatever there is
 
     def cells(self):
         """Every cell's Settings, seed by seed: a study cut short has a few seeds of everything."""
@@ -71,15 +72,16 @@ def settings_of(experiment, settings):
 # ----------------------------------------------------------------------------------------------------------------------
 
 def find(results, experiment, settings):
-    """The record of these settings (Settings, or a dict of those that are not the defaults) in the contents of a
-    results file; None if there is none that ran to its end."""
+    """The record of these settings (Settings, or a dict of those that are not the defaults) in the
+    contents of a results file; None if there is none that ran to its end."""
     wanted = json.loads(json.dumps(dataclasses.asdict(settings_of(experiment, settings))))
     return next((record for record in results.get(experiment, [])
                  if record["settings"] == wanted and record["final"]["status"] != "interrupted"), None)
 
 
 def arms(results, name):
-    """The records of a study, {label: [a record for each seed]}. Raises KeyError naming what is missing."""
+    """The records of a study, {label: [a record for each seed]}. Raises KeyError naming what is
+    missing."""
     study = load()[name]
     found = {label: [find(results, study.experiment, settings) for settings in study.row(label)]
              for label in study.grid}
@@ -105,42 +107,45 @@ def flags_of(values):
 def command(study, label):
     """The command that makes the records of a row of a study."""
     settings = study.grid[label]
-    fields = [field.name for field in dataclasses.fields(importlib.import_module(study.experiment).Settings)]
-    words = flags_of({name: settings[name] for name in fields if name in settings})
+    fields = dataclasses.fields(importlib.import_module(study.experiment).Settings)
+    words = flags_of({field.name: settings[field.name] for field in fields if field.name in settings})
     if study.seeds is not None:
         words += ["--seeds", f"{study.seeds[0]}-{study.seeds[-1]}"]
     return shlex.join(["python3", f"{study.experiment}.py", *words, *flags_of(study.options)])
 
 
 def complete(path, *names):
-    """The contents of a results file, once reproduce.py has run those of these studies that lack a record.
-
-    Raises harness.ResultsError for an unusable file, SystemExit with reproduce.py's exit code if it fails.
-    """
+    """The contents of a results file, once reproduce.py has run those of these studies that lack a
+    record. Raises harness.ResultsError for an unusable file, SystemExit with reproduce.py's exit code
+    if it fails."""
     results = harness.read_results(path)
-    lacking = [name for name in names for study in [load()[name]]
-               if any(study.lacks(find(results, study.experiment, settings)) for settings in study.cells())]
+    lacking = [name for name in names if any(
+        load()[name].lacks(find(results, load()[name].experiment, settings))
+        for settings in load()[name].cells())]
     if lacking:
-        harness.say(f"{path} lacks runs of {', '.join(lacking)}: running reproduce.py {' '.join(lacking)}")
+        harness.say(f"{path} lacks runs of {', '.join(lacking)}: "
+                    f"running reproduce.py {' '.join(lacking)}")
         run_first("reproduce.py", *lacking, "--out", str(path))
         results = harness.read_results(path)
     return results
 
 
-def find_or_run(path, experiment, settings, *more_flags):
-    """The record of these settings (a dict of those that are not the defaults); where a results file lacks it, the
-    experiment's own command makes it first, with more flags if need be. Raises as complete() does."""
+def find_or_run(path, experiment, settings, *more_flags, fits=lambda record: True):
+    """The record of these settings (a dict of those that are not the defaults); where a results file
+    lacks it, or it does not fit, the experiment's own command makes it first, with more flags if
+    need be. Raises as complete() does."""
     record = find(harness.read_results(path), experiment, settings)
-    if record is None:
+    if record is None or not fits(record):
         words = [f"{experiment}.py", *flags_of(settings), *more_flags]
-        harness.say(f"no record yet, running {shlex.join(words)}")
+        harness.say(f"{path} lacks what is to be drawn: running {shlex.join(words)}")
         run_first(*words, "--out", str(path))
         record = find(harness.read_results(path), experiment, settings)
     return record
 
 
 def run_first(script, *words):
-    """Runs a script of the project that makes a missing record. Raises SystemExit with its exit code if it fails."""
+    """Runs a script of the project that makes a missing record. Raises SystemExit with its exit code
+    if it fails."""
     code = subprocess.run([sys.executable, str(ROOT / script), *words]).returncode
     if code:
         raise SystemExit(code)

@@ -39,19 +39,21 @@ KERAS_2018 = {
 LANDSCAPE = {(cell, T): dict(cell=cell, T=T) for cell in ("srnn", "lstm") for T in (2, 10, 30, 100)}
 
 
-def study(name, shows, grid, minutes, keep=()):
-    return Study(f"latching-{name}", shows, "information_latching", grid, None, minutes, keep=keep)
+def study(name, shows, grid, minutes, keep=("history",), ends_only=True):
+    options = dict(ends_only=ends_only)  # of a curve only the start and the end are read
+    return Study(f"latching-{name}", shows, "information_latching", grid, None, minutes, options, keep)
 
 
 STUDIES = [
-    study("headline", "the one-unit latch as Keras starts it", {"LSTM": dict()}, 0.3, ("history", "weights")),
+    study("headline", "the one-unit latch as Keras starts it", {"LSTM": dict()}, 0.3,
+          ("history", "weights"), ends_only=False),
     study("table", "success against length: every cell and start, thirty repeats each", TABLE, 12),
-    study("tradeoff", "latching against sensitivity: the tanh unit's recurrent weight", TRADEOFF, 2.5, ("history",)),
+    study("tradeoff", "latching against sensitivity: the tanh unit's recurrent weight", TRADEOFF, 2.5),
     study("split", "the question's validation split, and a shuffled one", SPLIT, 2),
     study("relay", "the bit relay: one and eight units", RELAY, 3),
     study("latch1994", "the latch of 1994", LATCH_1994, 1),
     study("tuning", "four times the updates, ten times the rate", TUNING, 1),
     study("keras2018", "the hard sigmoid of 2018", KERAS_2018, 0.5),
-    Study("latching-landscape", "the loss over two weights of a one-unit net", "latch_landscape", LANDSCAPE, None, 0.2,
-          keep=()),
+    Study("latching-landscape", "the loss over two weights of a one-unit net", "latch_landscape",
+          LANDSCAPE, None, 0.2, keep=()),
 ]
