@@ -292,7 +292,7 @@ def main(argv=None):
     try:
         if not args.list:
             harness.check_results(args.out)
-        cells, results = cells_of(chosen), harness.read_results(args.out)
+        results, cells = harness.read_results(args.out), cells_of(chosen)
         states = {study: {cell: state(results, study, cell) for cell in own}
                   for study, own in cells.items()}
         minutes = None if args.within is None else args.within * args.jobs
