@@ -221,7 +221,7 @@ SMALL = {  # settings of a cell of a moment
     "lstm_1997": dict(trials=2, max_sequences=300),
     "lstm_1997_rivals": dict(trials=2, max_sequences=300),
     "cascade_correlation": dict(experiment="2a", trials=2, hidden=1, max_sequences=3000),
-    "weight_guessing": dict(trials=2, max_sequences=3000),
+    "weight_guessing": dict(T=10, N=3, trials=2, max_sequences=3000),
 }
 RESUMED = ("lstm_1997", "lstm_1997_rivals", "cascade_correlation", "weight_guessing")  # they keep checkpoints
 
@@ -283,8 +283,8 @@ def test_rows_of_equal_shape_train_in_one_lockstep_to_the_same_bits(experiment, 
 
 TOY = '''"""A toy: it adds up random numbers.
 
-What happens on the way is asked for by files: kill-SEED-COUNT ends the parent, die-SEED-COUNT its own process,
-wait-SEED-COUNT lets it wait until it is stopped, fail-SEED-COUNT raises an error."""
+What happens on the way is asked for by files: kill-ROUNDS-SEED-COUNT ends the parent, die-... its own process, fail-...
+raises an error, wait-... is a pipe: once somebody has read from it, the toy waits until it is stopped."""
 import dataclasses, os, signal, sys
 from pathlib import Path
 
@@ -310,13 +310,14 @@ class Options(harness.CommonOptions):
 class Sum:
     def __init__(self, settings):
         self.rng, self.sum, self.numbers = np.random.default_rng(settings.seed), 0.0, []
-        self.seed, self.total, self.seconds = settings.seed, settings.rounds, 0.0
+        self.name = f"{settings.rounds}-{settings.seed}"
+        self.total, self.seconds = settings.rounds, 0.0
 
     count = property(lambda self: len(self.numbers))
     ended = property(lambda self: self.count == self.total)
 
     def advance(self):
-        happen(self.seed, self.count)
+        happen(f"{self.name}-{self.count}")
         self.numbers.append(self.rng.random())
         self.sum += self.numbers[-1]
 
@@ -327,17 +328,18 @@ class Sum:
         self.sum, self.numbers, self.rng.bit_generator.state = state["sum"], state["numbers"], state["rng"]
 
 
-def happen(seed, count):
+def happen(moment):
     with open("log", "a") as log:
-        log.write(f"{seed}-{count} ")
+        log.write(f"{moment} ")
     for what in ("kill", "die", "wait", "fail"):
-        file = Path(f"{what}-{seed}-{count}")
-        if file.exists():
+        file = Path(f"{what}-{moment}")
+        if file.is_fifo():
+            file.write_text("here")
+            harness.STOP.wait()
+        elif file.exists():
             times = int(file.read_text() or 1) - 1
             file.write_text(str(times)) if times else file.unlink()
-            if what == "wait":
-                harness.STOP.wait()
-            elif what == "fail":
+            if what == "fail":
                 raise ZeroDivisionError("as asked for")
             else:
                 os.kill(os.getppid() if what == "kill" else os.getpid(), signal.SIGKILL)
@@ -438,7 +440,7 @@ def test_a_toy_experiment_is_listed_run_skipped_and_checked(toy, toy_records, tm
     code, out, err = ended(toy("toy"))
     assert (code, err) == (0, "") and "4 cells are done" in out and not (tmp_path / "log").exists()
     assert ended(toy("toy", "--check", 4))[1].count("the same bits") == 4
-    assert (tmp_path / "log").read_text().count("-0") == 4
+    assert (tmp_path / "log").read_text().count("-0 ") == 4
 
 
 def test_a_toy_experiment_gets_its_table_and_no_other_file_is_touched(project, tmp_path):
@@ -463,14 +465,15 @@ def test_a_toy_experiment_gets_its_table_and_no_other_file_is_touched(project, t
 
 
 def test_a_killed_study_goes_on_and_ends_in_the_same_figures(toy, toy_records, tmp_path):
-    for moment in ("0-1", "0-3", "1-0", "1-2"):
+    for moment in ("3-0-1", "4-0-3", "3-1-0", "3-1-2"):
         (tmp_path / f"kill-{moment}").touch()
     for _ in range(4):
         assert ended(toy("toy"))[0] == -signal.SIGKILL
     assert ended(toy("toy"))[0] == 0 and plain(tmp_path / "results.json", "toy") == toy_records
     began = (tmp_path / "log").read_text().split()
-    # seed 0 with three and with four numbers, then seed 1; a number is drawn again where its cell was killed, no other
-    assert began == "0-0 0-1 0-1 0-2 0-0 0-1 0-2 0-3 0-3 1-0 1-0 1-1 1-2 1-2 1-0 1-1 1-2 1-3".split()
+    again = ["3-0-1", "4-0-3", "3-1-0", "3-1-2"]  # drawn twice, where it was killed, and no other number
+    assert sorted(began) == sorted([*again, *(
+        f"{rounds}-{seed}-{count}" for rounds in (3, 4) for seed in (0, 1) for count in range(rounds))])
     assert not list(tmp_path.glob("*.npz")) and not list(tmp_path.glob("*.tmp"))
 
 
@@ -478,7 +481,7 @@ def test_a_check_reads_no_checkpoint_and_leaves_none(toy, tmp_path):
     assert ended(toy("toy"))[0] == 0
     results = (tmp_path / "results.json").read_bytes()
     (tmp_path / "results.json").unlink()
-    (tmp_path / "kill-0-2").touch()
+    (tmp_path / "kill-3-0-2").touch()
     assert ended(toy("toy"))[0] == -signal.SIGKILL
     [checkpoint] = tmp_path.glob("*.npz")
     left = checkpoint.read_bytes()
@@ -486,46 +489,48 @@ def test_a_check_reads_no_checkpoint_and_leaves_none(toy, tmp_path):
     for _ in range(2):
         (tmp_path / "log").unlink()
         assert ended(toy("toy", "--check", 1))[1].count("the same bits") == 1
-        assert (tmp_path / "log").read_text().split() == ["0-0", "0-1", "0-2"]
+        assert (tmp_path / "log").read_text().split() == ["3-0-0", "3-0-1", "3-0-2"]
         assert [file.read_bytes() for file in tmp_path.glob("*.npz")] == [left]
 
 
 @pytest.mark.parametrize("name", ("SIGINT", "SIGTERM", "SIGHUP"))
 def test_a_signal_keeps_finished_cells_and_drops_the_others(name, toy, toy_records, tmp_path):
-    (tmp_path / "wait-1-2").touch()
+    pipes = [tmp_path / f"wait-{moment}" for moment in ("3-1-1", "4-1-1")]  # the second number of seed 1
+    for pipe in pipes:
+        os.mkfifo(pipe)
     process = toy("toy", "--jobs", 2)
-    lines = iter(process.stdout.readline, "")
-    next(line for line in lines if line.startswith("2/4 cells"))  # both of seed 0; seed 1 waits or has ended
-    while (tmp_path / "wait-1-2").exists():
-        os.sched_yield()
+    assert [pipe.read_text() for pipe in pipes] == ["here", "here"]
     process.send_signal(getattr(signal, name))
     code, _, err = ended(process)
     assert code == 130 and err == "interrupted; the cells that ended are saved\n"
-    assert 2 <= len(plain(tmp_path / "results.json", "toy")) < 4
+    assert plain(tmp_path / "results.json", "toy") == [
+        record for record in toy_records if record["settings"]["seed"] == 0]
+    for pipe in pipes:
+        pipe.unlink()
     assert ended(toy("toy"))[0] == 0 and plain(tmp_path / "results.json", "toy") == toy_records
     assert not list(tmp_path.glob("*.npz"))
 
 
 def test_a_process_that_dies_costs_its_cell_an_attempt(toy, toy_records, tmp_path):
-    (tmp_path / "die-0-1").write_text("2")
+    (tmp_path / "die-3-0-1").write_text("2")
     code, out, err = ended(toy("toy"))
     assert (code, err) == (0, "") and plain(tmp_path / "results.json", "toy") == toy_records
     (tmp_path / "results.json").unlink()
-    (tmp_path / "die-1-3").write_text("9")
+    (tmp_path / "die-4-1-3").write_text("9")
     code, out, err = ended(toy("toy"))
     assert (code, err) == (1, "FAILED toy rounds=4 seed=1: ProcessDied: its process died\n")
-    assert len(plain(tmp_path / "results.json", "toy")) == 3 and (tmp_path / "die-1-3").read_text() == "6"
+    assert len(plain(tmp_path / "results.json", "toy")) == 3 and (tmp_path / "die-4-1-3").read_text() == "6"
 
 
 def test_a_failing_cell_is_reported_and_the_others_finish(toy, tmp_path):
-    (tmp_path / "fail-0-3").write_text("1")
+    (tmp_path / "fail-4-0-3").write_text("1")
     code, out, err = ended(toy("toy"))
     assert (code, err) == (1, "FAILED toy rounds=4: ZeroDivisionError: as asked for\n")
     assert len(plain(tmp_path / "results.json", "toy")) == 3 and "toy rounds=4: FAILED" in out
 
 
 def test_a_checkpoint_that_cannot_be_used_is_one_line(toy, tmp_path):
-    (tmp_path / "kill-0-2").touch()
+    (tmp_path / "kill-3-0-2").touch()
     assert ended(toy("toy"))[0] == -signal.SIGKILL
     [checkpoint] = tmp_path.glob("*.npz")
     checkpoint.write_bytes(b"no archive")

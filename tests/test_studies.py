@@ -57,13 +57,17 @@ def test_a_curve_has_at_most_100_points():
 
 
 def test_every_row_of_the_papers_tables_is_in_a_study():
-    for experiment in ("lstm_1997", "lstm_1997_rivals"):
-        module = importlib.import_module(experiment)
-        cells = [cell for study in EVERY if study.experiment == experiment for cell in study.cells()]
-        assert {cell.row for cell in cells} >= set(module.ROWS)
-        assert experiment == "lstm_1997" or len(cells) == len(module.ROWS)
-    guessing = importlib.import_module("weight_guessing")
-    assert set(studies.load()["weight-guessing"].cells()) == {guessing.Settings(**row) for row in guessing.ROWS}
+    import lstm_1997 as lstm
+    import lstm_1997_rivals as rivals
+    import weight_guessing as guessing
+
+    def cells(experiment):
+        return [cell for study in EVERY if study.experiment == experiment for cell in study.cells()]
+
+    assert {cell.row for cell in cells("lstm_1997")} == {*lstm.TABLE_ROWS, *lstm.OTHER_ROWS}
+    rows = [cell.row for cell in cells("lstm_1997_rivals")]
+    assert len(rows) == len(set(rows)) and set(rows) == {*rivals.ROWS, *rivals.OTHER_ROWS}
+    assert set(cells("weight_guessing")) == {guessing.Settings(**row) for row in guessing.ROWS}
 
 
 def test_every_row_of_the_1997_paper_has_a_literal_reading_and_its_full_size():
@@ -72,8 +76,7 @@ def test_every_row_of_the_1997_paper_has_a_literal_reading_and_its_full_size():
 
     settings = [lstm.Settings(**row) for row in PAPER.values()]
     assert len(set(settings)) == len(PAPER)
-    assert {row.row for row in settings if row.reading == "literal"} == {
-        row for row in lstm.ROWS if row.table is not None}
+    assert {row.row for row in settings if row.reading == "literal"} == set(lstm.TABLE_ROWS)
     for row in settings:
         enough = row.row.paper - 100 if row.T == 1000 else 2 * row.row.paper
         assert row.max_sequences >= enough
