@@ -266,7 +266,7 @@ def plan_of(states, stale, core_minutes=None):
 
 def parse(argv):
     """The command line: parser, flags, the studies that are named. Exits with 2 on bad input."""
-    parser = harness.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False)
+    parser = harness.Parser(__doc__)
     add, number = parser.add_argument, harness.flag_value
     add("names", nargs="*", metavar="NAME", help="studies to run, or all")
     add("--list", action="store_true", help="show every study and its state, and stop")

@@ -7,7 +7,7 @@ import studies
 
 
 def main(argv=None):
-    parser = harness.Parser(prog="python3 -m studies", description=__doc__, allow_abbrev=False)
+    parser = harness.Parser(__doc__, prog="python3 -m studies")
     parser.add_argument("names", nargs="*", metavar="NAME", help="studies; see reproduce.py --list")
     names, known = parser.parse_args(argv).names, studies.load()
     for name in names or known:
