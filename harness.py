@@ -27,7 +27,7 @@ from flags import (  # isort: skip
     CommonOptions, Parser, add_flags, by, change, experiment_parser, fill, flag_of, flag_value,
     from_flags, runs_of, seed_range, setting)
 from provenance import (  # isort: skip
-    Code, blas_threads, git_state, provenance)
+    COMMAND, Code, blas_threads, git_state, provenance)
 from records import (  # isort: skip
     Progress, ResultsError, check_results, checkpoint_path, complain, read_checkpoint, read_results,
     save, say, strict, wilson, write_checkpoint, write_record, write_results, write_whole)
