@@ -20,6 +20,7 @@ import dataclasses
 import importlib
 import json
 import multiprocessing
+import shlex
 import sys
 
 import numpy as np
@@ -70,8 +71,7 @@ def cells_of(chosen):
 
 
 def state(results, study, cell):
-    """done, stale (made by other code) or missing (absent, interrupted, or without a part that the
-    study needs)."""
+    """done, stale (made by other code), or missing: absent, cut short, without a part to keep."""
     record = studies.find(results, cell.experiment, cell.settings)
     if study.lacks(record):
         return "missing"
@@ -87,8 +87,7 @@ def compared(record, other):
 
 
 def headline(record):
-    """What a cell reached: (name, value, whether less is better), or None if it has no such figure.
-    Of many trials it is the median."""
+    """What a cell reached, of many trials the median: (name, value, whether less is better); or None."""
     for name, less in (("test_mse", True), ("test_accuracy", False)):
         values = record["final"].get(name)
         if values is not None and None not in np.atleast_1d(values):
@@ -196,6 +195,7 @@ def save(group, records, path, best, failed):
     for cell, record in zip(group, records):
         if record["final"]["status"] != "interrupted":
             words[cell], dropped = reached(record, best), set(studies.PARTS) - cell.keep
+            record["provenance"]["command"] = shlex.join(harness.COMMAND)  # not that of a worker
             kept = {name: part for name, part in record.items() if name not in dropped}
             if not harness.save(path, cell.experiment, kept):
                 lost.append(str(cell))

@@ -436,6 +436,8 @@ def test_a_toy_experiment_is_listed_run_skipped_and_checked(toy, toy_records, tm
     code, out, err = ended(toy("toy", "--jobs", 2))
     assert (code, err) == (0, "") and "4/4 cells" in out
     assert plain(tmp_path / "results.json", "toy") == toy_records and len(toy_records) == 4
+    for record in json.loads((tmp_path / "results.json").read_text())["toy"]:
+        assert record["provenance"]["command"] == "python3 reproduce.py toy --jobs 2"
     (tmp_path / "log").unlink()
     code, out, err = ended(toy("toy"))
     assert (code, err) == (0, "") and "4 cells are done" in out and not (tmp_path / "log").exists()
