@@ -87,7 +87,7 @@ def compared(record, other):
 
 
 def headline(record):
-    """What a cell reached, of many trials the median: (name, value, whether less is better); or None."""
+    """What a cell reached, of many trials the median: (name, value, whether less is better)."""
     for name, less in (("test_mse", True), ("test_accuracy", False)):
         values = record["final"].get(name)
         if values is not None and None not in np.atleast_1d(values):

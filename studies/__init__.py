@@ -29,7 +29,7 @@ class Study:
     name: str
     shows: str  # in words
     experiment: str  # the module
-    # The rows: settings that are not the defaults, by label: a text, or a tuple of what tells rows apart
+    # The rows: settings that are not the defaults, by label (a text, or a tuple)
     grid: dict
     seeds: range | None  # None: a record holds all its trials, or nothing is random
     minutes: float  # of one core of the machine of results.json, for all cells
@@ -55,7 +55,8 @@ class Study:
 def load():
     """Every study, {name: Study}, from the files of this folder."""
     files = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
-    every = [study for file in files for study in importlib.import_module(f"{__name__}.{file}").STUDIES]
+    modules = [importlib.import_module(f"{__name__}.{file}") for file in files]
+    every = [study for module in modules for study in module.STUDIES]
     found = {study.name: study for study in every}
     if len(found) < len(every):
         raise ValueError("two studies have one name")
@@ -64,19 +65,22 @@ def load():
 
 def settings_of(experiment, settings):
     """The Settings of an experiment from a dict, or as they are."""
-    return importlib.import_module(experiment).Settings(**settings) if isinstance(settings, dict) else settings
+    if not isinstance(settings, dict):
+        return settings
+    return importlib.import_module(experiment).Settings(**settings)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Records
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def find(results, experiment, settings):
     """The record of these settings (Settings, or a dict of those that are not the defaults) in the
     contents of a results file; None if there is none that ran to its end."""
     wanted = json.loads(json.dumps(dataclasses.asdict(settings_of(experiment, settings))))
-    return next((record for record in results.get(experiment, [])
-                 if record["settings"] == wanted and record["final"]["status"] != "interrupted"), None)
+    matching = [record for record in results.get(experiment, []) if record["settings"] == wanted]
+    ended = [record for record in matching if record["final"]["status"] != "interrupted"]
+    return ended[0] if ended else None
 
 
 def arms(results, name):
@@ -91,9 +95,9 @@ def arms(results, name):
     return found
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Commands
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def flags_of(values):
     """Words of a command line from a dict; None and False have none."""
@@ -108,7 +112,8 @@ def command(study, label):
     """The command that makes the records of a row of a study."""
     settings = study.grid[label]
     fields = dataclasses.fields(importlib.import_module(study.experiment).Settings)
-    words = flags_of({field.name: settings[field.name] for field in fields if field.name in settings})
+    names = [field.name for field in fields if field.name in settings]
+    words = flags_of({name: settings[name] for name in names})
     if study.seeds is not None:
         words += ["--seeds", f"{study.seeds[0]}-{study.seeds[-1]}"]
     return shlex.join(["python3", f"{study.experiment}.py", *words, *flags_of(study.options)])
@@ -116,8 +121,8 @@ def command(study, label):
 
 def complete(path, *names):
     """The contents of a results file, once reproduce.py has run those of these studies that lack a
-    record. Raises harness.ResultsError for an unusable file, SystemExit with reproduce.py's exit code
-    if it fails."""
+    record. Raises harness.ResultsError for an unusable file, SystemExit with reproduce.py's exit
+    code if it fails."""
     results = harness.read_results(path)
     lacking = [name for name in names if any(
         load()[name].lacks(find(results, load()[name].experiment, settings))
@@ -131,9 +136,9 @@ def complete(path, *names):
 
 
 def find_or_run(path, experiment, settings, *more_flags, fits=lambda record: True):
-    """The record of these settings (a dict of those that are not the defaults); where a results file
-    lacks it, or it does not fit, the experiment's own command makes it first, with more flags if
-    need be. Raises as complete() does."""
+    """The record of these settings (a dict of those that are not the defaults); where a results
+    file lacks it, or it does not fit, the experiment's own command makes it first, with more flags
+    if need be. Raises as complete() does."""
     record = find(harness.read_results(path), experiment, settings)
     if record is None or not fits(record):
         words = [f"{experiment}.py", *flags_of(settings), *more_flags]
@@ -144,8 +149,8 @@ def find_or_run(path, experiment, settings, *more_flags, fits=lambda record: Tru
 
 
 def run_first(script, *words):
-    """Runs a script of the project that makes a missing record. Raises SystemExit with its exit code
-    if it fails."""
+    """Runs a script of the project that makes a missing record. Raises SystemExit with its exit
+    code if it fails."""
     code = subprocess.run([sys.executable, str(ROOT / script), *words]).returncode
     if code:
         raise SystemExit(code)

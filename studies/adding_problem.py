@@ -3,11 +3,14 @@
 import adding_problem as ap
 from studies import Study
 
-TEN, FOUR, THREE, SEARCH_SEEDS, FRESH = range(10), range(4), range(3), range(100, 102), range(10, 20)
+TEN, FOUR, THREE = range(10), range(4), range(3)
+SEARCH_SEEDS, FRESH = range(100, 102), range(10, 20)
 
 HEADLINE = {"LSTM": dict(), "tanh RNN": dict(cell="rnn", iters=5000)}
 
-SMOKE = {"LSTM": dict(T=10, hidden=4, iters=500), "tanh RNN": dict(T=10, hidden=4, iters=500, cell="rnn")}
+SMOKE = {
+    name: dict(T=10, hidden=4, iters=500, cell=cell)
+    for name, cell in (("LSTM", "lstm"), ("tanh RNN", "rnn"))}
 
 LAGS = {
     f"{name}, T = {T}": settings | dict(T=T)
@@ -24,7 +27,7 @@ CELLS = {
 
 HIDDEN = {f"{H} units": dict(hidden=H) for H in (2, 4, 8, 16, 32)}
 
-STARTS = (0, 2, 3, 5, 8, 9)  # the four lowest and the two highest solve rates of the headline's ten seeds
+STARTS = (0, 2, 3, 5, 8, 9)  # the four lowest and the two highest solve rates of ten seeds
 CROSSING = {  # schedule and first weights; the data follow the seed
     (schedule, init_seed): dict(schedule=schedule, init_seed=init_seed)
     for schedule in ("halving", "cosine") for init_seed in STARTS}
@@ -56,16 +59,17 @@ def study(name, shows, grid, seeds, minutes, eval_every=100, snapshot_every=0, k
 
 STUDIES = [
     study("smoke", "that everything works: four cells of a second", SMOKE, range(2), 0.1),
-    study("adding-animation", "the runs of the pictures and the animation: LSTM and tanh RNN, seed 0", HEADLINE,
-          range(1), 0.2, snapshot_every=400, keep=("history", "weights", "snapshots")),
-    study("adding-headline", "the adding problem's recipe over ten seeds, LSTM and tanh RNN", HEADLINE, TEN, 2.2,
-          keep=("history", "weights")),
+    study("adding-animation", "the runs of the pictures and of the animation, seed 0",
+          HEADLINE, range(1), 0.2, snapshot_every=400, keep=("history", "weights", "snapshots")),
+    study("adding-headline", "the adding problem's recipe over ten seeds, LSTM and tanh RNN",
+          HEADLINE, TEN, 2.2, keep=("history", "weights")),
     study("adding-cells", "which cell learns T = 100: five cells", CELLS, TEN, 6),
     study("adding-lags", "T = 100, 500, 1000", LAGS, THREE, 9, eval_every=1000),
     study("adding-hidden", "2 to 32 hidden units", HIDDEN, TEN, 11, eval_every=2000),
-    study("adding-crossing", "the weak seeds: first weights, data and schedules crossed", CROSSING, FOUR, 9,
-          eval_every=2000),
-    study("adding-search", "what was tried for a better recipe, on validation sequences", SEARCH, SEARCH_SEEDS, 16,
-          eval_every=4000),
-    study("adding-best", "the best recipe on fresh seeds", {"--best": ap.BEST}, FRESH, 5, eval_every=1000),
+    study("adding-crossing", "the weak seeds: first weights, data and schedules crossed",
+          CROSSING, FOUR, 9, eval_every=2000),
+    study("adding-search", "what was tried for a better recipe, on validation sequences",
+          SEARCH, SEARCH_SEEDS, 16, eval_every=4000),
+    study("adding-best", "the best recipe on fresh seeds", {"--best": ap.BEST}, FRESH, 5,
+          eval_every=1000),
 ]

@@ -35,20 +35,23 @@ TUNING = {
     "four times the updates": dict(cell="lstm", T=30, updates=16_000),
     "ten times the rate": dict(cell="lstm", T=30, lr=1e-2)}
 KERAS_2018 = {
-    (cell, T): dict(cell=cell, recurrent_activation="hard_sigmoid", T=T) for cell in ("lstm", "gru") for T in (10, 30)}
+    (cell, T): dict(cell=cell, recurrent_activation="hard_sigmoid", T=T)
+    for cell in ("lstm", "gru") for T in (10, 30)}
 LANDSCAPE = {(cell, T): dict(cell=cell, T=T) for cell in ("srnn", "lstm") for T in (2, 10, 30, 100)}
 
 
 def study(name, shows, grid, minutes, keep=("history",), ends_only=True):
     options = dict(ends_only=ends_only)  # of a curve only the start and the end are read
-    return Study(f"latching-{name}", shows, "information_latching", grid, None, minutes, options, keep)
+    return Study(
+        f"latching-{name}", shows, "information_latching", grid, None, minutes, options, keep)
 
 
 STUDIES = [
     study("headline", "the one-unit latch as Keras starts it", {"LSTM": dict()}, 0.3,
           ("history", "weights"), ends_only=False),
     study("table", "success against length: every cell and start, thirty repeats each", TABLE, 12),
-    study("tradeoff", "latching against sensitivity: the tanh unit's recurrent weight", TRADEOFF, 2.5),
+    study("tradeoff", "latching against sensitivity: the tanh unit's recurrent weight",
+          TRADEOFF, 2.5),
     study("split", "the question's validation split, and a shuffled one", SPLIT, 2),
     study("relay", "the bit relay: one and eight units", RELAY, 3),
     study("latch1994", "the latch of 1994", LATCH_1994, 1),

@@ -1,14 +1,15 @@
-"""The runs behind docs/lstm_1997.md. A record holds all trials of a row; rows of equal shape train in one lockstep.
+"""The runs behind docs/lstm_1997.md.
 
-A label is the row, in words, and the reading of the text. Where no cap is given it is twice the paper's count.
+A record holds all trials of a row; rows of equal shape train in one lockstep. A label is the row,
+in words, and the reading of the text. Where no cap is given it is twice the paper's count.
 """
 
 from studies import Study
 
 IDENTITY = ("T", "N", "q", "p", "blocks", "lr")  # what tells the rows of an experiment apart
 
-# Readings. The first two change nothing the text says; the others are the smallest named changes that were expected to
-# bring a row to the paper's figure.
+# Readings. The first two change nothing the text says; the others are the smallest named changes
+# that were expected to bring a row to the paper's figure.
 LITERAL, STEP = {}, dict(update="step")
 REBER = dict(update="step", ranges="table10", gate_start=0.5, output_error="flat-spot")
 WIDER = REBER | dict(ranges="wide")
@@ -21,8 +22,10 @@ FULL = dict(gradient="full")
 
 
 def rows(task, readings, cap=None):
-    """A task's settings with each of some readings, {(row, reading): settings}; cap: training sequences at most."""
-    name = " ".join([task["experiment"], *(f"{key}={task[key]}" for key in IDENTITY if key in task)])
+    """A task's settings with each of some readings, {(row, reading): settings}; cap: training
+    sequences at most."""
+    words = [f"{key}={task[key]}" for key in IDENTITY if key in task]
+    name = " ".join([task["experiment"], *words])
     capped = {} if cap is None else dict(max_sequences=cap)
     return {(name, reading): task | capped | changes for reading, changes in readings.items()}
 
@@ -59,16 +62,18 @@ TABLE_2 = {
         errors_at="end", output_error="plain", add_cell_when=100)}, 15_000)}
 _LITERAL, _ALONE = {"literal": LITERAL}, {"no recurrence": dict(recurrent="none")}
 TABLE_3 = (
-    rows(lag(50, 50), _LITERAL, 150_000) | rows(lag(100, 100), _LITERAL) | rows(lag(200, 200), _LITERAL)
-    | rows(lag(50, 50), _ALONE, 90_000) | rows(lag(100, 100), _ALONE, 93_000) | rows(lag(200, 200), _ALONE, 99_000))
-TABLE_3_500 = rows(lag(500, 500), _ALONE, 114_000)  # three times the paper's count, as above and below
+    rows(lag(50, 50), _LITERAL, 150_000) | rows(lag(100, 100), _LITERAL)
+    | rows(lag(200, 200), _LITERAL) | rows(lag(50, 50), _ALONE, 90_000)
+    | rows(lag(100, 100), _ALONE, 93_000) | rows(lag(200, 200), _ALONE, 99_000))
+TABLE_3_500 = rows(lag(500, 500), _ALONE, 114_000)  # without recurrence three times the paper's
 TABLE_3_1000 = (
     rows(lag(1000, 1000), _ALONE, 147_000) | rows(lag(1000, 500), _ALONE, 147_000)
     | rows(lag(1000, 200), _ALONE, 225_000) | rows(lag(1000, 100), _ALONE, 405_000)
     | rows(lag(1000, 50), _ALONE, 609_000))
 TABLE_3_LONG = (
     rows(lag(500, 500), _LITERAL) | rows(lag(1000, 1000), _LITERAL) | rows(lag(1000, 500), _LITERAL)
-    | rows(lag(1000, 200), _LITERAL) | rows(lag(1000, 100), _LITERAL) | rows(lag(1000, 50), _LITERAL))
+    | rows(lag(1000, 200), _LITERAL) | rows(lag(1000, 100), _LITERAL)
+    | rows(lag(1000, 50), _LITERAL))
 _STEEPER = {"steeper": STEEPER}
 TABLES_4_TO_6 = (
     rows(signals("3a", 100, 3), _LITERAL, 398_500) | rows(signals("3a", 100, 1), _LITERAL)
@@ -79,8 +84,9 @@ TABLES_4_TO_6 = (
 TABLES_4_AND_5_LONG = {
     **rows(signals("3a", 1000, 3), _LITERAL, 452_500),
     **rows(signals("3a", 1000, 3), _STEEPER, 904_900),
-    **rows(signals("3b", 1000, 1), {"literal": LITERAL, "steeper, weights times 6": STEEPER | dict(init_scale=6.0),
-                                    "larger": LARGER, "largest": LARGEST}, 485_100)}
+    **rows(signals("3b", 1000, 1), {
+        "literal": LITERAL, "steeper, weights times 6": STEEPER | dict(init_scale=6.0),
+        "larger": LARGER, "largest": LARGEST}, 485_100)}
 TABLE_7 = rows(adding(100), _LITERAL, 1_000_000) | rows(adding(100), {"adding": ADDING}, 200_000)
 _ADDING = {"literal": LITERAL, "adding": ADDING, "larger": LARGER}
 TABLE_7_LONG = rows(adding(500), _ADDING) | rows(adding(1000), _ADDING, 853_000)
@@ -102,9 +108,11 @@ LIMITS = {
     **rows(signals("count", 11, 3), _COUNT), **rows(signals("count", 100, 99), _COUNT)}
 _BIASES = {f"gate biases times {scale:g}": dict(bias_scale=scale) for scale in (0.0, 0.5, 2.0)}
 VALUES_6A = rows(
-    dict(experiment="6a", trials=10), _BIASES | {f"rate {lr:g}": dict(lr=lr) for lr in (0.1, 0.2, 1.0)}, 125_600)
+    dict(experiment="6a", trials=10),
+    _BIASES | {f"rate {lr:g}": dict(lr=lr) for lr in (0.1, 0.2, 1.0)}, 125_600)
 VALUES_4 = rows(
-    dict(experiment="4") | ADDING, _BIASES | {f"rate {lr:g}": dict(lr=lr) for lr in (0.25, 1.0)}, 200_000)
+    dict(experiment="4") | ADDING,
+    _BIASES | {f"rate {lr:g}": dict(lr=lr) for lr in (0.25, 1.0)}, 200_000)
 FULL_GRADIENT_BASE = (
     rows(dict(experiment="6a"), _LITERAL) | rows(signals("3a", 100, 3), _LITERAL)
     | rows(dict(experiment="xor"), _LITERAL))
@@ -131,10 +139,12 @@ RIDDLE_1 = {
     **rows(reber(3, 0.5), {"wider, longer": WIDER}, 100_000)}
 _LAG = {"lag": LAG}
 RIDDLE_2C = {
-    **rows(lag(50, 50), _LAG, 150_000), **rows(lag(100, 100), _LAG, 150_000), **rows(lag(200, 200), _LAG, 150_000),
+    **rows(lag(50, 50), _LAG, 150_000), **rows(lag(100, 100), _LAG, 150_000),
+    **rows(lag(200, 200), _LAG, 150_000),
     **rows(lag(50, 50), {
         "lag, wide": LAG | dict(ranges="wide"), "lag, h4": LAG | dict(ranges="h4"),
-        "lag, gates start at 0.5": LAG | dict(gate_start=0.5), "lag, weights times 0.5": LAG | dict(init_scale=0.5),
+        "lag, gates start at 0.5": LAG | dict(gate_start=0.5),
+        "lag, weights times 0.5": LAG | dict(init_scale=0.5),
         "lag, flat spot": LAG | dict(output_error="flat-spot")}, 60_000),
     **rows(lag(100, 100), {"lag, weights times 0.1": LAG | dict(init_scale=0.1)}),
     **rows(lag(200, 200), {"lag, weights times 0.1": LAG | dict(init_scale=0.1)}),
@@ -142,7 +152,9 @@ RIDDLE_2C = {
 RIDDLE_4 = rows(adding(500) | ADDING, {
     "gate biases times 2": dict(bias_scale=2.0), "gate biases times 3": dict(bias_scale=3.0),
     "rate 0.25": dict(lr=0.25), "wide": dict(ranges="wide")}, 418_000)
-FIRST_WEIGHTS = rows(dict(experiment="4"), {"larger": LARGER}, 200_000) | rows(adding(500), {"largest": LARGEST})
+FIRST_WEIGHTS = {
+    **rows(dict(experiment="4"), {"larger": LARGER}, 200_000),
+    **rows(adding(500), {"largest": LARGEST})}
 
 _FULL_BASE = {label: FULL_GRADIENT_BASE[label] for label in list(FULL_GRADIENT_BASE)[:2]}
 
@@ -159,14 +171,16 @@ STUDIES = [
     study("table-3-1000", "2c with q = 1000 and no recurrence, Table 3", TABLE_3_1000, 60),
     study("table-3-long", "2c with q = 500 and 1000, literal, Table 3", TABLE_3_LONG, 190),
     study("tables-4-to-6", "3a, 3b and 3c with T = 100, Tables 4 to 6", TABLES_4_TO_6, 40),
-    study("tables-4-and-5-long", "3a and 3b with T = 1000, Tables 4 and 5", TABLES_4_AND_5_LONG, 220),
+    study("tables-4-and-5-long", "3a and 3b with T = 1000, Tables 4 and 5",
+          TABLES_4_AND_5_LONG, 220),
     study("table-7", "adding with T = 100, Table 7", TABLE_7, 20, keep=None),
     study("table-7-long", "adding with T = 500 and 1000, Table 7", TABLE_7_LONG, 400, keep=None),
     study("table-8", "multiplication, Table 8", TABLE_8, 60, keep=None),
     study("table-9", "temporal order, Table 9", TABLE_9, 40, keep=None),
     study("output-gates", "section 5.1.6: without output gates", OUTPUT_GATES, 8),
     study("limits", "section 6.1: exclusive or, parity, counting", LIMITS, 20),
-    study("full-gradient", "section 6.1: the full gradient", _FULL_BASE | FULL_GRADIENT, 18, keep=None),
+    study("full-gradient", "section 6.1: the full gradient", _FULL_BASE | FULL_GRADIENT, 18,
+          keep=None),
     study("values-6a", "other gate biases and rates, Experiment 6a", VALUES_6A, 6),
     study("values-4", "other gate biases and rates, Experiment 4", VALUES_4, 10),
     study("riddle-2c", "further readings of 2c with q = 50 to 200", RIDDLE_2C, 25),

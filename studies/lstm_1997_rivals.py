@@ -1,4 +1,4 @@
-"""The runs behind docs/lstm_1997_rivals.md: the learning algorithms that the paper compares the LSTM with.
+"""The runs behind docs/lstm_1997_rivals.md: what the paper compares the LSTM with.
 
 A record holds all trials of a row.
 """
@@ -39,13 +39,15 @@ def study(name, shows, grid, minutes, experiment="lstm_1997_rivals"):
 
 
 STUDIES = [
-    study("rivals-reber", "RTRL, BPTT and Elman nets on the embedded Reber grammar, Table 1", REBER, 72),
+    study("rivals-reber", "RTRL, BPTT and Elman nets on the embedded Reber grammar, Table 1",
+          REBER, 72),
     study("rivals-lag-4", "RTRL and Elman nets on 2a with p = 4", LAG_4, 64),
     study("rivals-lag-10", "RTRL on 2a with p = 10", lag("rtrl", 10), 25),
     study("rivals-lag-100", "RTRL on 2a with p = 100", lag("rtrl", 100), 95),
     study("rivals-lag-100-bptt", "BPTT on 2a with p = 100", lag("bptt", 100), 95),
     study("rivals-chunker", "the neural sequence chunker on 2a with p = 100", CHUNKER, 60),
-    study("cascade-correlation", "recurrent cascade-correlation on the Reber grammar and 2a", CASCADE_CORRELATION, 14,
-          "cascade_correlation"),
-    study("weight-guessing", "random weight guessing on 3a and parity", WEIGHT_GUESSING, 30, "weight_guessing"),
+    study("cascade-correlation", "recurrent cascade-correlation on the Reber grammar and 2a",
+          CASCADE_CORRELATION, 14, "cascade_correlation"),
+    study("weight-guessing", "random weight guessing on 3a and parity",
+          WEIGHT_GUESSING, 30, "weight_guessing"),
 ]
