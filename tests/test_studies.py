@@ -23,7 +23,8 @@ def name_of(study):
 
 def test_studies_are_found_by_looking_into_the_folder(monkeypatch):
     files = {path.stem for path in (ROOT / "studies").glob("*.py")} - {"__init__", "__main__"}
-    found = {study.name for file in files for study in importlib.import_module(f"studies.{file}").STUDIES}
+    modules = [importlib.import_module(f"studies.{file}") for file in files]
+    found = {study.name for module in modules for study in module.STUDIES}
     assert found == set(studies.load()) and "smoke" in found
     one = importlib.import_module("studies.data_movement")
     monkeypatch.setattr(one, "STUDIES", one.STUDIES * 2)
@@ -34,7 +35,8 @@ def test_studies_are_found_by_looking_into_the_folder(monkeypatch):
 @pytest.mark.parametrize("study", EVERY, ids=name_of)
 def test_a_study_has_valid_cells_and_one_command_a_row(study):
     cells = [json.dumps(dataclasses.asdict(cell)) for cell in study.cells()]
-    assert len(set(cells)) == len(cells) == len(study.grid) * len(study.seeds or [0]) and study.minutes > 0
+    assert len(set(cells)) == len(cells) == len(study.grid) * len(study.seeds or [0])
+    assert study.minutes > 0
     module = importlib.import_module(study.experiment)
     assert set(study.keep or ()) <= set(studies.PARTS)
     parser = harness.experiment_parser("", module.Settings, module.Options)
@@ -43,7 +45,8 @@ def test_a_study_has_valid_cells_and_one_command_a_row(study):
         args = parser.parse_args(words)
         seeds = [dict(seed=seed) for seed in args.seeds or [args.seed]]
         assert (python, script) == ("python3", f"{study.experiment}.py")
-        assert [harness.from_flags(module.Settings, args, **seed) for seed in seeds] == study.row(label)
+        row = [harness.from_flags(module.Settings, args, **seed) for seed in seeds]
+        assert row == study.row(label)
         options = harness.from_flags(module.Options, args)
         assert options == module.Options(**study.options)
 
@@ -53,13 +56,15 @@ def test_a_curve_has_at_most_100_points():
     for study in EVERY:
         for settings in study.cells():
             record = studies.find(results, study.experiment, settings) or {}
-            assert all(len(column) <= 100 for column in record.get("history", {}).values()), study.name
+            history = record.get("history", {})
+            assert all(len(column) <= 100 for column in history.values()), study.name
 
 
 def test_every_row_of_the_papers_tables_is_in_a_study():
+    import weight_guessing as guessing
+
     import lstm_1997 as lstm
     import lstm_1997_rivals as rivals
-    import weight_guessing as guessing
 
     def cells(experiment):
         return [cell for study in EVERY if study.experiment == experiment for cell in study.cells()]
@@ -87,10 +92,12 @@ def test_every_row_of_the_1997_paper_has_a_literal_reading_and_its_full_size():
 
 
 def made(settings, status="done"):
-    return dict(settings=dataclasses.asdict(settings), final=dict(status=status), history={}, provenance={})
+    return dict(settings=dataclasses.asdict(settings), final=dict(status=status), history={},
+                provenance={})
 
 
-TWO = studies.Study("two", "a test", "adding_problem", {"a": dict(T=10), ("b", 1): dict(T=12)}, range(2), 1)
+GRID = {"a": dict(T=10), ("b", 1): dict(T=12)}
+TWO = studies.Study("two", "a test", "adding_problem", GRID, range(2), 1)
 
 
 @pytest.fixture
@@ -101,19 +108,22 @@ def two(monkeypatch):
 
 
 def test_a_record_is_found_by_its_settings():
-    results = dict(schema=1, adding_problem=[made(ap.Settings(T=10), "interrupted"), made(ap.Settings(T=11), "diverged")])
-    assert studies.find(results, "adding_problem", dict(T=11)) == results["adding_problem"][1]
-    assert studies.find(results, "adding_problem", ap.Settings(T=11)) == results["adding_problem"][1]
+    cut, diverged = made(ap.Settings(T=10), "interrupted"), made(ap.Settings(T=11), "diverged")
+    results = dict(schema=1, adding_problem=[cut, diverged])
+    assert studies.find(results, "adding_problem", dict(T=11)) is diverged
+    assert studies.find(results, "adding_problem", ap.Settings(T=11)) is diverged
     assert studies.find(results, "adding_problem", dict(T=10)) is None  # it did not run to its end
-    assert studies.find(results, "adding_problem", dict(T=12)) is studies.find({}, "adding_problem", dict(T=11)) is None
+    assert studies.find(results, "adding_problem", dict(T=12)) is None
+    assert studies.find({}, "adding_problem", dict(T=11)) is None
 
 
 def test_arms_are_the_records_of_a_study_by_label_and_seed(two):
-    arms = studies.arms(two, "two")
-    assert [[(r["settings"]["T"], r["settings"]["seed"]) for r in arms[label]] for label in ("a", ("b", 1))] == [
-        [(10, 0), (10, 1)], [(12, 0), (12, 1)]]
+    found = {label: [(record["settings"]["T"], record["settings"]["seed"]) for record in records]
+             for label, records in studies.arms(two, "two").items()}
+    assert found == {"a": [(10, 0), (10, 1)], ("b", 1): [(12, 0), (12, 1)]}
     del two["adding_problem"][0]
-    with pytest.raises(KeyError, match=r"no record of two, \('b', 1\): python3 adding_problem.py --T 12 --seeds 0-1"):
+    words = r"no record of two, \('b', 1\): python3 adding_problem.py --T 12 --seeds 0-1"
+    with pytest.raises(KeyError, match=words):
         studies.arms(two, "two")
 
 
@@ -133,9 +143,10 @@ def test_what_is_missing_is_run_by_reproduce_and_said(two, tmp_path, monkeypatch
     record = studies.find_or_run(path, "adding_problem", dict(T=10, seed=1), "--quiet")
     assert record["settings"]["T"] == 10 and len(ran) == 1
     assert studies.find_or_run(path, "adding_problem", dict(T=10, seed=7), "--quiet") is None
-    assert ran[1] == [str(ROOT / "adding_problem.py"), "--T", "10", "--seed", "7", "--quiet", "--out", str(path)]
-    assert studies.find_or_run(path, "adding_problem", dict(T=10), fits=lambda record: False)["settings"]["T"] == 10
-    assert len(ran) == 3
+    words = ["--T", "10", "--seed", "7", "--quiet", "--out", str(path)]
+    assert ran[1] == [str(ROOT / "adding_problem.py"), *words]
+    record = studies.find_or_run(path, "adding_problem", dict(T=10), fits=lambda record: False)
+    assert record["settings"]["T"] == 10 and len(ran) == 3
 
 
 def test_a_record_without_a_part_that_is_to_be_kept_is_lacking(two):
@@ -145,7 +156,8 @@ def test_a_record_without_a_part_that_is_to_be_kept_is_lacking(two):
 
 
 def test_a_run_that_fails_ends_the_program_with_its_exit_code(monkeypatch):
-    monkeypatch.setattr(studies.subprocess, "run", lambda words: subprocess.CompletedProcess(words, 130))
+    ended = subprocess.CompletedProcess([], 130)
+    monkeypatch.setattr(studies.subprocess, "run", lambda words: ended)
     with pytest.raises(SystemExit) as stop:
         studies.run_first("reproduce.py", "smoke")
     assert stop.value.code == 130
@@ -155,15 +167,16 @@ def test_a_run_that_fails_ends_the_program_with_its_exit_code(monkeypatch):
 
 
 def run_module(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "studies", *words], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-m", "studies", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
 def test_the_commands_are_printed():
     printed = run_module("smoke", "adding-crossing").stdout.splitlines()
     assert printed[0].startswith("# smoke: that everything works") and printed[3] == ""
-    assert printed[2] == "python3 adding_problem.py --cell rnn --T 10 --hidden 4 --iters 500 --seeds 0-1 " \
-                         "--snapshot-every 0 --eval-every 100"
+    assert printed[2] == (
+        "python3 adding_problem.py --cell rnn --T 10 --hidden 4 --iters 500 --seeds 0-1 "
+        "--snapshot-every 0 --eval-every 100")
     assert len(printed) == 3 + 1 + 1 + 12 + 1
     assert run_module().stdout.count("\n# ") == len(EVERY) - 1
     assert_bad_input(run_module("nothing"), "no study is called nothing")
