@@ -501,7 +501,7 @@ def test_a_killed_study_goes_on_and_ends_in_the_same_figures(toy, toy_records, t
     began = (tmp_path / "log").read_text().split()
     once = [f"{rounds}-{seed}-{count}" for rounds in (3, 4) for seed in (0, 1)
             for count in range(rounds)]
-    assert sorted(began) == sorted([*once, *moments])  # a number twice where it was killed, no other
+    assert sorted(began) == sorted([*once, *moments])  # twice where it was killed, and no other
     assert not list(tmp_path.glob("*.npz")) and not list(tmp_path.glob("*.tmp"))
 
 
