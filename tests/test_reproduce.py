@@ -487,7 +487,7 @@ def test_a_toy_experiment_gets_its_table_and_no_other_file_is_touched(project, t
     after = contents(root)
     changed = {file for file in before if after[file] != before[file]}
     assert changed == {"results.json"}
-    assert after.keys() - before.keys() - {"results.json.lock"} == {
+    assert after.keys() - before.keys() - {"results.json.lock", "log"} == {
         "toy.py", "studies/toy.py", "tables/toy.py", "docs/toy.md"}
 
 
