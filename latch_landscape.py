@@ -65,9 +65,7 @@ class Settings:
                              "lower --T, --points or --sequences")
 
 
-@dataclasses.dataclass(frozen=True)
-class Options(harness.CommonOptions):
-    """Where the record goes and what is printed."""
+Options = harness.CommonOptions
 
 
 # --------------------------------------------------------------------------------------------------
