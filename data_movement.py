@@ -708,10 +708,10 @@ def gradcheck_all():
         passed &= found == by_hand
         words = "ok" if found == by_hand else "FAILED"
         harness.say(f"{name}: {found}, by hand {by_hand}: {words}")
-    steps = [Settings(T=12, model=model, hidden=3, weight_gradient=when)
+    steps = [Settings(T=8, model=model, hidden=3, weight_gradient=when)
              for model in NETS for when in ("each_step", "at_end")]
-    steps += [Settings(T=12, model=model) for model in ("shortcut", "scan")]
-    steps.append(Settings(task="3bit_memorization", model="rnn", T=12, hidden=3))
+    steps += [Settings(T=8, model=model) for model in ("shortcut", "scan")]
+    steps.append(Settings(task="3bit_memorization", model="rnn", T=8, hidden=3))
     for settings in steps:
         tape, _, returned = traced_step(settings)
         _, depth, _, _ = read_depths(tape, returned)

@@ -805,10 +805,10 @@ CHECKED = {
 }
 
 
-def gradcheck(choice, units=1, updates=0, task="bit_relay", B=4, R=2):
-    """Checks every weight of a tiny net of T = 30, at a random start or after updates. Returns the
-    rows of check_gradient. The loss is the sum over the repeats: one check covers them all."""
-    settings = Settings(task=task, T=30, units=units, batch=B, repeats=R, noise=0.5, **choice)
+def gradcheck(choice, units=1, updates=0, task="bit_relay", T=30, B=4, R=2):
+    """Checks every weight of a tiny net, at a random start or after updates. Returns the rows of
+    check_gradient. The loss is the sum over the repeats: one check covers them all."""
+    settings = Settings(task=task, T=T, units=units, batch=B, repeats=R, noise=0.5, **choice)
     rngs = [streams(r) for r in range(R)]
     net = build(settings, B, R)
     initialise(net, settings, rngs)

@@ -141,7 +141,7 @@ def assert_equal_to_list_scan(module, tape, returned):
     assert most >= depth.max()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(programs())
 def test_equal_to_a_list_scan_on_random_programs(program):
     assert_equal_to_list_scan(dm, *program)
@@ -164,7 +164,7 @@ def random_program(rng, arguments=20, instructions=400, returned=15):
 
 def test_equal_to_a_list_scan_on_many_more():
     rng = np.random.Generator(np.random.PCG64(1))
-    for _ in range(400):
+    for _ in range(300):
         sizes = rng.integers(1, 13), rng.integers(1, 61), rng.integers(0, 7)
         assert_equal_to_list_scan(dm, *random_program(rng, *map(int, sizes)))
 
@@ -249,7 +249,7 @@ def assert_step_equal_to_numpy(module, cell, T=11, H=3, error=0.1, at_end=False)
 
 
 @pytest.mark.parametrize("at_end", (False, True), ids=("each_step", "at_end"))
-@pytest.mark.parametrize("cell, T, H", (("lstm", 11, 3), ("lstm", 100, 8), ("rnn", 11, 3), ("rnn", 100, 8)))
+@pytest.mark.parametrize("cell, T, H", (("lstm", 11, 3), ("lstm", 40, 8), ("rnn", 11, 3), ("rnn", 40, 8)))
 @pytest.mark.parametrize("error", (0.1, 30.0), ids=("unclipped", "clipped"))
 def test_gradient_and_update_are_those_of_the_adding_problem(cell, T, H, error, at_end):
     assert_step_equal_to_numpy(dm, cell, T, H, error, at_end)
@@ -480,13 +480,9 @@ def test_bad_input(flags, words, here, capsys):
     assert os.listdir(here) == []
 
 
-def test_bad_input_at_the_shell(tmp_path):
-    assert_bad_input(run_script("data_movement.py", "--T", "1", cwd=tmp_path), "--T")
-
-
 def test_a_foreign_file_is_refused_and_left_alone(tmp_path):
     (tmp_path / "results.json").write_text("{")
-    assert_bad_input(run_script("data_movement.py", cwd=tmp_path), "not valid JSON")
+    assert_bad_input(run_script("data_movement.py", cwd=tmp_path), "not valid JSON")  # at the shell
     assert (tmp_path / "results.json").read_text() == "{"
 
 

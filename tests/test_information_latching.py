@@ -317,7 +317,7 @@ def test_the_gradient_check_rejects_a_wrong_backward_pass(where, choice, old, ne
     wrong = mutant(where, old, new)
     R = 2 if where == "Cell" or "np.repeat" in new else 1
     with np.errstate(all="ignore"):
-        assert not all(row[-1] for row in wrong.gradcheck(choice, units=2, updates=1, R=R))  # 1: buffers used before
+        assert not all(row[-1] for row in wrong.gradcheck(choice, units=2, updates=1, T=10, R=R))  # 1: buffers used before
 
 
 def saturated_errors(made, choice):
@@ -347,7 +347,7 @@ def test_a_saturated_hard_sigmoid_passes_no_gradient():
 def test_the_gradient_check_passes_where_the_mutants_stand():
     for choice in (SRNN, LSTM, HARD, BEFORE, AFTER, dict(cell="lstm", forget_bias="none")):
         for R in (1, 2) if choice is LSTM else (1,):
-            assert all(row[-1] for row in latching.gradcheck(choice, units=2, updates=1, R=R))
+            assert all(row[-1] for row in latching.gradcheck(choice, units=2, updates=1, T=10, R=R))
 
 
 def test_a_wrong_backward_pass_fails_on_the_command_line(capsys):
@@ -424,7 +424,7 @@ STACKS = [
 @pytest.mark.parametrize("choice", STACKS, ids=str)
 def test_thirty_repeats_side_by_side_give_the_bits_of_ten_and_of_one(choice, monkeypatch):
     monkeypatch.setattr(latching, "N_TEST", 50)
-    common = dict(T=20, **choice) | ({} if "split" in choice else dict(updates=12))
+    common = dict(T=20, batch=4, **choice) | ({} if "split" in choice else dict(updates=12))
     options = latching.Options(eval_every=6)
     wide, middle = (
         latching.train(latching.Settings(repeats=R, **common), options) for R in (30, 10))
