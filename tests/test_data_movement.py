@@ -249,7 +249,7 @@ def assert_step_equal_to_numpy(module, cell, T=11, H=3, error=0.1, at_end=False)
 
 
 @pytest.mark.parametrize("at_end", (False, True), ids=("each_step", "at_end"))
-@pytest.mark.parametrize("cell, T, H", (("lstm", 11, 3), ("lstm", 40, 8), ("rnn", 11, 3), ("rnn", 40, 8)))
+@pytest.mark.parametrize("cell, T, H", (("lstm", 11, 3), ("lstm", 40, 8), ("rnn", 11, 3), ("rnn", 100, 8)))
 @pytest.mark.parametrize("error", (0.1, 30.0), ids=("unclipped", "clipped"))
 def test_gradient_and_update_are_those_of_the_adding_problem(cell, T, H, error, at_end):
     assert_step_equal_to_numpy(dm, cell, T, H, error, at_end)
@@ -436,7 +436,7 @@ def records(folder):
 
 
 def test_with_harness_in_a_folder(tmp_path):
-    for file in ("data_movement.py", "harness.py"):
+    for file in ("data_movement.py", *dm.harness.PLUMBING):
         shutil.copy(ROOT / file, tmp_path)
     command = [sys.executable, "-OO", "data_movement.py", "--T", "10", "--model", "rnn"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
@@ -507,7 +507,8 @@ def test_two_processes_give_the_records_of_one(here):
 
 @pytest.mark.parametrize("name, jobs", (("SIGINT", 1), ("SIGTERM", 2), ("SIGHUP", 2)))
 def test_a_signal_to_the_group_keeps_the_steps_that_ended(name, jobs, tmp_path):
-    command = [sys.executable, str(ROOT / "data_movement.py"), "--model", "rnn", "--T", "20", "--seeds", "0-999", "--jobs", str(jobs)]
+    command = [sys.executable, str(ROOT / "data_movement.py"), "--model", "rnn", "--T", "20", "--seeds", "0-999"]
+    command += ["--jobs", str(jobs)]
     run = subprocess.Popen(  # tests in the background of a shell ignore Ctrl-C, and so would this
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))

@@ -495,7 +495,8 @@ def test_only_the_recurrent_weight_and_the_inputs_are_trained_in_latch1994():
 
 
 def test_training_learns_the_easy_task():
-    record = latching.train(latching.Settings(cell="srnn", T=2, repeats=5, updates=4000), latching.Options(eval_every=4000))
+    settings = latching.Settings(cell="srnn", T=2, repeats=5, updates=4000)
+    record = latching.train(settings, latching.Options(eval_every=4000))
     assert record["final"]["success_fraction"] >= 0.6 and max(record["final"]["test_accuracy"]) == 1
 
 
@@ -571,8 +572,8 @@ def test_a_foreign_results_file_is_refused_and_left_alone(tmp_path, capsys):
 
 
 def test_the_script_runs_copied_with_harness_and_its_record_is_complete(tmp_path):
-    for file in (FILE, ROOT / "harness.py"):
-        shutil.copy(file, tmp_path)
+    for file in (FILE.name, *latching.harness.PLUMBING):
+        shutil.copy(ROOT / file, tmp_path)
     ended = subprocess.run(
         [sys.executable, "-OO", "information_latching.py", "--T", "5", "--updates", "20", "--seeds", "4-6"],
         cwd=tmp_path, capture_output=True, text=True, timeout=300)
@@ -667,7 +668,7 @@ def test_a_full_disk_loses_nothing(here, monkeypatch, capsys):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(latching.harness.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     assert latching.main(["--T", "3", *TINY]) == 1
     printed, err = capsys.readouterr()
     record = json.loads(printed.splitlines()[0])
