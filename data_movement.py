@@ -89,14 +89,12 @@ class Settings:
             raise ValueError(
                 f"--T {self.T} leaves no room for three bits and a query: 3bit_memorization needs 4")
         if not adding and self.model not in NETS:
-            raise ValueError(
-                f"--model {self.model} reads marked positions: it needs --task adding_problem")
+            raise ValueError(f"--model {self.model} reads marked positions: it needs --task adding_problem")
         if self.model in NETS:
             columns = self.hidden + (2 if adding else 5) + 1
             instructions = 6 * self.T * self.hidden * columns * (4 if self.model == "lstm" else 1)
             if instructions > LARGEST:
-                raise ValueError(
-                    f"this step has some {instructions:,} instructions: lower --T or --hidden")
+                raise ValueError(f"this step has some {instructions:,} instructions: lower --T or --hidden")
 
 
 Options = harness.CommonOptions

@@ -118,12 +118,10 @@ class Settings:
         if self.cell == "lstm":
             harness.change(self, "forget_bias", forget_bias_value(self.forget_bias))
         if self.init == "identity" and self.cell != "srnn":
-            raise ValueError(
-                "--init identity needs --cell srnn: the gates have no square matrix together")
+            raise ValueError("--init identity needs --cell srnn: the gates have no square matrix together")
         if self.task == "latch1994" and (
                 self.cell != "srnn" or self.units != 1 or self.latch_steps > self.T):
-            raise ValueError(
-                "--task latch1994 needs --cell srnn, --units 1 and at most T --latch-steps")
+            raise ValueError("--task latch1994 needs --cell srnn, --units 1 and at most T --latch-steps")
         if self.batch % 4:
             raise ValueError("--batch must be a multiple of 4, so that its classes are balanced")
         if self.split != "fresh":
@@ -162,8 +160,7 @@ def forget_bias_value(text):
     except ValueError:
         value = math.nan
     if not abs(value) <= 1e6:
-        raise ValueError(
-            f"--forget-bias {text} is neither a number up to 1e6, nor chrono, nor none")
+        raise ValueError(f"--forget-bias {text} is neither a number up to 1e6, nor chrono, nor none")
     return value
 
 
@@ -368,8 +365,7 @@ class Cell:
         self.db[:] = self.per_repeat(self.dz.sum(0))
 
     def correlate(self, dz, s, dW):
-        """dW_j = sum over steps and sequences of dz s_j. dz: (T, rows, C); s: (T, n, C); dW:
-        (n, rows, R)."""
+        """dW_j = sum over steps and sequences of dz s_j. dz: (T, rows, C); s: (T, n, C); dW: (n, rows, R)."""
         for j, dW_j in enumerate(dW):
             np.multiply(dz, s[:, j : j + 1], out=self.terms[:, : dz.shape[1]])
             dW_j[:] = self.per_repeat(self.terms[:, : dz.shape[1]].sum(0))
@@ -691,8 +687,7 @@ def trained(net, settings):
 
 
 def decision(y):
-    """The number whose sign is the net's answer: y_1 - y_0 of two outputs, y_0 of one. y:
-    (n_out, ...)."""
+    """The number whose sign is the net's answer: y_1 - y_0 of two outputs, y_0 of one. y: (n_out, ...)."""
     return y[1] - y[0] if len(y) == 2 else y[0]
 
 
