@@ -305,7 +305,11 @@ def read_checkpoint(path, code):
     if path is None or not os.path.lexists(path):
         return None
     try:
+        if not os.path.isfile(path):
+            raise ValueError("it is no file")
         with np.load(path, allow_pickle=False) as file:
+            if any(part.compress_type for part in file.zip.infolist()):
+                raise ValueError("it is compressed")  # so nothing in it is larger than the file
             arrays = {name: file[name] for name in file.files}
         held = json.loads(str(arrays.pop("state")))
         state, fingerprint = held["state"], held["fingerprint"]
