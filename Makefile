@@ -1,4 +1,5 @@
-# make            set up .venv and run the headline experiment (adding problem, LSTM, seed 0)
+# make            set up .venv and run the headline experiment (adding problem, LSTM, seed 0); its
+#                 record goes into my_results.json, which git does not follow
 # make test       set up and run the tests
 # make plots      redraw every picture and animation from results.json
 # make gradcheck  every weight of every cell of every experiment
@@ -11,7 +12,7 @@ export OMP_NUM_THREADS = 1
 RUN = .venv/bin/python
 
 headline: .venv/run
-	$(RUN) adding_problem.py
+	$(RUN) adding_problem.py --out my_results.json
 
 .venv/run: requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
@@ -47,7 +48,8 @@ gradcheck: .venv/run
 	$(RUN) rnn_pathological.py --gradcheck
 	$(RUN) lstm_1997.py --gradcheck
 	$(RUN) lstm_1997_rivals.py --gradcheck
-	$(RUN) data_movement.py --check
+	$(RUN) cascade_correlation.py --gradcheck
+	$(RUN) data_movement.py --gradcheck
 
 reproduce: .venv/run
 	$(RUN) reproduce.py all --jobs 2 --within 60

@@ -2,153 +2,130 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=2.0"]
 # ///
-"""What one training step moves: its reuse-distance cost, for an LSTM, a tanh RNN and a shortcut, in one file of numpy.
+"""What one training step moves: the reuse-distance cost of an LSTM, a tanh RNN and a shortcut.
 
-Source: the data movement distance of Smith, Goldfarb & Ding (2022), "Beyond Time Complexity: Data Movement Complexity
-Analysis for Matrix Multiplication", arXiv:2203.02536, counted in bytes and rounded up (the ByteDMD model).
+Source: the data movement distance of Smith, Goldfarb & Ding (2022), "Beyond Time Complexity: Data
+Movement Complexity Analysis for Matrix Multiplication", arXiv:2203.02536, counted in bytes and
+rounded up (the ByteDMD model).
 
-Model: every value lies on one LRU stack. Reading a byte at depth d (the top byte has depth 1) costs ceil(sqrt(d)), the
-length of a wire in a two-dimensional memory. Computing and writing are free, and so are Python constants. An
-instruction prices all its inputs against the stack as it was, a repeated input each time; then its inputs move to the
-top in the order read, each value that was read for the last time leaves the stack, and the result goes on top. The
-arguments of a program lie on the stack at the start, the first nearest the top, the elements of each in order with the
-last nearest the top; what is never read is never there. What a program returns stays to the end, at no cost.
+Model: every value lies on one LRU stack. Reading a byte at depth d (the top byte has depth 1) costs
+ceil(sqrt(d)), the length of a wire in a two-dimensional memory. Computing and writing are free, and
+so are Python constants. An instruction prices all its inputs against the stack as it was, a
+repeated input each time; then its inputs move to the top in the order read, each value that was
+read for the last time leaves the stack, and the result goes on top. The arguments of a program lie
+on the stack at the start, the first nearest the top, the elements of each in order with the last
+nearest the top; what is never read is never there. What a program returns stays to the end, at no
+cost.
 
-Traced: one training step (forward, backward, clip, optimizer) on one sequence, written below as loops over scalars in
-the order of the equations. The program computes real numbers while it is recorded; a second pass prices the record.
+Traced: one training step (forward, backward, clip, optimizer) on one sequence, written below as
+loops over scalars in the order of the equations. The program computes real numbers while it is
+recorded; a second pass prices the record.
 
 Commands:
-    python3 data_movement.py                            one step of the LSTM on the adding problem, T = 100, 8 units
-    python3 data_movement.py --model rnn --T 200        the tanh RNN on longer sequences
-    python3 data_movement.py --task 3bit_memorization --model rnn       the pathological net: 64 units, T = 60
-    python3 data_movement.py --all                      every step of the study
-    python3 data_movement.py --check                    programs priced by hand, and the fast pricing against the slow
+    python3 data_movement.py                     the LSTM on the adding problem, T = 100, 8 units
+    python3 data_movement.py --model rnn --T 200    the tanh RNN on longer sequences
+    python3 data_movement.py --task 3bit_memorization --model rnn   its net: 64 units, T = 60
+    python3 data_movement.py --gradcheck         programs priced by hand; fast pricing against slow
+    python3 reproduce.py data-movement           every step of the study
 
-Expect: a second or two for the first command, one to three minutes for --all. Each step writes one record into
-results.json. The cost of a step depends on the shapes, not on the numbers; that of the scan also on where the markers
-stand.
+Expect: a second or two for the first command, some minutes for the study. Each step writes one
+record into results.json. The cost of a step depends on the shapes, not on the numbers; that of the
+scan also on where the markers stand.
 """
 
-import os
-
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")  # these arrays are too small for threads
-
-import argparse
 import array
-import ast
-import contextlib
 import dataclasses
-import fcntl
-import hashlib
-import json
 import math
 import operator
-import platform
-import shlex
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
+import harness
+
 EXPERIMENT = "data_movement"
+CODE = harness.Code(__name__)
 ELEMENT_BYTES = (1, 4, 8)  # every step is priced at each of these; 8 is float64
 LARGEST = 10**7  # instructions in a step: some 3 GB while they are priced
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Settings
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
-# --- shared: settings ---
-def setting(default, help, group, kind=None, low=None, high=None, choices=None):
-    """A dataclass field that is also a command-line flag: default, meaning, --help group, and what it may be.
-
-    kind is the type of a given value (that of the default if left out); low and high are inclusive bounds.
-    """
-    metadata = dict(help=help, group=group, kind=kind or type(default), low=low, high=high, choices=choices)
-    return dataclasses.field(default=default, metadata=metadata)
-# --- end shared ---
+NETS = ("lstm", "rnn")  # the models that have hidden units
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What is traced: the identity of a record in results.json."""
 
-    task: str = setting(
-        "adding_problem", "adding_problem (Adam) or 3bit_memorization (8 classes, heavy-ball momentum)", "task",
-        choices=("adding_problem", "3bit_memorization"))
-    T: int | None = setting(
-        None, "steps in a sequence (default: 100, for 3bit_memorization 60)", "task", kind=int, low=2, high=100_000)
-    model: str = setting(
-        "lstm", "lstm (forget gate), rnn (tanh), or a linear readout of the two marked values, whose positions are "
-        "given (shortcut) or found by reading the markers (scan)", "model", choices=("lstm", "rnn", "shortcut", "scan"))
-    hidden: int | None = setting(
-        None, "hidden units of lstm and rnn (default: 8, for 3bit_memorization 64)", "model", kind=int, low=1,
-        high=4096)
-    weight_gradient: str | None = setting(
-        None, "lstm and rnn: summed each_step of the backward loop (default), or at_end, a weight at a time over all "
-        "steps", "model", kind=str, choices=("each_step", "at_end"))
-    seed: int = setting(0, "seed of the weights and of the sequence", "task", low=0, high=2**63 - 1)
+    task: str = harness.setting(
+        "adding_problem", "adding_problem (Adam) or 3bit_memorization (8 classes, heavy-ball "
+        "momentum)", "task", choices=("adding_problem", "3bit_memorization"))
+    T: int | None = harness.setting(
+        None, "steps in a sequence", "task", kind=int, low=2, high=100_000,
+        otherwise=harness.by("task", {"3bit_memorization": 60}, 100))
+    model: str = harness.setting(
+        "lstm", "lstm (forget gate), rnn (tanh), or a linear readout of the two marked values, "
+        "whose positions are given (shortcut) or found by reading the markers (scan)", "model",
+        choices=(*NETS, "shortcut", "scan"))
+    hidden: int | None = harness.setting(
+        None, "hidden units", "model", kind=int, low=1, high=4096,
+        otherwise=harness.by("task", {"3bit_memorization": 64}, 8), needs=("model", NETS))
+    weight_gradient: str | None = harness.setting(
+        None, "summed each_step of the backward loop, or at_end, a weight at a time over all "
+        "steps", "model", kind=str, choices=("each_step", "at_end"),
+        otherwise="each_step", needs=("model", NETS))
+    seed: int = harness.setting(
+        0, "seed of the weights and of the sequence", "task", low=0, high=2**63 - 1)
 
     def __post_init__(self):
-        """Fills what depends on the task. Raises ValueError for settings that contradict one another."""
+        """Fills what depends on others. Raises ValueError for settings that do not go together."""
+        harness.fill(self)
         adding = self.task == "adding_problem"
-        if self.T is None:
-            object.__setattr__(self, "T", 100 if adding else 60)
         if not adding and self.T < 4:
-            raise ValueError(f"--T {self.T} leaves no room for three bits and a query: 3bit_memorization needs 4")
-        if self.model in ("lstm", "rnn"):
-            if self.hidden is None:
-                object.__setattr__(self, "hidden", 8 if adding else 64)
-            if self.weight_gradient is None:
-                object.__setattr__(self, "weight_gradient", "each_step")
+            raise ValueError(
+                f"--T {self.T} leaves no room for three bits and a query: 3bit_memorization needs 4")
+        if not adding and self.model not in NETS:
+            raise ValueError(f"--model {self.model} reads marked positions: it needs --task adding_problem")
+        if self.model in NETS:
             columns = self.hidden + (2 if adding else 5) + 1
             instructions = 6 * self.T * self.hidden * columns * (4 if self.model == "lstm" else 1)
             if instructions > LARGEST:
                 raise ValueError(f"this step has some {instructions:,} instructions: lower --T or --hidden")
-        elif not adding:
-            raise ValueError(f"--model {self.model} reads marked positions: it needs --task adding_problem")
-        elif self.hidden is not None or self.weight_gradient is not None:
-            raise ValueError(f"--hidden and --weight-gradient need --model lstm or rnn: {self.model} is a readout")
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What of the study is traced, and where the records go."""
-
-    longest: int = setting(800, "with --all, the largest T", "output", low=25, high=800)
-    out: str = setting("results.json", "file of results", "output")
+Options = harness.CommonOptions
 
 
-def study(longest=800):
-    """The settings of --all, those with T up to `longest`."""
-    lengths = (25, 50, 100, 200, 400, 800)
-    steps = [Settings(T=T, model=model) for model in ("lstm", "rnn", "shortcut", "scan") for T in lengths]
-    steps += [Settings(T=T, model=model, weight_gradient="at_end") for model in ("lstm", "rnn") for T in lengths]
-    steps += [Settings(model=model, hidden=H) for model in ("lstm", "rnn") for H in (2, 4, 16, 32)]
-    steps += [Settings(task="3bit_memorization", model=model) for model in ("rnn", "lstm")]
-    steps.append(Settings(task="3bit_memorization", model="rnn", weight_gradient="at_end"))
-    return [settings for settings in steps if settings.T <= longest]
-
-
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Tracer
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 ARRAYS = (
-    "partial results", "inputs", "recurrent matrix", "other weights", "recurrent gradient", "other gradients", "states",
-    "deltas", "optimizer")
+    "partial results", "inputs", "recurrent matrix", "other weights", "recurrent gradient",
+    "other gradients", "states", "deltas", "optimizer")
 NOTHING = -1
+
+
+class Stopped(Exception):
+    """The run is to end before its step is traced and priced."""
+
+
+def go_on():
+    """Raises Stopped where the run is to end."""
+    if harness.stopped():
+        raise Stopped
 
 
 class Tape:
     """The record of a program: what each instruction reads.
 
-    A value's place is its number in the order of creation: first the arguments, the deepest on the stack first, then
-    one result per instruction. first and second hold the places that an instruction reads, NOTHING for none.
+    A value's place is its number in the order of creation: first the arguments, the deepest on the
+    stack first, then one result per instruction. first and second hold the places that an
+    instruction reads, NOTHING for none.
     """
 
     def __init__(self):
@@ -158,7 +135,8 @@ class Tape:
         self.phases = []  # (name, its first instruction)
 
     def load(self, argument):
-        """Puts an argument, a number or nested lists and dicts of numbers, on the stack. Returns it with Values."""
+        """Puts an argument, a number or nested lists and dicts of numbers, on the stack. Returns it
+        with Values."""
         if isinstance(argument, dict):
             return {name: self.load(part) for name, part in argument.items()}
         if isinstance(argument, (list, tuple)):
@@ -175,12 +153,14 @@ class Tape:
         return Value(number, self.arguments + len(self.first) - 1, self)
 
     def phase(self, name):
-        """The instructions from here on belong to this phase."""
+        """The instructions from here on belong to this phase. Raises Stopped."""
+        go_on()
         self.phases.append((name, len(self.first)))
 
 
 def binary(operation):
-    """The methods Value op other and other op Value; a number other than a Value is a constant, which costs nothing."""
+    """The methods Value op other and other op Value; a number other than a Value is a constant,
+    which costs nothing."""
 
     def method(self, other):
         if type(other) is Value:
@@ -239,7 +219,7 @@ def named(name, values):
 
 
 def named_tensors(recurrent, others, tensors):
-    """Counts reads of W_hh, gate by gate, under one name and those of the other tensors under another."""
+    """Counts reads of W_hh, gate by gate, under one name, those of the other tensors under another."""
     for name, rows in tensors.items():
         named(recurrent if name.startswith("W_h") and name != "W_hy" else others, rows)
 
@@ -247,18 +227,20 @@ def named_tensors(recurrent, others, tensors):
 def trace(program, *arguments):
     """Runs a program on traced arguments. Returns its tape, what it returned, and the places of that."""
     tape = Tape()
-    loaded = [tape.load(argument) for argument in reversed(arguments)]  # the first argument ends on top
+    loaded = [tape.load(argument) for argument in reversed(arguments)]  # the first ends on top
     returned = program(*reversed(loaded))
     return tape, returned, [value.place for value in leaves(returned)]
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Pricing
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def depths_by_list(tape, returned):
-    """The definition: a stack held as a list, searched for every read. Returns every read's depth, in elements."""
-    instructions = [[place for place in pair if place != NOTHING] for pair in zip(tape.first, tape.second)]
+    """The definition: a stack held as a list, searched for every read. Returns every read's depth,
+    in elements."""
+    pairs = zip(tape.first, tape.second)
+    instructions = [[place for place in pair if place != NOTHING] for pair in pairs]
     last_use = {place: n for n, inputs in enumerate(instructions) for place in inputs}
     last_use |= dict.fromkeys(returned, math.inf)
     stack = [place for place in range(tape.arguments) if place in last_use]  # the top is the end
@@ -275,17 +257,21 @@ def depths_by_list(tape, returned):
 
 
 def read_depths(tape, returned):
-    """The same depths from sorting alone: a stay is the time that a value spends between two moves to the top.
+    """The same depths from sorting alone: a stay is the time that a value spends between two moves
+    to the top.
 
-    A stay starts when a value is created or moved to the top and ends at the instruction that reads it next. When a
-    stay s ends, at instruction n, what lies above it are the later stays that started before n and have not ended
-    before n. With stays numbered by their start that is started_before(n) - s - 1 minus the later stays that end
-    before n; all of those also started before n. A returned value has one more stay, which never ends.
+    A stay starts when a value is created or moved to the top and ends at the instruction that reads
+    it next. When a stay s ends, at instruction n, what lies above it are the later stays that
+    started before n and have not ended before n. With stays numbered by their start that is
+    started_before(n) - s - 1 minus the later stays that end before n; all of those also started
+    before n. A returned value has one more stay, which never ends.
 
-    Returns the place (int64) and the depth in elements (int64) of every read, in order, the first read of every
-    instruction (int64, one more entry at the end), and the largest number of values on the stack.
+    Returns the place (int64) and the depth in elements (int64) of every read, in order, the first
+    read of every instruction (int64, one more entry at the end), and the largest number of values
+    on the stack. Raises Stopped.
     """
-    pairs = np.stack([np.frombuffer(side, np.int32) for side in (tape.first, tape.second)], axis=1).astype(np.int64)
+    sides = [np.frombuffer(side, np.int32) for side in (tape.first, tape.second)]
+    pairs = np.stack(sides, axis=1).astype(np.int64)
     n, arguments = len(pairs), tape.arguments
     is_read = pairs != NOTHING
     moves = is_read.copy()
@@ -293,9 +279,10 @@ def read_depths(tape, returned):
     instruction, side = np.nonzero(moves)
     place = pairs[moves]
 
-    # each read that moves ends a stay; it started at the read of the same value before this one, or at its creation
+    # each read that moves ends a stay, which started at the read of the same value before this one,
+    # or at its creation; times: three per instruction, its two inputs and its result
     created = np.arange(arguments + n) - arguments
-    created = np.where(created < 0, created, 3 * created + 2)  # times: 3 per instruction, its two inputs and its result
+    created = np.where(created < 0, created, 3 * created + 2)
     by_value = np.argsort(place, kind="stable")
     moved, value = (3 * instruction + side)[by_value], place[by_value]
     start = np.empty_like(moved)
@@ -304,7 +291,8 @@ def read_depths(tape, returned):
     last = created.copy()
     last[value] = moved  # of several the last, which is the latest
     kept = np.unique(np.array(returned, np.int64))
-    start, end = np.concatenate([start, last[kept]]), np.concatenate([instruction, np.full(len(kept), n)])
+    start = np.concatenate([start, last[kept]])
+    end = np.concatenate([instruction, np.full(len(kept), n)])
 
     order = np.argsort(start)
     start, end = start[order], end[order]
@@ -322,16 +310,18 @@ def read_depths(tape, returned):
 
 
 def smaller_after(keys):
-    """For each key the number of smaller keys after it, by a radix sort from the highest bit of the ranks down.
+    """For each key the number of smaller keys after it, by a radix sort from the highest bit of the
+    ranks down. Raises Stopped.
 
-    Ranks are distinct, so every block of the sort splits into halves of equal size. Within a block a key of the upper
-    half passes exactly those of the lower half that come after it.
+    Ranks are distinct, so every block of the sort splits into halves of equal size. Within a block a
+    key of the upper half passes exactly those of the lower half that come after it.
     """
     bits = max(1, (len(keys) - 1).bit_length())
     rank = np.arange(1 << bits, dtype=np.int32)
     rank[np.argsort(keys, kind="stable")] = np.arange(len(keys))
     ranks, passed = rank[: len(keys)].copy(), np.zeros_like(rank)
     for bit in reversed(range(bits)):
+        go_on()
         half = 1 << bit
         upper = (rank >> bit & 1).astype(bool)
         lower_after = half - np.cumsum(~upper.reshape(-1, 2 * half), axis=1, dtype=np.int32)
@@ -343,7 +333,8 @@ def smaller_after(keys):
 
 
 def element_cost(largest_depth, width):
-    """Cost of reading an element of `width` bytes at each depth 0 ... largest_depth, counted in elements (0 at 0)."""
+    """Cost of reading an element of `width` bytes at each depth 0 ... largest_depth, counted in
+    elements (0 at 0)."""
     byte_cost = np.ceil(np.sqrt(np.arange(1, largest_depth * width + 1))).astype(np.int64)
     return np.concatenate([[0], byte_cost.reshape(-1, width).sum(1)])
 
@@ -355,9 +346,9 @@ def cost(program, *arguments, width=1):
     return int(element_cost(depth.max(), width)[depth].sum())
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Task
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 # --- shared: streams ---
 def streams(seed):
@@ -369,7 +360,8 @@ def streams(seed):
 
 
 def make_adding(rng, T):
-    """A sequence of the adding problem: x (T, 2), values from U(-1, 1) and two markers; target (1,), their sum."""
+    """A sequence of the adding problem: x (T, 2), values from U(-1, 1) and two markers; target (1,),
+    the sum of the marked values."""
     x = np.zeros((T, 2))
     x[:, 0] = rng.uniform(-1, 1, T)
     marked = [rng.integers(0, T // 2), rng.integers(T // 2, T)]
@@ -392,12 +384,13 @@ def initial_weights(settings, n_in, n_out, rng):
     for gate in {"lstm": "oifg", "rnn": "h"}.get(settings.model, ""):
         shapes |= {f"W_h{gate}": (H, H), f"W_x{gate}": (H, n_in), f"b_{gate}": (1, H)}
     shapes |= {"W_hy": (n_out, H or 2), "b_y": (1, n_out)}  # a shortcut reads out its two values
-    return {name: rng.normal(0, 0.5 * shape[1] ** -0.5, shape).tolist() for name, shape in shapes.items()}
+    return {name: rng.normal(0, 0.5 * shape[1] ** -0.5, shape).tolist()
+            for name, shape in shapes.items()}
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Model
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def dot(weights, vector, start=0):
     """start + sum of weights[j] vector[j], added in order."""
@@ -437,7 +430,8 @@ def rnn_forward(theta, x):
     H = len(theta["W_hh"])
     states = [[0.0] * H]  # constants
     for x_t in x:
-        states.append(named("states", [tanh(net_input(theta, "h", k, x_t, states[-1])) for k in range(H)]))
+        h = [tanh(net_input(theta, "h", k, x_t, states[-1])) for k in range(H)]
+        states.append(named("states", h))
     return states
 
 
@@ -452,7 +446,8 @@ def rnn_backward(theta, states, dh):
 
 
 def lstm_forward(theta, x):
-    """c_t = i_t g_t + f_t c_{t-1}, h_t = o_t tanh(c_t). Returns h, c and the steps' o, i, f, g, tanh(c)."""
+    """c_t = i_t g_t + f_t c_{t-1}, h_t = o_t tanh(c_t). Returns h, c and o, i, f, g, tanh(c) of
+    every step."""
     units = range(len(theta["W_hi"]))
     h, c, gates = [[0.0] * len(units)], [[0.0] * len(units)], []
     for x_t in x:
@@ -511,16 +506,17 @@ def squared_error(y, target):
 
 
 def cross_entropy(y, target):
-    """Softmax with cross-entropy, without subtracting the largest y first. Returns p and dL/dy = p - target."""
+    """Softmax with cross-entropy, without subtracting the largest y first. Returns p and dL/dy =
+    p - target."""
     e = [exp(y_k) for y_k in y]
     total = sum(e)
     p = [e_k / total for e_k in e]
     return p, [p_k - target_k for p_k, target_k in zip(p, target)]
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Optimizer
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def elements(tree):
     """(row, column) of every element of named tensors: the list that holds it and its index in that."""
@@ -528,7 +524,7 @@ def elements(tree):
 
 
 def clip_norm(grad, limit=1.0):
-    """Scales the gradient to an L2 norm of at most limit; the factor may be 1, it is multiplied all the same."""
+    """Scales the gradient to an L2 norm of at most limit; a factor of 1 is multiplied all the same."""
     norm = sqrt(sum(row[j] * row[j] for row, j in elements(grad)))
     factor = at_most_1(limit / norm)
     for row, j in elements(grad):
@@ -554,15 +550,18 @@ def heavy_ball(theta, grad, v, lr=0.01, momentum=0.9):
     named("optimizer", v)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Training step
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
-def training_step(model, x, target, theta, *state, loss=squared_error, optimizer=adam, at_end=False, positions=None):
-    """Forward, backward, clip, optimizer. Returns the loss, the new weights and the optimizer's new state.
+def training_step(model, x, target, theta, *state, loss=squared_error, optimizer=adam, at_end=False,
+                  positions=None):
+    """Forward, backward, clip, optimizer. Returns the loss, the new weights and the optimizer's new
+    state. Raises Stopped.
 
-    The sequence is x, a list of steps, and target; state is m and v of Adam or the velocity of the heavy ball.
-    at_end: when the weight gradient is summed; positions: the marked steps, for the shortcut.
+    The sequence is x, a list of steps, and target; state is m and v of Adam or the velocity of the
+    heavy ball. at_end: when the weight gradient is summed; positions: the marked steps, for the
+    shortcut.
     """
     tape = x[0][0].tape
     named("inputs", (x, target))
@@ -583,9 +582,11 @@ def training_step(model, x, target, theta, *state, loss=squared_error, optimizer
     grad = {name: [[0.0] * len(row) for row in rows] for name, rows in theta.items()}
     named("deltas", dy)
     readout_backward(last, dy, grad)
-    if model in ("lstm", "rnn"):
+    if model in NETS:
         dh = readout_input_gradient(theta, dy)
-        backward = lstm_backward(theta, c, gates, dh) if model == "lstm" else rnn_backward(theta, h, dh)
+        backward = rnn_backward(theta, h, dh)
+        if model == "lstm":
+            backward = lstm_backward(theta, c, gates, dh)
         if at_end:
             dz = [dz_t for _, dz_t in backward][::-1]
             weight_gradient_at_end(grad, dz, x, h[:-1])
@@ -613,8 +614,11 @@ def traced_step(settings):
     theta = initial_weights(settings, x.shape[1], len(target), rng["init"])
     zeros = {name: [[0.0] * len(row) for row in rows] for name, rows in theta.items()}
     state = [zeros, zeros] if adding else [zeros]
-    options = dict(positions=np.flatnonzero(x[:, 1])) if adding else dict(loss=cross_entropy, optimizer=heavy_ball)
-    options["at_end"] = settings.weight_gradient == "at_end"
+    options = dict(at_end=settings.weight_gradient == "at_end")
+    if adding:
+        options |= dict(positions=np.flatnonzero(x[:, 1]))
+    else:
+        options |= dict(loss=cross_entropy, optimizer=heavy_ball)
 
     def program(*arguments):
         return training_step(settings.model, *arguments, **options)
@@ -622,10 +626,13 @@ def traced_step(settings):
     return trace(program, x.tolist(), target.tolist(), theta, *state)
 
 
-def measure(settings):
-    """Traces and prices one training step. Returns its record: settings, final and provenance."""
-    start = time.perf_counter()
-    tape, returned, places = traced_step(settings)
+# --------------------------------------------------------------------------------------------------
+# Results record
+# --------------------------------------------------------------------------------------------------
+
+def price(tape, returned, places):
+    """The final figures of a traced step: reads, depths and cost, in all, by phase, by array and by
+    octave of depth. Raises Stopped."""
     place, depth, first_read, most_live = read_depths(tape, places)
     widths = {str(width): element_cost(depth.max(), width)[depth] for width in ELEMENT_BYTES}
     array_of = np.frombuffer(tape.array_of, np.uint8)[place]
@@ -643,24 +650,39 @@ def measure(settings):
     in_table = len(ARRAYS) * octave + array_of
 
     def by_octave(weights):
-        counts = np.bincount(in_table, weights, minlength=len(ARRAYS) * (octave.max() + 1)).astype(int)
-        return dict(zip(ARRAYS, counts.reshape(-1, len(ARRAYS)).T.tolist()))
+        counts = np.bincount(in_table, weights, minlength=len(ARRAYS) * (octave.max() + 1))
+        return dict(zip(ARRAYS, counts.astype(int).reshape(-1, len(ARRAYS)).T.tolist()))
 
-    final = {"status": "done", "weights": sum(1 for _ in leaves(returned[1])), "instructions": len(tape.first)}
-    final |= figures(depth > 0) | {
+    weights = sum(1 for _ in leaves(returned[1]))
+    return {"weights": weights, "instructions": len(tape.first)} | figures(depth > 0) | {
         "most_live_elements": most_live,
         "phases": phases,
         "arrays": {name: figures(array_of == k) for k, name in enumerate(ARRAYS)},
         "reads_by_octave_of_depth": by_octave(np.ones(len(depth))),
         "cost_by_octave_of_depth": by_octave(widths["8"]),
     }
-    return {"settings": dataclasses.asdict(settings), "final": final,
-            "provenance": provenance(time.perf_counter() - start)}
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+def train(settings, options, quiet=True):
+    """Traces and prices one training step. Returns its record: settings, final and provenance; None
+    if it was stopped, as nothing of it can be kept."""
+    start, progress = time.perf_counter(), harness.Progress(2, quiet)
+    try:
+        tape, returned, places = traced_step(settings)
+        progress(1, f"traced {len(tape.first):,} instructions")
+        final = price(tape, returned, places)
+        progress(2, f"priced {final['reads']:,} reads")
+    except Stopped:
+        return None
+    finally:
+        progress.close()
+    return {"settings": dataclasses.asdict(settings), "final": {"status": "done"} | final,
+            "provenance": harness.provenance(CODE, time.perf_counter() - start)}
+
+
+# --------------------------------------------------------------------------------------------------
 # Check
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def matrix_vector(A, x):
     return [A[0][0] * x[0] + A[0][1] * x[1], A[1][0] * x[0] + A[1][1] * x[1]]
@@ -675,289 +697,58 @@ WORKED_BY_HAND = (  # name, program, arguments, cost with one byte per element
 )
 
 
-def check():
-    """Programs priced by hand, and the fast pricing of small training steps against the definition. Exit code."""
+def gradcheck_all():
+    """Programs priced by hand, and the fast pricing of small training steps against the definition.
+    Returns the exit code."""
     passed = True
     for name, program, arguments, by_hand in WORKED_BY_HAND:
         found = cost(program, *arguments)
         passed &= found == by_hand
-        print(f"{name}: {found}, by hand {by_hand}: {'ok' if found == by_hand else 'FAILED'}")
-    steps = [Settings(T=12, model=model, hidden=3, weight_gradient=when)
-             for model in ("lstm", "rnn") for when in ("each_step", "at_end")]
-    steps += [Settings(T=12, model=model) for model in ("shortcut", "scan")]
-    steps.append(Settings(task="3bit_memorization", model="rnn", T=12, hidden=3))
+        words = "ok" if found == by_hand else "FAILED"
+        harness.say(f"{name}: {found}, by hand {by_hand}: {words}")
+    steps = [Settings(T=8, model=model, hidden=3, weight_gradient=when)
+             for model in NETS for when in ("each_step", "at_end")]
+    steps += [Settings(T=8, model=model) for model in ("shortcut", "scan")]
+    steps.append(Settings(task="3bit_memorization", model="rnn", T=8, hidden=3))
     for settings in steps:
         tape, _, returned = traced_step(settings)
-        equal = np.array_equal(read_depths(tape, returned)[1], depths_by_list(tape, returned))
+        _, depth, _, _ = read_depths(tape, returned)
+        equal = np.array_equal(depth, depths_by_list(tape, returned))
         passed &= equal
-        when = f", weight gradient {settings.weight_gradient}" if settings.weight_gradient else ""
-        print(f"{settings.model}, {settings.task}{when}: {len(tape.first)} instructions, depths against a list scan: "
-              f"{'ok' if equal else 'FAILED'}")
+        name = f"{settings.model}, {settings.task}"
+        if settings.weight_gradient:
+            name += f", weight gradient {settings.weight_gradient}"
+        harness.say(f"{name}: {len(tape.first)} instructions, depths against a list scan: "
+                    f"{'ok' if equal else 'FAILED'}")
     return 0 if passed else 1
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Results record
-# ----------------------------------------------------------------------------------------------------------------------
-
-# --- shared: results ---
-SCHEMA = 1
-
-
-class ResultsError(Exception):
-    """A results file that cannot be read, is not ours, or cannot be written; the message is one line."""
-
-
-def read_results(path):
-    """The contents of a results file: {"schema": 1, experiment: [record, ...], ...}; an absent file is empty."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {"schema": SCHEMA}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ResultsError(f"cannot read {path}: {error}") from error
-    try:
-        results = json.loads(text)
-    except ValueError as error:
-        raise ResultsError(f"{path} is not valid JSON ({error}): move it away or name another with --out") from error
-    if not isinstance(results, dict) or not isinstance(results.get("schema"), int) or results["schema"] < 1:
-        raise ResultsError(f"{path} is not a results file of this project: name another file with --out")
-    if results["schema"] > SCHEMA:
-        raise ResultsError(f"{path} has schema {results['schema']}, newer than this program's {SCHEMA}")
-    for name, records in results.items():
-        well_formed = isinstance(records, list) and all(
-            isinstance(record, dict) and isinstance(record.get("settings"), dict) for record in records)
-        if name != "schema" and not well_formed:
-            raise ResultsError(f"{path} is damaged: {name} is not a list of records")
-    return results
-
-
-@contextlib.contextmanager
-def locked(path):
-    """Holds the lock of a results file, so that two scripts ending at once lose nothing."""
-    try:
-        lock = open(f"{path}.lock", "a")
-    except OSError as error:
-        raise ResultsError(f"cannot write beside {path}: {error}") from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def check_results(path):
-    """Raises ResultsError unless a record can be added to the file; changes nothing in it."""
-    if os.path.exists(path) and not (os.path.isfile(path) and os.access(path, os.W_OK)):
-        raise ResultsError(f"{path} cannot be written")
-    with locked(path):
-        read_results(path)
-
-
-def write_record(path, experiment, record):
-    """Adds a record, or puts it in the place of the one with the same settings; no other record is touched.
-
-    A run that was cut short does not replace one that ran to its end. Returns whether the record was written. The new
-    file is complete on disk before it takes the old one's name: a kill or a full disk leaves the old file.
-    Raises ResultsError.
-    """
-    with locked(path):
-        results = read_results(path)
-        records = results.setdefault(experiment, [])
-        places = [k for k, other in enumerate(records) if other["settings"] == record["settings"]]
-        if places and record["final"]["status"] == "interrupted" != records[places[0]]["final"]["status"]:
-            return False
-        records[slice(places[0], places[0] + 1) if places else slice(len(records), None)] = [strict(record)]
-        records.sort(key=lambda entry: json.dumps(entry["settings"]))
-        lines = [f'"schema": {results.pop("schema")}']
-        for name, entries in results.items():  # a record per line
-            body = ",\n".join(json.dumps(entry, allow_nan=False) for entry in entries)
-            lines.append(f'"{name}": [\n{body}\n]')
-        temporary = f"{os.path.realpath(path)}.{os.getpid()}.tmp"
-        try:
-            with open(temporary, "w", encoding="utf-8") as file:
-                file.write("{" + ",\n".join(lines) + "}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, os.path.realpath(path))
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise ResultsError(f"cannot write {path}: {error}") from error
-    return True
-
-
-def strict(value):
-    """The same JSON value with null for every number that is not finite."""
-    if isinstance(value, dict):
-        return {key: strict(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [strict(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def source_hash(path):
-    """Hash of a Python file's syntax tree without what changes no figure: docstrings, class Progress, this function."""
-    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
-    tree.body = [node for node in tree.body if getattr(node, "name", None) not in ("Progress", "source_hash")]
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
-
-
-def git(*words):
-    """Output of a git command in this file's folder, or None outside a checkout."""
-    try:
-        command = ["git", "-C", str(Path(__file__).resolve().parent), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def provenance(wall_seconds):
-    """Where a record comes from: code, machine, date, command, time taken."""
-    changes = git("status", "--porcelain", "--", ".", ":!results.json", ":!viz", ":!*.gif")
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    processor = platform.processor()
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    return {
-        "git_commit": git("rev-parse", "HEAD"),
-        "git_dirty": None if changes is None else bool(changes),
-        "source_hash": source_hash(__file__),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "blas": f"{blas['name']} {blas['version']}",
-        "platform": platform.platform(),
-        "processor": processor,
-        "date": time.strftime("%Y-%m-%d"),
-        "command": shlex.join(["python3", os.path.basename(sys.argv[0]), *sys.argv[1:]]),
-        "wall_seconds": round(wall_seconds, 2),
-    }
-# --- end shared ---
-
-
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Command line
-# ----------------------------------------------------------------------------------------------------------------------
-
-# --- shared: command line ---
-class Parser(argparse.ArgumentParser):
-    """argparse with bad input reported in one line, exit code 2."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def flag_value(kind, low, high):
-    """A converter for argparse: text to a finite number of this kind within [low, high], or the text itself."""
-
-    def convert(text):
-        if kind is str:
-            return text
-        try:
-            value = kind(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number")
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text} is not between {low} and {high}")
-        return value
-
-    return convert
-
-
-def seed_range(text):
-    """Converts A-B to the seeds A ... B, for argparse."""
-    first, _, last = text.partition("-")
-    if first.isdecimal() and last.isdecimal() and 0 <= int(last) - int(first) < 10_000 and int(last) < 2**63:
-        return range(int(first), int(last) + 1)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a range such as 0-9")
-
-
-def add_flags(parser, *classes):
-    """Makes a flag from every field of the settings dataclasses, grouped; the fields' defaults are the flags'."""
-    groups = {}
-    for field in (field for cls in classes for field in dataclasses.fields(cls)):
-        meta = field.metadata
-        if meta["group"] not in groups:
-            groups[meta["group"]] = parser.add_argument_group(meta["group"])
-        add, flag, kind = groups[meta["group"]].add_argument, "--" + field.name.replace("_", "-"), meta["kind"]
-        if kind is bool:
-            add(flag, action="store_true", help=meta["help"])
-            continue
-        default = "" if field.default is None else " (default: %(default)s)"
-        add(flag, default=field.default, choices=meta["choices"], type=flag_value(kind, meta["low"], meta["high"]),
-            help=meta["help"] + default, metavar=None if meta["choices"] else kind.__name__.upper())
-
-
-def from_flags(cls, args, **replaced):
-    """A settings dataclass from parsed flags."""
-    return cls(**{field.name: getattr(args, field.name) for field in dataclasses.fields(cls)} | replaced)
-
-
-def save(path, experiment, record):
-    """Writes a record; where that fails, prints it as JSON, so that nothing computed is lost. Returns success."""
-    try:
-        if not write_record(path, experiment, record):
-            print(f"{path} keeps its finished run of these settings, not the interrupted one", file=sys.stderr)
-        return True
-    except ResultsError as error:
-        print(f"{error}; the record follows on standard output", file=sys.stderr)
-        print(json.dumps(strict(record)), flush=True)
-        return False
-# --- end shared ---
-
-
-def parse(argv):
-    """Parsed and checked command line: (list of settings, options, args). Exits with code 2 on bad input."""
-    parser = Parser(
-        description=__doc__.split("\n\n")[0], allow_abbrev=False,
-        epilog="Exit codes: 0 done, 1 failed check, 2 bad input, 130 interrupted.")
-    add_flags(parser, Settings, Options)
-    parser.add_argument("--all", action="store_true", help="every step of the study")
-    parser.add_argument("--check", action="store_true", help="check the pricing, and stop")
-    args = parser.parse_args(argv)
-    flags = {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(Settings)}
-    given = flags & {word.split("=")[0] for word in (sys.argv[1:] if argv is None else argv)}
-    if args.all and given:
-        parser.error(f"--all has its own settings: leave out {', '.join(sorted(given))}")
-    try:
-        steps = study(args.longest) if args.all else [from_flags(Settings, args)]
-        if not args.check:
-            check_results(args.out)
-    except (ValueError, ResultsError) as error:
-        parser.error(str(error))
-    return steps, from_flags(Options, args), args
-
+# --------------------------------------------------------------------------------------------------
 
 def summary(record):
     """One line on a step."""
     settings, final = record["settings"], record["final"]
-    units = f" hidden={settings['hidden']}" if settings["hidden"] else ""
-    units += " weight gradient at end" if settings["weight_gradient"] == "at_end" else ""
+    words = f"{settings['task']} {settings['model']} T={settings['T']}"
+    if settings["hidden"]:
+        words += f" hidden={settings['hidden']}"
+    if settings["weight_gradient"] == "at_end":
+        words += " weight gradient at end"
     share = final["arrays"]["recurrent matrix"]["cost"]["8"] / final["cost"]["8"]
-    return (
-        f"{settings['task']} {settings['model']} T={settings['T']}{units}: cost {final['cost']['8']:,} (8-byte "
-        f"elements), {final['reads']:,} reads, mean depth {final['mean_depth_elements']:.1f} elements, recurrent "
-        f"matrix {share:.1%} of the cost, {record['provenance']['wall_seconds']:.1f} s")
+    return (f"{words}: cost {final['cost']['8']:,} (8-byte elements), {final['reads']:,} reads, "
+            f"mean depth {final['mean_depth_elements']:.1f} elements, recurrent matrix {share:.1%} "
+            f"of the cost, {record['provenance']['wall_seconds']:.1f} s")
 
 
 def main(argv=None):
-    steps, options, args = parse(argv)
-    if args.check:
-        return check()
-    saved = True
-    try:
-        for settings in steps:
-            record = measure(settings)
-            saved &= save(options.out, EXPERIMENT, record)
-            print(summary(record), flush=True)
-    except KeyboardInterrupt:
-        print("interrupted; the steps that ended are saved", file=sys.stderr)
-        return 130
-    return 0 if saved else 1
+    parser = harness.experiment_parser(__doc__, Settings, Options, checks="the pricing")
+    args = parser.parse_args(argv)
+    runs, options = harness.runs_of(parser, args, Settings), harness.from_flags(Options, args)
+    if args.gradcheck:
+        return gradcheck_all()
+    calls = [(settings, options, options.quiet or len(runs) > 1) for settings in runs]
+    return harness.run_and_save(CODE, train, calls, options, summary)
 
 
 if __name__ == "__main__":

@@ -2,166 +2,153 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=2.0"]
 # ///
-"""Information latching: why a one-unit LSTM keeps a bit worse than a one-unit tanh RNN, in one file of pure numpy.
+"""Information latching: why a one-unit LSTM keeps a bit worse than a one-unit tanh RNN.
 
-Source: Bengio, Simard & Frasconi (1994), "Learning long-term dependencies with gradient descent is difficult", IEEE
-Transactions on Neural Networks 5(2):157-166; and a public question of April 2018, with Keras code, that found the LSTM
-to do worse than the simple RNN (SRNN).
+Source: Bengio, Simard & Frasconi (1994), "Learning long-term dependencies with gradient descent is
+difficult", IEEE Transactions on Neural Networks 5(2):157-166; and a public question of April 2018,
+with Keras code, that found the LSTM to do worse than the simple RNN (SRNN).
 
-Task: the first element of a sequence is +1 or -1, and N(0, 0.1^2) noise lies on every element. The net, of one unit
-unless told otherwise, says the sign of the first element at the end. In `bit_relay` it says whether the first element
-and the one at T // 2 have the same sign. In `latch1994`, after Bengio et al., the first L inputs of each class are
-themselves trained, what follows is noise, and the state of one tanh unit shall end at +0.8 or -0.8.
+Task: the first element of a sequence is +1 or -1, and N(0, 0.1^2) noise lies on every element. The
+net, of one unit unless told otherwise, says the sign of the first element at the end. In `bit_relay`
+it says whether the first element and the one at T // 2 have the same sign. In `latch1994`, after
+Bengio et al., the first L inputs of each class are themselves trained, what follows is noise, and
+the state of one tanh unit shall end at +0.8 or -0.8.
 
-Criterion: the accuracy on 1000 held-out sequences, and the fraction of repeats above 0.95. Classes are balanced:
-guessing gives 0.5.
+Criterion: the accuracy on 1000 held-out sequences, and the fraction of repeats above 0.95. Classes
+are balanced: guessing gives 0.5.
 
 Commands:
     python3 information_latching.py                       thirty LSTMs at T = 100
     python3 information_latching.py --cell srnn           thirty tanh RNNs
-    python3 information_latching.py --all --jobs 2        the table: every cell and start at eight lengths
-    python3 information_latching.py --study relay         another study (tradeoff, split, relay, latch1994, tuning,
-                                                          keras2018, landscape)
-    python3 information_latching.py --gradcheck           every weight of every cell, before anything is trusted
+    python3 information_latching.py --task bit_relay --cell gru --T 10
+    python3 information_latching.py --gradcheck           every weight of every cell, before use
+    python3 reproduce.py latching-table --jobs 2          every cell and start at eight lengths
 
-Expect: some ten seconds for a command of thirty nets at T = 100, some minutes for the table. Each setting writes one
-record into results.json, with lists over the repeats.
+Expect: some ten seconds for a command of thirty nets at T = 100, some minutes for the table. Each
+setting writes one record into results.json, with lists over the repeats.
 """
 
-import os
-
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")  # these products are too small for threads, and one thread keeps the bits
-
-import argparse
-import ast
-import concurrent.futures
-import contextlib
 import dataclasses
-import fcntl
-import hashlib
-import json
 import math
-import multiprocessing
-import platform
-import shlex
-import signal
-import subprocess
 import sys
-import threading
 import time
-from pathlib import Path
 
 import numpy as np
 
+import harness
+
 EXPERIMENT = "information_latching"
+CODE = harness.Code(__name__)
 N_TEST = 1000  # held-out sequences of a repeat
 WIDTH = 50  # sequences evaluated at once; it divides N_TEST and every validation split
 SUCCESS = 0.95  # a repeat with a higher accuracy latches
 TARGET_1994 = 0.8  # latch1994: the last state shall be +0.8 or -0.8
 CHANCE_LOSS = math.log(2)  # cross-entropy of a guess between two classes
+CHANCE = 0.5  # its accuracy
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Settings
-# ----------------------------------------------------------------------------------------------------------------------
-
-# --- shared: settings ---
-def setting(default, help, group, kind=None, low=None, high=None, choices=None):
-    """A dataclass field that is also a command-line flag: default, meaning, --help group, and what it may be.
-
-    kind is the type of a given value (that of the default if left out); low and high are inclusive bounds.
-    """
-    metadata = dict(help=help, group=group, kind=kind or type(default), low=low, high=high, choices=choices)
-    return dataclasses.field(default=default, metadata=metadata)
-# --- end shared ---
-
+# --------------------------------------------------------------------------------------------------
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Every hyperparameter that changes the result: the identity of a record in results.json."""
 
-    task: str = setting("latch", "latch, bit_relay or latch1994", "task", choices=("latch", "bit_relay", "latch1994"))
-    T: int = setting(100, "steps in a sequence", "task", low=2, high=100_000)
-    noise: float | None = setting(
-        None, "standard deviation of the noise (default: 0.1; for latch1994 the square root of 0.2)", "task",
-        kind=float, low=0, high=1e6)
-    latch_steps: int | None = setting(
-        None, "L, the steps that carry the class, latch1994 only (default: 3)", "task", kind=int, low=1, high=1000)
-    split: str = setting(
-        "fresh", "fresh: new sequences in every batch; question: the question's fixed set, sorted by class, its last "
-        "20%% the validation set; shuffled: the same set, shuffled before it is split", "task",
-        choices=("fresh", "question", "shuffled"))
-    samples: int | None = setting(
-        None, "sequences in a fixed set (default: 10000)", "task", kind=int, low=500, high=10**7)
-    cell: str = setting("lstm", "srnn (tanh), lstm or gru", "model", choices=("srnn", "lstm", "gru"))
-    units: int = setting(1, "units", "model", low=1, high=256)
-    init: str = setting(
-        "ortho", "start of the recurrent weights: ortho (Keras: orthogonal, over all gates) or identity (srnn only)",
-        "model", choices=("ortho", "identity"))
-    init_scale: float = setting(1.0, "factor on that start", "model", low=0, high=1e6)
-    forget_bias: str | float | None = setting(
-        None, "start of the forget gate's bias, lstm only: a number, chrono (Tallec & Ollivier 2018), or none for no "
-        "forget gate, as in 1997 (default: 1)", "model", kind=str)
-    update_bias: float | None = setting(
-        None, "start of the update gate's bias, gru only (default: 0)", "model", kind=float, low=-1e6, high=1e6)
-    reset: str | None = setting(
-        None, "gru only: the reset gate acts before the recurrent product (Keras in 2018, the default) or after it",
-        "model", kind=str, choices=("before", "after"))
-    recurrent_activation: str | None = setting(
-        None, "squashing of the gates, lstm and gru only (default: sigmoid; Keras in 2018: hard_sigmoid)", "model",
-        kind=str, choices=("sigmoid", "hard_sigmoid"))
-    updates: int | None = setting(
-        None, "training updates (default: 4000; with a fixed set, what --epochs gives)", "training", kind=int, low=1,
-        high=10**8)
-    epochs: int | None = setting(
-        None, "passes over a fixed set (default: 5)", "training", kind=int, low=1, high=10**6)
-    batch: int = setting(16, "sequences in a batch, a multiple of 4", "training", low=4, high=4096)
-    lr: float = setting(1e-3, "Adam's learning rate", "training", low=1e-12, high=1e12)
-    seed: int = setting(0, "seed of the first repeat; the next has the next seed", "training", low=0, high=2**62)
-    repeats: int = setting(
-        30, "nets trained side by side, each with its own weights and streams", "training", low=1, high=10_000)
-    dtype: str = setting("float64", "precision of weights and activations", "training", choices=("float64", "float32"))
+    task: str = harness.setting(
+        "latch", "latch, bit_relay or latch1994", "task",
+        choices=("latch", "bit_relay", "latch1994"))
+    T: int = harness.setting(100, "steps in a sequence", "task", low=2, high=100_000)
+    noise: float | None = harness.setting(
+        None, "standard deviation of the noise", "task", kind=float, low=0, high=1e6,
+        otherwise=harness.by("task", {"latch1994": math.sqrt(0.2)}, 0.1))
+    latch_steps: int | None = harness.setting(
+        None, "L, the steps that carry the class", "task", kind=int, low=1,
+        high=1000, otherwise=3, needs=("task", "latch1994"))
+    split: str = harness.setting(
+        "fresh", "fresh: new sequences in every batch; question: the question's fixed set, sorted "
+        "by class, its last 20% the validation set; shuffled: the same set, shuffled before it is "
+        "split", "task", choices=("fresh", "question", "shuffled"))
+    samples: int | None = harness.setting(
+        None, "sequences in a fixed set", "task", kind=int, low=500, high=10**7,
+        otherwise=10_000, needs=("split", ("question", "shuffled")))
+    cell: str = harness.setting(
+        "lstm", "srnn (tanh), lstm or gru", "model", choices=("srnn", "lstm", "gru"))
+    units: int = harness.setting(1, "units", "model", low=1, high=256)
+    init: str = harness.setting(
+        "ortho", "start of the recurrent weights: ortho (Keras: orthogonal, over all gates) or "
+        "identity (srnn only)", "model", choices=("ortho", "identity"))
+    init_scale: float = harness.setting(1.0, "factor on that start", "model", low=0, high=1e6)
+    forget_bias: str | float | None = harness.setting(
+        None, "start of the forget gate's bias: a number, chrono (Tallec & Ollivier 2018), or none "
+        "for no forget gate, as in 1997", "model", kind=str,
+        otherwise=1.0, needs=("cell", "lstm"))
+    update_bias: float | None = harness.setting(
+        None, "start of the update gate's bias", "model", kind=float, low=-1e6, high=1e6,
+        otherwise=0.0, needs=("cell", "gru"))
+    reset: str | None = harness.setting(
+        None, "the reset gate acts before the recurrent product (Keras in 2018) or after it",
+        "model", kind=str, choices=("before", "after"),
+        otherwise="before", needs=("cell", "gru"))
+    recurrent_activation: str | None = harness.setting(
+        None, "squashing of the gates (Keras in 2018: hard_sigmoid)", "model",
+        kind=str, choices=("sigmoid", "hard_sigmoid"),
+        otherwise="sigmoid", needs=("cell", ("lstm", "gru")))
+    updates: int | None = harness.setting(
+        None, "training updates; with a fixed set what --epochs gives", "training", kind=int,
+        low=1, high=10**8, otherwise=harness.by("split", {"fresh": 4000}))
+    epochs: int | None = harness.setting(
+        None, "passes over a fixed set", "training", kind=int, low=1, high=10**6,
+        otherwise=5, needs=("split", ("question", "shuffled")))
+    batch: int = harness.setting(
+        16, "sequences in a batch, a multiple of 4", "training", low=4, high=4096)
+    lr: float = harness.setting(1e-3, "Adam's learning rate", "training", low=1e-12, high=1e12)
+    seed: int = harness.setting(
+        0, "seed of the first repeat; the next has the next seed", "training", low=0, high=2**62)
+    repeats: int = harness.setting(
+        30, "nets trained side by side, each with its own weights and streams", "training",
+        low=1, high=10_000)
+    dtype: str = harness.setting(
+        "float64", "precision of weights and activations", "training",
+        choices=("float64", "float32"))
 
     def __post_init__(self):
-        """Fills what depends on the task and cell. Raises ValueError for settings that contradict one another."""
-        gated, fixed, latch1994 = self.cell != "srnn", self.split != "fresh", self.task == "latch1994"
-        applies = dict(
-            latch_steps=(latch1994, 3, "--task latch1994"), samples=(fixed, 10_000, "--split question or shuffled"),
-            epochs=(fixed, 5, "--split question or shuffled"), forget_bias=(self.cell == "lstm", 1.0, "--cell lstm"),
-            update_bias=(self.cell == "gru", 0.0, "--cell gru"), reset=(self.cell == "gru", "before", "--cell gru"),
-            recurrent_activation=(gated, "sigmoid", "--cell lstm or gru"),
-            noise=(True, math.sqrt(0.2) if latch1994 else 0.1, ""))
-        for name, (used, default, needs) in applies.items():
-            if not used and getattr(self, name) is not None:
-                raise ValueError(f"--{name.replace('_', '-')} needs {needs}")
-            if used and getattr(self, name) is None:
-                object.__setattr__(self, name, default)
+        """Fills what depends on others. Raises ValueError for settings that do not go together."""
+        harness.fill(self)
         if self.cell == "lstm":
-            object.__setattr__(self, "forget_bias", forget_bias_value(self.forget_bias))
-        if self.init == "identity" and gated:
+            harness.change(self, "forget_bias", forget_bias_value(self.forget_bias))
+        if self.init == "identity" and self.cell != "srnn":
             raise ValueError("--init identity needs --cell srnn: the gates have no square matrix together")
-        if latch1994 and (gated or self.units != 1 or self.latch_steps > self.T):
+        if self.task == "latch1994" and (
+                self.cell != "srnn" or self.units != 1 or self.latch_steps > self.T):
             raise ValueError("--task latch1994 needs --cell srnn, --units 1 and at most T --latch-steps")
         if self.batch % 4:
             raise ValueError("--batch must be a multiple of 4, so that its classes are balanced")
-        object.__setattr__(self, "updates", self.number_of_updates())
-        held = N_TEST + (self.samples or 0) + 8 * (self.units + 1) * self.batch
-        gigabytes = self.T * held * self.repeats * 8 / 1e9
+        if self.split != "fresh":
+            harness.change(self, "updates", self.updates_of_epochs())
+        gigabytes = self.bytes_needed() / 1e9
         if gigabytes > 4:
-            raise ValueError(f"these settings need about {gigabytes:.0f} GB: lower --T, --repeats or --samples")
+            raise ValueError(f"these settings need about {gigabytes:.0f} GB of memory: "
+                             "lower --T, --repeats or --samples")
 
-    def number_of_updates(self):
-        """The updates given, 4000, or those of all epochs on the training part of a fixed set. Raises ValueError."""
-        if self.split == "fresh":
-            return self.updates or 4000
+    def updates_of_epochs(self):
+        """The updates of all epochs on the training part of a fixed set. Raises ValueError."""
         training = self.samples * 4 // 5
         if self.samples % (5 * WIDTH) or training % self.batch:
-            raise ValueError(f"--samples must be a multiple of {5 * WIDTH}, and 80% of it a multiple of --batch")
+            raise ValueError(f"--samples must be a multiple of {5 * WIDTH}, and 80% of it a "
+                             "multiple of --batch")
         updates = self.epochs * training // self.batch
         if self.updates not in (None, updates):
             raise ValueError(f"--updates contradicts --epochs, which gives {updates}")
         return updates
+
+    def bytes_needed(self):
+        """What a run holds at its largest: two held-out sets, one of them while it is put together
+        from copies; a fixed set; two nets' activations and derivatives, and the views of these."""
+        copies = 3 if self.repeats == 1 else 4
+        held = 8 * inputs(self) * (copies * N_TEST + 3 * self.batch) + 12 * (self.samples or 0)
+        nets = (self.batch + WIDTH) * 16 * self.units * np.dtype(self.dtype).itemsize
+        return self.T * (self.repeats * (held + nets) + 300 * (20 + self.units))
 
 
 def forget_bias_value(text):
@@ -178,29 +165,18 @@ def forget_bias_value(text):
 
 
 @dataclasses.dataclass(frozen=True)
-class LandscapeSettings:
-    """Identity of a record of the loss landscape: the task `latch`, a one-unit net whose other weights are fixed."""
-
-    landscape: str  # srnn: over (recurrent weight, bias); lstm: over (forget bias, recurrent weight)
-    T: int
-    points: int = 61  # along each axis
-    sequences: int = 64
-    noise: float = 0.1
-    seed: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
+class Options(harness.CommonOptions):
     """What a run shows and keeps. None of it changes a trained weight or a final figure."""
 
-    eval_every: int = setting(500, "updates between evaluations on the held-out set", "output", low=1, high=10**8)
-    jobs: int = setting(1, "processes, for several settings", "output", low=1, high=1024)
-    out: str = setting("results.json", "file of results", "output")
+    eval_every: int = harness.setting(
+        500, "updates between evaluations on the held-out set", "output", low=1, high=10**8)
+    ends_only: bool = harness.setting(
+        False, "of the history, keep only the start and the end", "output")
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Tasks
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 # --- shared: streams ---
 def streams(seed):
@@ -212,18 +188,18 @@ def streams(seed):
 
 
 def inputs(settings):
-    """Input channels of a task: the sequence; latch1994 has one per class and tunable step before it."""
+    """Input channels of a task: the sequence; latch1994 has one per class and trained step besides."""
     return 1 if settings.task != "latch1994" else 2 * settings.latch_steps + 1
 
 
 def make_sequences(rng, settings, n):
-    """Draws n sequences of a repeat. Returns x (T, inputs, n) and the class as a sign (n,), +1 or -1.
+    """Draws n sequences of a repeat. Returns x (T, inputs, n) and the class, +1 or -1, as sign (n,).
 
-    Only the noise is drawn: the signs alternate (+ - + - for the first element, + + - - for the one at T // 2), so
-    that every four sequences in a row are balanced in each sign and in the class.
+    Only the noise is drawn: the signs alternate (+ - + - for the first element, + + - - for the one
+    at T // 2), so that every four sequences in a row are balanced in each sign and in the class.
 
-    latch1994: channel 2 t + k is 1 at step t < L of class k, so that its weight is the trained input h_t^k; the last
-    channel is the noise after step L, with a weight fixed at 1.
+    latch1994: channel 2 t + k is 1 at step t < L of class k, so that its weight is the trained input
+    h_t^k; the last channel is the noise after step L, with a weight fixed at 1.
     """
     T, column = settings.T, np.arange(n)
     x = np.zeros((T, inputs(settings), n))
@@ -243,21 +219,27 @@ def make_sequences(rng, settings, n):
 
 
 def fixed_set(rng, settings):
-    """The fixed set of a repeat. Returns (training x, sign), (validation x, sign): the first 80% and the last 20%.
+    """The fixed set of a repeat: (x, sign) of the first 80%, for training, and of the last 20%, for
+    validation.
 
-    `question` sorts the classes and splits unshuffled, as Keras does with validation_split: of 10,000 sequences the
-    last 2000 are all of the class -1, and 5000 of the first 8000 are of the class +1. `shuffled` shuffles first.
+    `question` sorts the classes and splits unshuffled, as Keras does with validation_split: of
+    10,000 sequences the last 2000 are all of the class -1, and 5000 of the first 8000 are of the
+    class +1. `shuffled` shuffles first.
     """
     x, sign = make_sequences(rng, settings, settings.samples)
-    order = np.argsort(-sign, kind="stable") if settings.split == "question" else rng.permutation(settings.samples)
+    if settings.split == "question":
+        order = np.argsort(-sign, kind="stable")
+    else:
+        order = rng.permutation(settings.samples)
     training, validation = np.split(order, [settings.samples * 4 // 5])
     return (x[:, :, training], sign[training]), (x[:, :, validation], sign[validation])
 
 
 def training_chunks(rng, settings, training):
-    """Yields training data of one repeat without end, K batches at a time: x (K, T, inputs, B), sign (K, B).
+    """Yields training data of one repeat without end, K batches at a time: x (K, T, inputs, B) and
+    sign (K, B).
 
-    training: the training part of a fixed set, shuffled anew every epoch, or None for fresh sequences.
+    training: that part of a fixed set, shuffled anew every epoch, or None for fresh sequences.
     """
     T, B = settings.T, settings.batch
     K = max(1, 2**16 // (T * B))
@@ -274,10 +256,8 @@ def training_chunks(rng, settings, training):
 
 
 def side_by_side(arrays, dtype=float):
-    """Stacks the arrays of the repeats along a new last axis and joins it with the axis of sequences: (..., B R).
-
-    Column b R + r is sequence b of repeat r.
-    """
+    """Joins the arrays of the repeats along the axis of sequences, the last: (..., B R). Column
+    b R + r is sequence b of repeat r."""
     stacked = np.ascontiguousarray(np.moveaxis(np.array(arrays), 0, -1), dtype)
     return stacked.reshape(*stacked.shape[:-2], -1)
 
@@ -290,24 +270,28 @@ def training_batches(rngs, settings, training):
         yield from zip(*(side_by_side(parts, settings.dtype) for parts in zip(*chunks)))
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Model
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 class Cell:
-    """What the cells share: parameters of R repeats, the drive of the input, and the linear readout of the last state.
+    """What the cells share: parameters of R repeats, the drive of the input, and the linear readout
+    of the last state.
 
-    The last axis of a parameter is the repeat. The last axis of everything else is C = B R columns; column b R + r is
-    sequence b of repeat r. Every operation is elementwise or a sum in a fixed order within a repeat, never a product
-    in BLAS: what a repeat computes does not depend, to the last bit, on who runs beside it.
+    The last axis of a parameter is the repeat. The last axis of everything else is C = B R columns;
+    column b R + r is sequence b of repeat r. Every operation is elementwise or a sum in a fixed order
+    within a repeat, never a product in BLAS: what a repeat computes does not depend, to the last
+    bit, on who runs beside it.
 
-    gates: a letter for each block of H rows, "" for a plain RNN; bias: rows of a second, recurrent bias (GRU only).
+    gates: a letter for each block of H rows, "" for a plain RNN; recurrent_bias: the rows of a
+    second bias (GRU only).
     """
 
     def __init__(self, gates, n_in, H, n_out, T, B, R, dtype=float, theta=None, recurrent_bias=0):
         rows = max(1, len(gates)) * H
         self.gates, self.n_in, self.H, self.T, self.B, self.R = gates, n_in, H, T, B, R
-        self.shapes = (H, rows, R), (n_in, rows, R), (rows, R), (recurrent_bias, R), (H, n_out, R), (n_out, R)
+        self.shapes = (
+            (H, rows, R), (n_in, rows, R), (rows, R), (recurrent_bias, R), (H, n_out, R), (n_out, R))
         size = sum(math.prod(shape) for shape in self.shapes)
         self.theta = np.zeros(size, dtype) if theta is None else theta
         self.grad = np.zeros(size, self.theta.dtype)
@@ -324,7 +308,8 @@ class Cell:
         return np.zeros((*shape, self.B * self.R), self.theta.dtype)
 
     def split(self, vector):
-        """The views W_h (H, rows, R), W_x (n_in, rows, R), b (rows, R), b_hg, W_y (H, n_out, R) and b_y (n_out, R)."""
+        """The views W_h (H, rows, R), W_x (n_in, rows, R), b (rows, R), b_hg, W_y (H, n_out, R) and
+        b_y (n_out, R)."""
         ends = np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
         return [part.reshape(shape) for part, shape in zip(np.split(vector, ends), self.shapes)]
 
@@ -334,20 +319,25 @@ class Cell:
         named, H = {}, self.H
         for k, gate in enumerate(self.gates or "h"):
             rows = slice(k * H, (k + 1) * H)
-            named |= {f"W_h{gate}": W_h[:, rows].swapaxes(0, 1), f"W_x{gate}": W_x[:, rows].swapaxes(0, 1)}
-            named |= {f"b_{gate}": b[rows]}
-        return named | ({"b_hg": b_hg} if len(b_hg) else {}) | {"W_y": W_y.swapaxes(0, 1), "b_y": b_y}
+            named[f"W_h{gate}"] = W_h[:, rows].swapaxes(0, 1)
+            named[f"W_x{gate}"] = W_x[:, rows].swapaxes(0, 1)
+            named[f"b_{gate}"] = b[rows]
+        if len(b_hg):
+            named["b_hg"] = b_hg
+        return named | {"W_y": W_y.swapaxes(0, 1), "b_y": b_y}
 
     def columns(self, parameter):
         """A parameter (..., R) spread over the columns: (..., C)."""
         return np.tile(parameter, self.B)
 
     def per_repeat(self, array):
-        """The sum over the sequences of each repeat: (..., C) to (..., R). accumulate adds in order at any width."""
-        return np.add.accumulate(array.reshape(*array.shape[:-1], self.B, self.R), axis=-2)[..., -1, :]
+        """The sum over the sequences of each repeat: (..., C) to (..., R); accumulate adds in order
+        at any width."""
+        by_sequence = array.reshape(*array.shape[:-1], self.B, self.R)
+        return np.add.accumulate(by_sequence, axis=-2)[..., -1, :]
 
     def drive(self, x, factor=1.0):
-        """Puts factor (W_x x + b) of every step into a, and h = 0 before the first. x: (T, n_in, C)."""
+        """Puts factor (W_x x_t + b) of every step into a, and h_0 = 0. x: (T, n_in, C)."""
         self.x, self.h[0] = x, 0
         W_x = self.columns(self.W_x * factor)
         np.multiply(W_x[0], x[:, :1], out=self.a)
@@ -365,9 +355,10 @@ class Cell:
     def backward(self, dy):
         """Fills grad from dy = dL/dy (n_out, C), for the sequences of the last forward."""
         self.db_y[:] = self.per_repeat(dy)
-        for dW_j, W_j, h_j, dh_j in zip(self.dW_y, self.columns(self.W_y), self.h_units[-1], self.dh):
-            dW_j[:] = self.per_repeat(dy * h_j)
-            np.add.reduce(W_j * dy, 0, None, dh_j)
+        W_y, h_T = self.columns(self.W_y), self.h_units[-1]
+        for dW_j, W_j, h_j, dh_j in zip(self.dW_y, W_y, h_T, self.dh):
+            dW_j[:] = self.per_repeat(dy * h_j)  # dW_y = dy h_T^T
+            np.add.reduce(W_j * dy, 0, None, dh_j)  # dh_T = W_y^T dy
         self.back_in_time()
         self.recurrent_gradient()
         self.correlate(self.dz, self.x, self.dW_x)
@@ -384,7 +375,8 @@ class Cell:
         self.correlate(self.dz, self.h[:-1], self.dW_h)
 
     def jacobian(self):
-        """|dh_T / dx_1|, the Frobenius norm, for the sequences of the last forward: (C,). x: the last channel."""
+        """|dh_T / dx_1|, the Frobenius norm, for the sequences of the last forward: (C,). x: the
+        last channel."""
         squares, W_x = 0, self.columns(self.W_x[-1])
         for j in range(self.H):
             self.dh[:] = 0
@@ -395,14 +387,16 @@ class Cell:
 
 
 def recurrent_product(W, units, z, part):
-    """z += W h in every column. W: (H, rows, C); units: H views (1, C); z and part, which is overwritten: (rows, C)."""
+    """z += W h in every column. W: (H, rows, C); units: H views (1, C); z and part, which is
+    overwritten: (rows, C)."""
     for W_j, h_j in zip(W, units):
         np.multiply(W_j, h_j, part)
         np.add(z, part, z)
 
 
 def transposed_product(W, dz, dh, part):
-    """dh = W^T dz in every column. W: (H, rows, C); dz and part, which is overwritten: (rows, C); dh: (H, C)."""
+    """dh = W^T dz in every column. W: (H, rows, C); dz and part, which is overwritten: (rows, C);
+    dh: (H, C)."""
     for W_j, dh_j in zip(W, dh):
         np.multiply(W_j, dz, part)
         np.add.reduce(part, 0, None, dh_j)
@@ -419,8 +413,8 @@ class SRNN(Cell):
         self.drive(x)
         W, sent, tanh = self.columns(self.W_h), self.sent, np.tanh
         for a, units, h in zip(self.a, self.h_units, self.h[1:]):
-            recurrent_product(W, units, a, sent)
-            tanh(a, h)
+            recurrent_product(W, units, a, sent)  # z_t = W_h h_{t-1} + W_x x_t + b
+            tanh(a, h)  # h_t = tanh(z_t)
         return self.readout()
 
     def back_in_time(self):
@@ -429,14 +423,15 @@ class SRNN(Cell):
         np.subtract(1, self.dz, out=self.dz)  # tanh' = 1 - h^2, for all steps at once
         W, dh, sent = self.columns(self.W_h), self.dh, self.sent
         for dz in self.dz[::-1]:
-            np.multiply(dz, dh, dz)
-            transposed_product(W, dz, dh, sent)
+            np.multiply(dz, dh, dz)  # dz_t = (1 - h_t^2) dh_t
+            transposed_product(W, dz, dh, sent)  # dh_{t-1} = W_h^T dz_t
 
 
 class Gated(Cell):
-    """A cell with sigmoid gates s: sigma(z) = (1 + tanh(z/2)) / 2, or hard_sigmoid(z) = min(max(0.2 z + 0.5, 0), 1).
+    """A cell with sigmoid gates s: sigma(z) = (1 + tanh(z/2)) / 2, or hard_sigmoid(z) =
+    min(max(0.2 z + 0.5, 0), 1).
 
-    The 1/2 or 0.2 is folded into the weights of the gates before the loop; in both cases 1/2 is added after it.
+    The 1/2 or 0.2 is folded into the gates' weights before the loop; 1/2 is added after it.
     """
 
     def __init__(self, gates, n_in, H, n_out, T, B, R, dtype, theta, hard, recurrent_bias=0):
@@ -456,11 +451,11 @@ class Gated(Cell):
         if self.hard:
             np.add(s, self.half, s)
             np.maximum(s, 0, out=s)  # of complex numbers the real part decides
-            np.minimum(s, 1, out=s)
+            np.minimum(s, 1, out=s)  # s = min(max(0.2 z + 1/2, 0), 1)
         else:
             np.tanh(s, s)
             np.multiply(s, self.half, s)
-            np.add(s, self.half, s)
+            np.add(s, self.half, s)  # s = (1 + tanh(z/2)) / 2
 
     def squash_derivatives(self):
         """Fills dz with ds/dz of the gates and dg/dz of the candidate, for all steps at once."""
@@ -477,22 +472,24 @@ class Gated(Cell):
 class LSTM(Gated):
     """The LSTM, with the forget gate of Gers, Schmidhuber & Cummins (2000) or, as in 1997, without.
 
-    o_t, i_t, f_t = sigma(W_h h_{t-1} + W_x x_t + b)    output, input and forget gate, each with its own W_h, W_x, b
+    o_t, i_t, f_t = sigma(W_h h_{t-1} + W_x x_t + b)    output, input, forget gate; W_h, W_x, b of each
     g_t = tanh(W_hg h_{t-1} + W_xg x_t + b_g)           candidate
-    c_t = i_t g_t + f_t c_{t-1}                         cell state; without forget gate c_t = i_t g_t + c_{t-1}
+    c_t = i_t g_t + f_t c_{t-1}                         without forget gate c_t = i_t g_t + c_{t-1}
     h_t = o_t tanh(c_t),  y = W_y h_T + b_y
     """
 
-    def __init__(self, n_in, H, n_out, T, B, R, dtype=float, theta=None, forget_gate=True, hard=False):
-        super().__init__("oifg" if forget_gate else "oig", n_in, H, n_out, T, B, R, dtype, theta, hard)
+    def __init__(self, n_in, H, n_out, T, B, R, dtype=float, theta=None, forget_gate=True,
+                 hard=False):
+        gates = "oifg" if forget_gate else "oig"
+        super().__init__(gates, n_in, H, n_out, T, B, R, dtype, theta, hard)
         self.c = self.buffer(T + 1, H)  # c[t] is the state before step t
         self.tanh_c, self.dc_dh = self.buffer(T, H), self.buffer(T, H)  # dc_dh: o (1 - tanh(c)^2)
         self.dc = self.buffer(H)
         self.o, self.i, *f = self.by_gate(self.s)
         self.f = f[0] if forget_gate else [None] * T
         self.forward_steps = list(zip(
-            self.a, self.s, self.o, self.i, self.f, self.g, self.c[:-1], self.c[1:], self.tanh_c, self.h_units,
-            self.h[1:]))
+            self.a, self.s, self.o, self.i, self.f, self.g, self.c[:-1], self.c[1:], self.tanh_c,
+            self.h_units, self.h[1:]))
         dz_o, dz_i, *dz_f, dz_g = self.by_gate(self.dz)
         self.backward_steps = list(zip(
             self.dz, dz_o, dz_i, dz_f[0] if forget_gate else [None] * T, dz_g, self.f, self.dc_dh))
@@ -502,34 +499,37 @@ class LSTM(Gated):
         self.drive(x, self.fold)
         self.c[0] = 0
         W, sent, ig = self.columns(self.W_h * self.fold), self.sent, self.part
-        squash, tanh, multiply, add = self.squash, np.tanh, np.multiply, np.add  # each writes into its last argument
+        squash, tanh = self.squash, np.tanh
+        multiply, add = np.multiply, np.add  # each writes into its last argument
         for a, s, o, i, f, g, c_prev, c, tanh_c, units, h in self.forward_steps:
-            recurrent_product(W, units, a, sent)
-            squash(s)
-            tanh(g, g)
+            recurrent_product(W, units, a, sent)  # z_t = W_h h_{t-1} + W_x x_t + b
+            squash(s)  # o_t, i_t, f_t = sigma(z_t)
+            tanh(g, g)  # g_t = tanh(z_t)
             kept = c_prev if f is None else multiply(f, c_prev, c)
-            add(multiply(i, g, ig), kept, c)
+            add(multiply(i, g, ig), kept, c)  # c_t = i_t g_t + f_t c_{t-1}
             tanh(c, tanh_c)
-            multiply(o, tanh_c, h)
+            multiply(o, tanh_c, h)  # h_t = o_t tanh(c_t)
         return self.readout()
 
     def back_in_time(self):
         """Fills dz from dh = dL/dh_T (H, C); leaves dL/dh_0 in dh."""
         self.local_derivatives()
-        W, sent, dh, dc, part, multiply = self.columns(self.W_h), self.sent, self.dh, self.dc, self.part, np.multiply
+        W, sent, multiply = self.columns(self.W_h), self.sent, np.multiply
+        dh, dc, part = self.dh, self.dc, self.part
         dc[:] = 0
         for dz, dz_o, dz_i, dz_f, dz_g, f, dc_dh in reversed(self.backward_steps):
-            multiply(dz_o, dh, dz_o)
-            np.add(dc, multiply(dh, dc_dh, part), dc)
-            multiply(dz_i, dc, dz_i)
-            multiply(dz_g, dc, dz_g)
+            multiply(dz_o, dh, dz_o)  # dz_o = tanh(c_t) o_t (1 - o_t) dh_t
+            np.add(dc, multiply(dh, dc_dh, part), dc)  # dc_t += o_t (1 - tanh(c_t)^2) dh_t
+            multiply(dz_i, dc, dz_i)  # dz_i = g_t i_t (1 - i_t) dc_t
+            multiply(dz_g, dc, dz_g)  # dz_g = i_t (1 - g_t^2) dc_t
             if f is not None:
-                multiply(dz_f, dc, dz_f)
-                multiply(dc, f, dc)
-            transposed_product(W, dz, dh, sent)
+                multiply(dz_f, dc, dz_f)  # dz_f = c_{t-1} f_t (1 - f_t) dc_t
+                multiply(dc, f, dc)  # dc_{t-1} = f_t dc_t
+            transposed_product(W, dz, dh, sent)  # dh_{t-1} = W_h^T dz_t
 
     def local_derivatives(self):
-        """Fills dz with dh_t/dz_o and dc_t/dz of the other gates, and dc_dh with dh_t/dc_t, for all steps at once."""
+        """Fills dz with dh_t/dz_o and dc_t/dz of the other gates, and dc_dh with dh_t/dc_t, for all
+        steps at once."""
         self.squash_derivatives()
         dz_o, dz_i, *dz_f, dz_g = self.by_gate(self.dz)
         dz_o *= self.tanh_c
@@ -545,25 +545,29 @@ class LSTM(Gated):
 class GRU(Gated):
     """The gated recurrent unit (Cho et al. 2014), with the sign of Keras: a high update gate z keeps.
 
-    z_t, r_t = sigma(W_h h_{t-1} + W_x x_t + b)                  update and reset gate, each with its own W_h, W_x, b
-    g_t = tanh(W_hg (r_t h_{t-1}) + W_xg x_t + b_g)              candidate, reset before the product (Keras in 2018)
-    g_t = tanh(r_t (W_hg h_{t-1} + b_hg) + W_xg x_t + b_g)       or after it (Keras since, torch)
+    z_t, r_t = sigma(W_h h_{t-1} + W_x x_t + b)               update, reset gate; W_h, W_x, b of each
+    g_t = tanh(W_hg (r_t h_{t-1}) + W_xg x_t + b_g)           reset before the product (Keras in 2018)
+    g_t = tanh(r_t (W_hg h_{t-1} + b_hg) + W_xg x_t + b_g)    or after it (Keras since, torch)
     h_t = z_t h_{t-1} + (1 - z_t) g_t,  y = W_y h_T + b_y
     """
 
-    def __init__(self, n_in, H, n_out, T, B, R, dtype=float, theta=None, reset_after=False, hard=False):
-        super().__init__("zrg", n_in, H, n_out, T, B, R, dtype, theta, hard, recurrent_bias=H if reset_after else 0)
+    def __init__(self, n_in, H, n_out, T, B, R, dtype=float, theta=None, reset_after=False,
+                 hard=False):
+        recurrent_bias = H if reset_after else 0
+        super().__init__("zrg", n_in, H, n_out, T, B, R, dtype, theta, hard, recurrent_bias)
         self.reset_after = reset_after
         self.z, self.r = self.by_gate(self.s)
         self.gap = self.buffer(T, H)  # h_{t-1} - g_t
-        self.reset = self.buffer(T, H)  # what W_hg multiplies, r h_{t-1}, or what r multiplies, W_hg h_{t-1} + b_hg
+        self.reset = self.buffer(T, H)  # r h_{t-1}, or what r multiplies, W_hg h_{t-1} + b_hg
         self.dg_sent = self.buffer(T, H)  # dL/d(W_hg h_{t-1} + b_hg), reset after the product
         self.dpart = self.buffer(H)
         reset_units = [[reset[j : j + 1] for j in range(H)] for reset in self.reset]
         self.forward_steps = list(zip(
-            self.s, self.z, self.r, self.g, self.h[:-1], self.h_units, self.reset, reset_units, self.gap, self.h[1:]))
+            self.s, self.z, self.r, self.g, self.h[:-1], self.h_units, self.reset, reset_units,
+            self.gap, self.h[1:]))
         dz_z, dz_r, dz_g = self.by_gate(self.dz)
-        self.backward_steps = list(zip(self.dz[:, : 2 * H], dz_z, dz_r, dz_g, self.z, self.r, self.dg_sent))
+        self.backward_steps = list(zip(
+            self.dz[:, : 2 * H], dz_z, dz_r, dz_g, self.z, self.r, self.dg_sent))
 
     def forward(self, x):
         """y (n_out, C) for x (T, n_in, C)."""
@@ -573,41 +577,42 @@ class GRU(Gated):
         add, multiply = np.add, np.multiply
         for s, z, r, g, h_prev, units, reset, reset_units, gap, h in self.forward_steps:
             recurrent_product(W_s, units, s, sent_s)
-            self.squash(s)
+            self.squash(s)  # z_t, r_t = sigma(W_h h_{t-1} + W_x x_t + b)
             if self.reset_after:
                 reset[:] = b_hg
                 recurrent_product(W_g, units, reset, sent_g)
-                add(g, multiply(r, reset, sent_g), g)
+                add(g, multiply(r, reset, sent_g), g)  # r_t (W_hg h_{t-1} + b_hg) + W_xg x_t + b_g
             else:
                 multiply(r, h_prev, reset)
-                recurrent_product(W_g, reset_units, g, sent_g)
-            np.tanh(g, g)
+                recurrent_product(W_g, reset_units, g, sent_g)  # W_hg (r_t h_{t-1}) + W_xg x_t + b_g
+            np.tanh(g, g)  # g_t, the tanh of either
             np.subtract(h_prev, g, gap)
-            add(multiply(z, gap, h), g, h)
+            add(multiply(z, gap, h), g, h)  # h_t = z_t (h_{t-1} - g_t) + g_t
         return self.readout()
 
     def back_in_time(self):
         """Fills dz (and dg_sent) from dh = dL/dh_T (H, C); leaves dL/dh_0 in dh."""
         self.local_derivatives()
         W_s, W_g = np.split(self.columns(self.W_h), [2 * self.H], axis=1)
-        sent_s, sent_g, dh, back, multiply = self.sent[: 2 * self.H], self.part, self.dh, self.dpart, np.multiply
+        sent_s, sent_g, multiply = self.sent[: 2 * self.H], self.part, np.multiply
+        dh, back = self.dh, self.dpart
         for dz_s, dz_z, dz_r, dz_g, z, r, dg_sent in reversed(self.backward_steps):
-            multiply(dz_z, dh, dz_z)
-            multiply(dz_g, dh, dz_g)
-            multiply(dh, z, dh)
+            multiply(dz_z, dh, dz_z)  # dz_z = (h_{t-1} - g_t) z_t (1 - z_t) dh_t
+            multiply(dz_g, dh, dz_g)  # dz_g = (1 - z_t) (1 - g_t^2) dh_t
+            multiply(dh, z, dh)  # dh_{t-1} = z_t dh_t + what the gates and the candidate send back
             if self.reset_after:
-                multiply(dz_r, dz_g, dz_r)
+                multiply(dz_r, dz_g, dz_r)  # dz_r = (W_hg h_{t-1} + b_hg) r_t (1 - r_t) dz_g
                 transposed_product(W_g, multiply(dz_g, r, dg_sent), back, sent_g)
             else:
                 transposed_product(W_g, dz_g, back, sent_g)
-                multiply(dz_r, back, dz_r)
+                multiply(dz_r, back, dz_r)  # dz_r = h_{t-1} r_t (1 - r_t) W_hg^T dz_g
                 multiply(back, r, back)
-            np.add(dh, back, dh)
+            np.add(dh, back, dh)  # + W_hg^T (r_t dz_g), or r_t (W_hg^T dz_g)
             transposed_product(W_s, dz_s, back, sent_s)
-            np.add(dh, back, dh)
+            np.add(dh, back, dh)  # + W_h^T [dz_z; dz_r]
 
     def local_derivatives(self):
-        """Fills dz with dh_t/dz_z, dh_t/dz_g and what the reset gate scales by, for all steps at once."""
+        """Fills dz with dh_t/dz_z, dh_t/dz_g and what the reset gate scales by, for all steps."""
         self.squash_derivatives()
         dz_z, dz_r, dz_g = self.by_gate(self.dz)
         dz_z *= self.gap
@@ -626,7 +631,8 @@ class GRU(Gated):
 
 
 def build(settings, B, R, theta=None):
-    """The cell of these settings for batches of B sequences of R repeats; theta: a flat vector to use in place."""
+    """The cell of these settings for batches of B sequences of R repeats; theta: a flat vector to
+    use in place of a new one."""
     n_out = 1 if settings.task == "latch1994" else 2
     shape = (inputs(settings), settings.units, n_out, settings.T, B, R, settings.dtype, theta)
     if settings.cell == "srnn":
@@ -638,9 +644,9 @@ def build(settings, B, R, theta=None):
 
 
 def initialise(net, settings, rngs):
-    """Draws the start of every repeat from its own stream, as Keras does: biases 0 except those of --forget-bias and
-    --update-bias; recurrent weights by recurrent_start; W_x and W_y uniform up to sqrt(6 / (fan in + fan out)), the
-    fan out of W_x counting all gates.
+    """Draws the start of every repeat from its own stream, as Keras does: biases 0 except those of
+    --forget-bias and --update-bias; recurrent weights by recurrent_start; W_x and W_y uniform up to
+    sqrt(6 / (fan in + fan out)), the fan out of W_x counting all gates.
     """
     tensors, rows = net.tensors(net.theta), net.W_h.shape[1]
     for r, rng in enumerate(rngs):
@@ -649,7 +655,7 @@ def initialise(net, settings, rngs):
         for W in (net.W_x, net.W_y):
             limit = math.sqrt(6 / (W.shape[0] + W.shape[1]))
             W[:, :, r] = rng["init"].uniform(-limit, limit, W.shape[:2])
-        if settings.forget_bias == "chrono":  # Tallec & Ollivier (2018), equation 16, with T as the longest dependency
+        if settings.forget_bias == "chrono":  # Tallec & Ollivier (2018), equation 16, T_max = T
             tensors["b_f"][:, r] = np.log(rng["init"].uniform(1, settings.T - 1, net.H))
             tensors["b_i"][:, r] = -tensors["b_f"][:, r]
         elif settings.forget_bias not in (None, "none"):
@@ -662,10 +668,9 @@ def initialise(net, settings, rngs):
 
 
 def recurrent_start(init, rows, H, rng):
-    """A (rows, H) matrix: identity, or ortho (Haar: QR of a Gaussian, signs fixed), with orthonormal columns.
-
-    For one unit, ortho is +1 or -1 for the SRNN and a random unit vector across the gates for LSTM and GRU.
-    """
+    """A (rows, H) matrix: identity, or ortho (Haar: QR of a Gaussian, signs fixed), with orthonormal
+    columns: for one unit +1 or -1 for the SRNN, a random unit vector across the gates for LSTM and
+    GRU."""
     if init == "identity":
         return np.eye(H)
     Q, R = np.linalg.qr(rng.normal(0, 1, (rows, H)))
@@ -673,7 +678,7 @@ def recurrent_start(init, rows, H, rng):
 
 
 def trained(net, settings):
-    """1 for every trained parameter, 0 for a fixed one: in latch1994 only W_h and the inputs h_t^k are trained."""
+    """1 for every trained parameter, 0 for a fixed one: latch1994 trains only W_h and the h_t^k."""
     mask = np.ones(net.theta.size)
     if settings.task == "latch1994":
         _, W_x, b, _, W_y, b_y = net.split(mask)
@@ -689,8 +694,8 @@ def decision(y):
 def loss_and_gradient(net, y, sign):
     """Loss of each repeat (R,) and dL/dy (n_out, C): the mean over its batch of L.
 
-    Two outputs: L = -log softmax(y)[class], the cross-entropy; class +1 is output 1. One output (latch1994):
-    L = (y - 0.8 sign)^2 / 2.
+    Two outputs: L = -log softmax(y)[class], the cross-entropy; class +1 is output 1. One output
+    (latch1994): L = (y - 0.8 sign)^2 / 2.
     """
     if len(y) == 1:
         error = y[0] - TARGET_1994 * sign
@@ -702,9 +707,9 @@ def loss_and_gradient(net, y, sign):
     return net.per_repeat(loss) / net.B, np.array([-slope, slope])
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Optimizer
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 # --- shared: adam ---
 class Adam:
@@ -724,9 +729,9 @@ class Adam:
 # --- end shared ---
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Gradient check
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 # --- shared: gradient check ---
 COMPLEX_TOLERANCE, CENTRAL_TOLERANCE = 1e-10, 1e-5
@@ -772,11 +777,14 @@ def report_gradients(title, rows):
     name, _, complex_error, index, _, _ = max(rows, key=lambda row: row[2])
     central_error = max(row[4] for row in rows)
     passed, weights = all(row[-1] for row in rows), sum(row[1] for row in rows)
-    print(f"{title}: {weights} weights, worst relative error {complex_error:.1e} (complex step, {name}[{index}]), "
-          f"{central_error:.1e} (central differences): {'ok' if passed else 'FAILED'}")
+    harness.say(
+        f"{title}: {weights} weights, worst relative error {complex_error:.1e} (complex step, "
+        f"{name}[{index}]), {central_error:.1e} (central differences): "
+        f"{'ok' if passed else 'FAILED'}")
     for name, _, complex_error, index, central_error, passes in rows:
         if not passes:
-            print(f"    {name}: complex step {complex_error:.1e} at [{index}], central differences {central_error:.1e}")
+            harness.say(f"    {name}: complex step {complex_error:.1e} at [{index}], "
+                        f"central differences {central_error:.1e}")
     return passed
 # --- end shared ---
 
@@ -792,18 +800,17 @@ CHECKED = {
 }
 
 
-def gradcheck(choice, units=1, updates=0, task="bit_relay", B=4, R=2):
-    """Checks every weight of a tiny net of T = 30, at a random start or after updates. Returns check_gradient's rows.
-
-    The loss is the sum over the repeats, so that one check covers the weights of all.
-    """
-    settings = Settings(task=task, T=30, units=units, batch=B, repeats=R, noise=0.5, **choice)
+def gradcheck(choice, units=1, updates=0, task="bit_relay", T=30, B=4, R=2):
+    """Checks every weight of a tiny net, at a random start or after updates. Returns the rows of
+    check_gradient. The loss is the sum over the repeats: one check covers them all."""
+    settings = Settings(task=task, T=T, units=units, batch=B, repeats=R, noise=0.5, **choice)
     rngs = [streams(r) for r in range(R)]
     net = build(settings, B, R)
     initialise(net, settings, rngs)
     for name, tensor in net.tensors(net.theta).items():
         if name.startswith("b_"):
-            tensor += np.stack([rng["init"].uniform(-0.1, 0.1, len(tensor)) for rng in rngs], axis=-1)
+            drawn = [rng["init"].uniform(-0.1, 0.1, len(tensor)) for rng in rngs]
+            tensor += np.stack(drawn, axis=-1)
     optimizer, batches = Adam(net.theta, epsilon=1e-7), training_batches(rngs, settings, [None] * R)
     for _ in range(updates):
         update(net, optimizer, *next(batches), 5e-3, 1)
@@ -819,25 +826,24 @@ def gradcheck(choice, units=1, updates=0, task="bit_relay", B=4, R=2):
 
 
 def gradcheck_all():
-    """The gradient check over every cell, of one unit and of three, at the start and trained. Returns the exit code."""
+    """The gradient check over every cell, of one unit and of three, at the start and trained.
+    Returns the exit code."""
     passed = True
-    for units in (1, 3):
+    for units, words in ((1, "1 unit"), (3, "3 units")):
         for name, choice in CHECKED.items():
             for updates, where in ((0, "random weights"), (200, "trained weights")):
                 rows = gradcheck(choice, units, updates)
-                passed &= report_gradients(f"{name}, {units} unit{'s' * (units > 1)}, {where}", rows)
-    passed &= report_gradients("srnn, latch1994, random weights", gradcheck(CHECKED["srnn"], task="latch1994"))
+                passed &= report_gradients(f"{name}, {words}, {where}", rows)
+    rows = gradcheck(CHECKED["srnn"], task="latch1994")
+    passed &= report_gradients("srnn, latch1994, random weights", rows)
     return 0 if passed else 1
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Training and evaluation
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
-# --- shared: run ---
-STOP = threading.Event()  # set by Ctrl-C; a training loop looks at it after every update
-
-
+# --- shared: divergence ---
 class Divergence:
     """Says when a run has diverged: a loss that is not finite, or above 1000 times the constant predictor's for 100
     updates in a row."""
@@ -848,85 +854,11 @@ class Divergence:
     def __call__(self, loss):
         self.above = self.above + 1 if loss > self.limit else 0
         return not math.isfinite(loss) or self.above >= 100
-
-
-class Progress:
-    """A line per evaluation with elapsed and remaining time; on a terminal the line is redrawn.
-
-    The remaining time goes by the pace since the first call: a resumed run does not begin with nothing done.
-    """
-
-    def __init__(self, total, quiet):
-        self.total, self.quiet, self.start, self.redraw = total, quiet, time.perf_counter(), sys.stdout.isatty()
-        self.first = None  # time and count of the first call
-
-    def __call__(self, done, text):
-        if not self.quiet:
-            now = time.perf_counter()
-            self.first = self.first or (now, done)
-            since, before = self.first
-            left = f", {(now - since) * (self.total - done) / (done - before):4.0f} s left" if done > before else ""
-            line = f"{text}  {now - self.start:5.1f} s{left}"
-            print(f"\r\033[K{line}" if self.redraw else line, end="" if self.redraw else "\n", flush=True)
-
-    def close(self):
-        if self.redraw and not self.quiet:
-            print()
-
-
-def stop_on_signal(stop):
-    """Ctrl-C or SIGTERM sets stop, so that a run ends after its update and is saved; a second Ctrl-C is not caught."""
-
-    def handle(signum, frame):
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        stop.set()
-
-    signal.signal(signal.SIGINT, handle)
-    signal.signal(signal.SIGTERM, handle)
-
-
-def start_worker(stop):
-    """A worker process leaves Ctrl-C to its parent, looks at its stop event, and ends when the parent is gone."""
-    global STOP
-    STOP, parent = stop, os.getppid()
-
-    def watch():
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def unless_stopped(train, call):
-    """train(*call), or None once STOP is set."""
-    return None if STOP.is_set() else train(*call)
-
-
-def run_all(train, calls, jobs):
-    """Yields the record of train(*call) for each call as it ends, in up to `jobs` processes; calls must pickle.
-
-    Ctrl-C ends running calls early, with what they have, and skips the rest. Raises BrokenProcessPool if a process
-    dies.
-    """
-    global STOP
-    if jobs == 1 or len(calls) == 1:
-        STOP = threading.Event()
-        stop_on_signal(STOP)
-        yield from filter(None, (unless_stopped(train, call) for call in calls))
-        return
-    STOP = multiprocessing.Event()
-    stop_on_signal(STOP)
-    with concurrent.futures.ProcessPoolExecutor(jobs, initializer=start_worker, initargs=(STOP,)) as pool:
-        futures = [pool.submit(unless_stopped, train, call) for call in calls]
-        yield from filter(None, (future.result() for future in concurrent.futures.as_completed(futures)))
 # --- end shared ---
 
 
 def update(net, optimizer, x, sign, lr, mask):
-    """One training update of all repeats: forward, backward, Adam. Returns the loss of each repeat (R,)."""
+    """One training update of all repeats: forward, backward, Adam. Returns the loss of each (R,)."""
     loss, dy = loss_and_gradient(net, net.forward(x), sign)
     net.backward(dy)
     net.grad *= mask
@@ -934,19 +866,41 @@ def update(net, optimizer, x, sign, lr, mask):
     return loss
 
 
+def learn(settings, rngs, training):
+    """Trains all repeats of a setting in lockstep, from their streams. Yields, at the start and
+    after every update: the net, and the loss of each repeat (R,), None at the start.
+
+    training: the training part of each repeat's fixed set, or None each for fresh sequences.
+    """
+    net = build(settings, settings.batch, settings.repeats)
+    initialise(net, settings, rngs)
+    optimizer, mask = Adam(net.theta, epsilon=1e-7), trained(net, settings)  # Keras' epsilon
+    batches = training_batches(rngs, settings, training)
+    yield net, None
+    for _ in range(settings.updates):
+        x, sign = next(batches)  # (T, inputs, B R), (B R,)
+        loss = update(net, optimizer, x, sign, settings.lr, mask)
+        yield net, loss
+
+
 def slices(net, x):
-    """Runs x (T, inputs, n R) through a net of n' < n sequences at a time. Yields the slice of columns and y."""
+    """Runs x (T, inputs, n R) through a net of n' < n sequences at a time. Yields the slice of
+    columns and y; ends early when the run is to stop."""
     width = net.B * net.R
     for start in range(0, x.shape[2], width):
-        yield slice(start, start + width), net.forward(np.ascontiguousarray(x[:, :, start : start + width]))
+        if harness.stopped():
+            return
+        columns = slice(start, start + width)
+        yield columns, net.forward(np.ascontiguousarray(x[:, :, columns]))
 
 
 def accuracy(net, x, sign):
-    """The fraction of sequences with the right sign, for each repeat (R,). x: (T, inputs, n R), sign: (n R,)."""
+    """The fraction of sequences with the right sign, for each repeat (R,); None if the run is to
+    stop. x: (T, inputs, n R), sign: (n R,)."""
     right = np.empty(len(sign))
     for columns, y in slices(net, x):
         right[columns] = decision(y) * sign[columns] > 0
-    return right.reshape(-1, net.R).mean(0)
+    return None if harness.stopped() else right.reshape(-1, net.R).mean(0)
 
 
 def last_states(net, x):
@@ -958,24 +912,30 @@ def last_states(net, x):
 
 
 def probe(net, fit, test):
-    """What a linear readout can still decode of the class from h_T, without training the net: (R,) accuracies.
+    """What a linear readout can still decode of the class from h_T, without training the net: (R,)
+    accuracies, None if the run is to stop.
 
-    For each repeat, least squares of the sign on [h_T, standardised; 1] over the sequences of fit = (x, sign), scored
-    on those of test.
+    For each repeat, least squares of the sign on [h_T, standardised; 1] over the sequences of
+    fit = (x, sign), scored on those of test.
     """
-    (h_fit, h_test), scores = (last_states(net, x) for x, _ in (fit, test)), []
+    h_fit, h_test = (last_states(net, x) for x, _ in (fit, test))
+    if harness.stopped():
+        return None
+    scores = []
     signs, test_signs = (sign.reshape(-1, net.R) for _, sign in (fit, test))
     for r in range(net.R):
         mean, spread = h_fit[:, :, r].mean(1), h_fit[:, :, r].std(1) + 1e-300
         fit_rows, test_rows = (
-            np.column_stack([(h[:, :, r].T - mean) / spread, np.ones(h.shape[1])]) for h in (h_fit, h_test))
+            np.column_stack([(h[:, :, r].T - mean) / spread, np.ones(h.shape[1])])
+            for h in (h_fit, h_test))
         weights = np.linalg.lstsq(fit_rows, signs[:, r])[0]
         scores.append(float((test_rows @ weights * test_signs[:, r] > 0).mean()))
     return scores
 
 
 def state_gradient(net, x):
-    """Median of |dh_T / dx_1| over the first sequences of x, for each repeat (R,): how much the first input matters."""
+    """Median of |dh_T / dx_1| over the first sequences of x, for each repeat (R,): how much the
+    first input matters."""
     net.forward(np.ascontiguousarray(x[:, :, : net.B * net.R]))
     return short(np.median(net.jacobian().reshape(net.B, net.R), axis=0))
 
@@ -985,483 +945,170 @@ def short(values):
     return [float(f"{value:.4g}") for value in values]
 
 
-def train(settings, options, quiet=True, keep_weights=False):
-    """Trains all repeats of a setting in lockstep. Returns their record: settings, seeds, history, final, best,
-    provenance, and on request weights.
-
-    It ends early when STOP is set (final status "interrupted"). A repeat that diverges has a null accuracy from then
-    on and makes the status "diverged"; it does not touch the others.
-    """
-    R, start, status, done = settings.repeats, time.perf_counter(), "done", 0
-    seeds = [settings.seed + r for r in range(R)]
-    rngs = [streams(seed) for seed in seeds]
-    net = build(settings, settings.batch, R)
-    initialise(net, settings, rngs)
-    mask = trained(net, settings)
-    test_net = build(settings, WIDTH, R, theta=net.theta)
-    test, display = (held_out(settings, rngs, stream) for stream in ("eval", "display"))
-    training, validation = [None] * R, None
-    if settings.split != "fresh":
-        training, parts = zip(*(fixed_set(rng["train"], settings) for rng in rngs))
-        validation = tuple(side_by_side(arrays, settings.dtype) for arrays in zip(*parts))
-    optimizer, batches = Adam(net.theta, epsilon=1e-7), training_batches(rngs, settings, training)  # Keras' epsilon
-    checks, diverged = [Divergence(CHANCE_LOSS) for _ in seeds], np.zeros(R, bool)
-    progress, history, loss_sum, measured_at = Progress(settings.updates, quiet), {}, np.zeros(R), 0
-
-    def measure(done):
-        nonlocal measured_at
-        train_loss = short(loss_sum / (done - measured_at)) if done > measured_at else [None] * R
-        row, measured_at = dict(update=done, train_loss=train_loss), done
-        loss_sum[:] = 0
-        measured = dict(test_accuracy=test) | (dict(validation_accuracy=validation) if validation else {})
-        for name, data in measured.items():
-            row[name] = [None if lost else float(value) for value, lost in zip(accuracy(test_net, *data), diverged)]
-        row["success_fraction"] = success_fraction(row["test_accuracy"])
-        for name, value in row.items():
-            history.setdefault(name, []).append(value)
-        loss = np.median(train_loss) if done else math.nan
-        progress(done, f"update {done:6d}  train loss {loss:.4f} (median)  {row['success_fraction']:.2f} of {R} "
-                       f"repeats above {SUCCESS}")
-
-    with np.errstate(all="ignore"):
-        at_start = dict(gradient_start=state_gradient(test_net, test[0]), probe_start=probe(test_net, display, test))
-        measure(0)
-        for done in range(1, settings.updates + 1):
-            loss = update(net, optimizer, *next(batches), settings.lr, mask)
-            loss_sum += loss
-            diverged |= [check(value) for check, value in zip(checks, loss.tolist())]
-            if STOP.is_set() or diverged.all():
-                break
-            if done % options.eval_every == 0 and done < settings.updates:
-                measure(done)
-        measure(done)
-        gradient_end = state_gradient(test_net, test[0])
-    progress.close()
-
-    if diverged.any():
-        status = "diverged"
-    if STOP.is_set() and done < settings.updates:
-        status = "interrupted"
-    last = {name: column[-1] for name, column in history.items()}
-    best = int(np.argmax(history["success_fraction"]))
-    record = {
-        "settings": dataclasses.asdict(settings),
-        "seeds": seeds,
-        "history": history,
-        "final": {"status": status} | last | at_start | dict(gradient_end=gradient_end, diverged=diverged.tolist()),
-        "best": {"update": history["update"][best], "success_fraction": history["success_fraction"][best]},
-        "provenance": provenance(time.perf_counter() - start),
-    }
-    weights = {name: tensor.tolist() for name, tensor in net.tensors(net.theta).items()}
-    return record | ({"weights": weights} if keep_weights else {})
-
-
 def held_out(settings, rngs, stream):
-    """1000 sequences of every repeat from its stream `eval` or `display`: x (T, inputs, 1000 R), sign (1000 R,)."""
+    """1000 sequences of every repeat from its stream `eval` or `display`: x (T, inputs, 1000 R),
+    sign (1000 R,)."""
     parts = [make_sequences(rng[stream], settings, N_TEST) for rng in rngs]
     return tuple(side_by_side(arrays, settings.dtype) for arrays in zip(*parts))
 
 
+def sequences_of_a_run(settings, rngs):
+    """The training part of every repeat's fixed set, or None each, and what is evaluated: a dict of
+    (x, sign) by the name of its accuracy in the history."""
+    training, sets = [None] * settings.repeats, {"test_accuracy": held_out(settings, rngs, "eval")}
+    if settings.split != "fresh":
+        training, parts = zip(*(fixed_set(rng["train"], settings) for rng in rngs))
+        sets["validation_accuracy"] = tuple(
+            side_by_side(arrays, settings.dtype) for arrays in zip(*parts))
+    return training, sets
+
+
+def evaluate(net, sets, diverged):
+    """The accuracies of every repeat on the sets, None for one that diverged, and the fraction of
+    successes; None if the run is to stop before they are complete."""
+    figures = {}
+    for name, (x, sign) in sets.items():
+        values = accuracy(net, x, sign)
+        if values is None:
+            return None
+        figures[name] = [None if lost else float(value) for value, lost in zip(values, diverged)]
+    return figures | {"success_fraction": success_fraction(figures["test_accuracy"])}
+
+
 def success_fraction(accuracies):
-    """The fraction of repeats with an accuracy above 0.95; one that diverged (None) counts as a failure."""
+    """The fraction of repeats with an accuracy above 0.95; one that diverged (None) has failed."""
     return sum(value is not None and value > SUCCESS for value in accuracies) / len(accuracies)
 
 
-def wilson(successes, n, z=1.959964):
-    """The Wilson interval of a fraction of successes in n, 95% by default: (low, high)."""
-    p, s = successes / n, z * z / n
-    middle, half = (p + s / 2) / (1 + s), z * math.sqrt(p * (1 - p) / n + s / n / 4) / (1 + s)
-    return max(0.0, middle - half), min(1.0, middle + half)
+def progress_words(row):
+    """A row of the history for a person."""
+    R, loss = len(row["train_loss"]), row["train_loss"]
+    words = f"update {row['update']:6d}  {row['success_fraction'] * R:.0f} of {R} above {SUCCESS}"
+    return words if loss[0] is None else f"{words}, median loss {np.median(loss):.4f}"
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Loss landscape
-# ----------------------------------------------------------------------------------------------------------------------
+def train(settings, options, quiet=True):
+    """Trains all repeats of a setting in lockstep. Returns their record: settings, seeds, history,
+    final, best, weights and provenance.
 
-def landscape_axes(settings):
-    """The two axes of a landscape, (name, values) each; the first is drawn to the right."""
-    right, up = (("recurrent weight U", 0, 3), ("bias b", -1, 1)) if settings.landscape == "srnn" else (
-        ("bias of the forget gate", -2, 8), ("recurrent weight U of the candidate", -2, 2))
-    return [(name, np.linspace(low, high, settings.points)) for name, low, high in (right, up)]
-
-
-def landscape(settings):
-    """The loss of `latch` over two weights of a one-unit net, all others fixed. Returns its record.
-
-    The weight of the input is 1 and the readout y_1 - y_0 is 4 h_T for the tanh unit, as in the figure of Pascanu,
-    Mikolov & Bengio (2013). In the LSTM the input reaches the candidate alone, the gates i and o stand at 1/2, and
-    y_1 - y_0 is 8 h_T. The same sequences at every point; the points of a row run side by side, as repeats do.
+    It ends early when harness.stopped() (status "interrupted", with the figures that were measured
+    last). A repeat that diverges has a null accuracy from then on and makes the status "diverged";
+    it does not touch the others.
     """
-    start, (right, up) = time.perf_counter(), (values for _, values in landscape_axes(settings))
-    task = Settings(T=settings.T, cell=settings.landscape, noise=settings.noise)
-    x, sign = make_sequences(streams(settings.seed)["display"], task, settings.sequences)
-    x, sign = np.repeat(x, settings.points, axis=2), np.repeat(sign, settings.points)
-    net = build(task, settings.sequences, settings.points)
-    tensors, loss = net.tensors(net.theta), []
-    gain, x_name = (2, "W_xh") if settings.landscape == "srnn" else (4, "W_xg")
-    tensors[x_name][:], net.W_y[:, 0], net.W_y[:, 1] = 1, -gain, gain
-    for height in up:
-        if settings.landscape == "srnn":
-            tensors["W_hh"][:], tensors["b_h"][:] = right, height
-        else:
-            tensors["b_f"][:], tensors["W_hg"][:] = right, height
-        loss.append(short(loss_and_gradient(net, net.forward(x), sign)[0]))
+    start, R, status = time.perf_counter(), settings.repeats, "done"
+    seeds = [settings.seed + r for r in range(R)]
+    rngs = [streams(seed) for seed in seeds]
+    training, sets = sequences_of_a_run(settings, rngs)
+    checks, diverged = [Divergence(CHANCE_LOSS) for _ in seeds], np.zeros(R, bool)
+    history = {name: [] for name in ("update", "train_loss", *sets, "success_fraction")}
+    progress, loss_sum, measured_at = harness.Progress(settings.updates, quiet), np.zeros(R), 0
+    with np.errstate(all="ignore"):
+        for done, (net, loss) in enumerate(learn(settings, rngs, training)):
+            if done == 0:
+                tested = build(settings, WIDTH, R, theta=net.theta)
+                at_start = look_at_start(tested, held_out(settings, rngs, "display"), sets)
+            else:
+                loss_sum += loss
+                diverged |= [check(value) for check, value in zip(checks, loss.tolist())]
+            last, figures = done == settings.updates or diverged.all(), None
+            if last or done % options.eval_every == 0:
+                figures = evaluate(tested, sets, diverged)
+            if harness.stopped():
+                status = "interrupted"
+                break
+            if figures is not None:
+                train_loss = short(loss_sum / (done - measured_at)) if done else [None] * R
+                row = dict(update=done, train_loss=train_loss) | figures
+                for name, column in history.items():
+                    column.append(row[name])
+                progress(done, progress_words(row))
+                loss_sum[:], measured_at = 0, done
+            if last:
+                break
+        gradient_end = state_gradient(tested, sets["test_accuracy"][0])
+    progress.close()
+    if diverged.any() and status == "done":
+        status = "diverged"
+    measured = {name: column[-1] if column else None for name, column in history.items()}
+    ended = dict(gradient_end=gradient_end, diverged=diverged.tolist())
     return {
         "settings": dataclasses.asdict(settings),
-        "final": {"status": "done", "loss": loss},  # a row per value of the second axis
-        "provenance": provenance(time.perf_counter() - start),
+        "seeds": seeds,
+        "history": ends(history) if options.ends_only else history,
+        "final": {"status": status} | measured | at_start | ended,
+        "best": best_point(history),
+        "weights": {name: tensor.tolist() for name, tensor in net.tensors(net.theta).items()},
+        "provenance": harness.provenance(CODE, time.perf_counter() - start),
     }
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Studies
-# ----------------------------------------------------------------------------------------------------------------------
-
-CELLS = {  # the rows of the table
-    "SRNN, U = ±1 (Keras)": dict(cell="srnn"),
-    "SRNN, U = ±0.73": dict(cell="srnn", init_scale=0.73),
-    "SRNN, U = +1.25": dict(cell="srnn", init="identity", init_scale=1.25),
-    "LSTM, forget bias 1 (Keras)": dict(cell="lstm"),
-    "LSTM, forget bias 0": dict(cell="lstm", forget_bias=0),
-    "LSTM, forget bias 3": dict(cell="lstm", forget_bias=3),
-    "LSTM, forget bias 5": dict(cell="lstm", forget_bias=5),
-    "LSTM, no forget gate (1997)": dict(cell="lstm", forget_bias="none"),
-    "LSTM, chrono": dict(cell="lstm", forget_bias="chrono"),
-    "GRU (Keras)": dict(cell="gru"),
-    "GRU, update bias 3": dict(cell="gru", update_bias=3),
-}
-LENGTHS = (2, 5, 10, 20, 30, 50, 100, 200)
-KERAS = ("srnn", "lstm", "gru")
+def look_at_start(net, display, sets):
+    """How much of the first input reaches the last state of the untrained nets, by its gradient and
+    by the probe."""
+    test = sets["test_accuracy"]
+    return {"gradient_start": state_gradient(net, test[0]), "probe_start": probe(net, display, test)}
 
 
-STUDIES = {  # the settings that differ from the defaults, for each record of a study
-    "table": [choice | dict(T=T) for choice in CELLS.values() for T in LENGTHS],
-    "tradeoff": [
-        dict(cell="srnn", init="identity", init_scale=U, T=T)
-        for T in (30, 100) for U in (0.5, 0.73, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0)],
-    "split": [
-        dict(cell=cell, split=split, T=T)
-        for split in ("question", "shuffled") for cell in KERAS for T in (2, 5, 10, 30, 100)],
-    "relay": [
-        dict(task="bit_relay", cell=cell, units=units, T=T, updates=5000)
-        for units in (1, 8) for cell in KERAS for T in (5, 10, 30)],
-    "latch1994": [
-        dict(task="latch1994", cell="srnn", init="identity", init_scale=w, T=T)
-        for w in (0.5, 1.0, 1.25, 2.0) for T in (5, 10, 20, 50)],
-    "tuning": [dict(cell="lstm", T=30) | choice for choice in (dict(updates=16_000), dict(lr=1e-2))],
-    "keras2018": [
-        dict(cell=cell, recurrent_activation="hard_sigmoid", T=T) for cell in ("lstm", "gru") for T in (10, 30)],
-    "landscape": [dict(landscape=cell, T=T) for cell in ("srnn", "lstm") for T in (2, 10, 30, 100)],
-}
+def best_point(history):
+    """Update and success of the curve's best point; None if nothing was measured."""
+    if not history["update"]:
+        return {"update": None, "success_fraction": None}
+    best = int(np.argmax(history["success_fraction"]))
+    return {name: history[name][best] for name in ("update", "success_fraction")}
 
 
-def study(name, **common):
-    """The settings of a study; common: settings to use in all, such as repeats. Raises ValueError if they cannot be."""
-    kind = LandscapeSettings if name == "landscape" else Settings
-    return [kind(**choice | common) for choice in STUDIES[name]]
+def ends(history):
+    """The first and the last row of the history."""
+    return {name: column[:1] + column[1:][-1:] for name, column in history.items()}
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# Results record
-# ----------------------------------------------------------------------------------------------------------------------
-
-# --- shared: results ---
-SCHEMA = 1
-
-
-class ResultsError(Exception):
-    """A results file that cannot be read, is not ours, or cannot be written; the message is one line."""
-
-
-def read_results(path):
-    """The contents of a results file: {"schema": 1, experiment: [record, ...], ...}; an absent file is empty."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {"schema": SCHEMA}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ResultsError(f"cannot read {path}: {error}") from error
-    try:
-        results = json.loads(text)
-    except ValueError as error:
-        raise ResultsError(f"{path} is not valid JSON ({error}): move it away or name another with --out") from error
-    if not isinstance(results, dict) or not isinstance(results.get("schema"), int) or results["schema"] < 1:
-        raise ResultsError(f"{path} is not a results file of this project: name another file with --out")
-    if results["schema"] > SCHEMA:
-        raise ResultsError(f"{path} has schema {results['schema']}, newer than this program's {SCHEMA}")
-    for name, records in results.items():
-        well_formed = isinstance(records, list) and all(
-            isinstance(record, dict) and isinstance(record.get("settings"), dict) for record in records)
-        if name != "schema" and not well_formed:
-            raise ResultsError(f"{path} is damaged: {name} is not a list of records")
-    return results
-
-
-@contextlib.contextmanager
-def locked(path):
-    """Holds the lock of a results file, so that two scripts ending at once lose nothing."""
-    try:
-        lock = open(f"{path}.lock", "a")
-    except OSError as error:
-        raise ResultsError(f"cannot write beside {path}: {error}") from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def check_results(path):
-    """Raises ResultsError unless a record can be added to the file; changes nothing in it."""
-    if os.path.exists(path) and not (os.path.isfile(path) and os.access(path, os.W_OK)):
-        raise ResultsError(f"{path} cannot be written")
-    with locked(path):
-        read_results(path)
-
-
-def write_record(path, experiment, record):
-    """Adds a record, or puts it in the place of the one with the same settings; no other record is touched.
-
-    A run that was cut short does not replace one that ran to its end. Returns whether the record was written. The new
-    file is complete on disk before it takes the old one's name: a kill or a full disk leaves the old file.
-    Raises ResultsError.
-    """
-    with locked(path):
-        results = read_results(path)
-        records = results.setdefault(experiment, [])
-        places = [k for k, other in enumerate(records) if other["settings"] == record["settings"]]
-        if places and record["final"]["status"] == "interrupted" != records[places[0]]["final"]["status"]:
-            return False
-        records[slice(places[0], places[0] + 1) if places else slice(len(records), None)] = [strict(record)]
-        records.sort(key=lambda entry: json.dumps(entry["settings"]))
-        lines = [f'"schema": {results.pop("schema")}']
-        for name, entries in results.items():  # a record per line
-            body = ",\n".join(json.dumps(entry, allow_nan=False) for entry in entries)
-            lines.append(f'"{name}": [\n{body}\n]')
-        temporary = f"{os.path.realpath(path)}.{os.getpid()}.tmp"
-        try:
-            with open(temporary, "w", encoding="utf-8") as file:
-                file.write("{" + ",\n".join(lines) + "}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, os.path.realpath(path))
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise ResultsError(f"cannot write {path}: {error}") from error
-    return True
-
-
-def strict(value):
-    """The same JSON value with null for every number that is not finite."""
-    if isinstance(value, dict):
-        return {key: strict(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [strict(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def source_hash(path):
-    """Hash of a Python file's syntax tree without what changes no figure: docstrings, class Progress, this function."""
-    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
-    tree.body = [node for node in tree.body if getattr(node, "name", None) not in ("Progress", "source_hash")]
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
-
-
-def git(*words):
-    """Output of a git command in this file's folder, or None outside a checkout."""
-    try:
-        command = ["git", "-C", str(Path(__file__).resolve().parent), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def provenance(wall_seconds):
-    """Where a record comes from: code, machine, date, command, time taken."""
-    changes = git("status", "--porcelain", "--", ".", ":!results.json", ":!viz", ":!*.gif")
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    processor = platform.processor()
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    return {
-        "git_commit": git("rev-parse", "HEAD"),
-        "git_dirty": None if changes is None else bool(changes),
-        "source_hash": source_hash(__file__),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "blas": f"{blas['name']} {blas['version']}",
-        "platform": platform.platform(),
-        "processor": processor,
-        "date": time.strftime("%Y-%m-%d"),
-        "command": shlex.join(["python3", os.path.basename(sys.argv[0]), *sys.argv[1:]]),
-        "wall_seconds": round(wall_seconds, 2),
-    }
-# --- end shared ---
-
-
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Command line
-# ----------------------------------------------------------------------------------------------------------------------
-
-# --- shared: command line ---
-class Parser(argparse.ArgumentParser):
-    """argparse with bad input reported in one line, exit code 2."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def flag_value(kind, low, high):
-    """A converter for argparse: text to a finite number of this kind within [low, high], or the text itself."""
-
-    def convert(text):
-        if kind is str:
-            return text
-        try:
-            value = kind(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number")
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text} is not between {low} and {high}")
-        return value
-
-    return convert
-
-
-def seed_range(text):
-    """Converts A-B to the seeds A ... B, for argparse."""
-    first, _, last = text.partition("-")
-    if first.isdecimal() and last.isdecimal() and 0 <= int(last) - int(first) < 10_000 and int(last) < 2**63:
-        return range(int(first), int(last) + 1)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a range such as 0-9")
-
-
-def add_flags(parser, *classes):
-    """Makes a flag from every field of the settings dataclasses, grouped; the fields' defaults are the flags'."""
-    groups = {}
-    for field in (field for cls in classes for field in dataclasses.fields(cls)):
-        meta = field.metadata
-        if meta["group"] not in groups:
-            groups[meta["group"]] = parser.add_argument_group(meta["group"])
-        add, flag, kind = groups[meta["group"]].add_argument, "--" + field.name.replace("_", "-"), meta["kind"]
-        if kind is bool:
-            add(flag, action="store_true", help=meta["help"])
-            continue
-        default = "" if field.default is None else " (default: %(default)s)"
-        add(flag, default=field.default, choices=meta["choices"], type=flag_value(kind, meta["low"], meta["high"]),
-            help=meta["help"] + default, metavar=None if meta["choices"] else kind.__name__.upper())
-
-
-def from_flags(cls, args, **replaced):
-    """A settings dataclass from parsed flags."""
-    return cls(**{field.name: getattr(args, field.name) for field in dataclasses.fields(cls)} | replaced)
-
-
-def save(path, experiment, record):
-    """Writes a record; where that fails, prints it as JSON, so that nothing computed is lost. Returns success."""
-    try:
-        if not write_record(path, experiment, record):
-            print(f"{path} keeps its finished run of these settings, not the interrupted one", file=sys.stderr)
-        return True
-    except ResultsError as error:
-        print(f"{error}; the record follows on standard output", file=sys.stderr)
-        print(json.dumps(strict(record)), flush=True)
-        return False
-# --- end shared ---
-
+# --------------------------------------------------------------------------------------------------
 
 def parse(argv):
-    """Parsed and checked command line: (list of settings, options, args). Exits with code 2 on bad input."""
-    parser = Parser(
-        description=__doc__.split("\n\n")[0], epilog="Exit codes: 0 done, 1 failed check or diverged, 2 bad input, "
-        "130 interrupted.", allow_abbrev=False)
-    add_flags(parser, Settings, Options)
-    parser.add_argument("--all", action="store_true", help="the table: the same as --study table")
-    parser.add_argument("--study", choices=list(STUDIES), help="all settings of a study")
-    parser.add_argument("--seeds", type=seed_range, metavar="A-B", help="the seeds A to B, a repeat each")
-    parser.add_argument("--quiet", action="store_true", help="only the final lines")
-    parser.add_argument("--gradcheck", action="store_true", help="check every weight of every cell, and stop")
+    """Parsed and checked command line: (a list with the settings, options, args). Exits with code 2
+    on bad input."""
+    parser = harness.experiment_parser(__doc__, Settings, Options, seeds=False)
+    parser.add_argument("--seeds", type=harness.seed_range, metavar="A-B",
+                        help="the seeds A to B, a repeat each, instead of --seed and --repeats")
     args = parser.parse_args(argv)
-    words = [word.split("=")[0] for word in (sys.argv[1:] if argv is None else argv)]
-    given = {field.name for field in dataclasses.fields(Settings) if f"--{field.name.replace('_', '-')}" in words}
     if args.seeds:
-        if given & {"seed", "repeats"}:
+        if args.given & {"--seed", "--repeats"}:
             parser.error("--seeds stands for both --seed and --repeats")
-        args.seed, args.repeats = args.seeds[0], len(args.seeds)
-        given |= {"seed", "repeats"}
-    try:
-        runs = study_settings(args, given) if args.study or args.all else [from_flags(Settings, args)]
-        if not args.gradcheck:
-            check_results(args.out)
-    except (ValueError, ResultsError) as error:
-        parser.error(str(error))
-    return runs, from_flags(Options, args), args
-
-
-def study_settings(args, given):
-    """The settings of a study with the flags that fit all of them. Raises ValueError for a flag that does not."""
-    if args.all and args.study not in (None, "table"):
-        raise ValueError("--all is --study table: give one of them")
-    name = args.study or "table"
-    fitting = {"landscape": (), "split": ("seed", "repeats", "samples", "epochs")}
-    unfit = given - set(fitting.get(name, ("seed", "repeats", "updates")))
-    if unfit:
-        raise ValueError(f"--study {name} has its own --{min(unfit).replace('_', '-')}: leave the flag out")
-    return study(name, **{flag: getattr(args, flag) for flag in given})
-
-
-def run(settings, options, quiet, keep_weights):
-    """The record of one setting, of either kind."""
-    if isinstance(settings, LandscapeSettings):
-        return landscape(settings)
-    return train(settings, options, quiet, keep_weights)
+        args.seed, args.repeats, args.seeds = args.seeds[0], len(args.seeds), None
+    return harness.runs_of(parser, args, Settings), harness.from_flags(Options, args), args
 
 
 def summary(record):
     """One line on how a setting ended."""
-    settings, final, seconds = record["settings"], record["final"], record["provenance"]["wall_seconds"]
-    if "landscape" in settings:
-        return f"landscape of the {settings['landscape']} at T={settings['T']}: {seconds:.1f} s"
-    names = ("init_scale", "forget_bias", "update_bias", "split")
-    details = "".join(f" {name}={settings[name]}" for name in names if settings[name] not in (None, 1.0, 0.0, "fresh"))
-    n = settings["repeats"]
-    successes = round(final["success_fraction"] * n)
-    low, high = wilson(successes, n)
-    accuracies = [math.nan if value is None else value for value in final["test_accuracy"]]
-    ending = "" if final["status"] == "done" else f"  {final['status'].upper()} (update {final['update']})"
-    return (
-        f"{settings['task']} {settings['cell']} T={settings['T']} units={settings['units']}{details}: "
-        f"{successes} of {n} above {SUCCESS} [{low:.2f}, {high:.2f}], median accuracy {np.nanmedian(accuracies):.3f}, "
-        f"|dh_T/dx_1| {np.median(final['gradient_start']):.0e} at the start, "
-        f"probe {np.median(final['probe_start']):.2f}, {seconds:.1f} s{ending}")
+    settings, final, n = record["settings"], record["final"], record["settings"]["repeats"]
+    words = f"{settings['task']} {settings['cell']} T={settings['T']} units={settings['units']}"
+    for name in ("init_scale", "forget_bias", "update_bias", "split"):
+        if settings[name] not in (None, 1.0, 0.0, "fresh"):
+            words += f" {name}={settings[name]}"
+    if final["test_accuracy"] is None:
+        words += ": nothing measured"
+    else:
+        successes = round(final["success_fraction"] * n)
+        low, high = harness.wilson(successes, n)
+        accuracies = [value for value in final["test_accuracy"] if value is not None]
+        words += (f": {successes} of {n} above {SUCCESS} [{low:.2f}, {high:.2f}], "
+                  f"median accuracy {np.median(accuracies or math.nan):.3f} (a guess: {CHANCE}), "
+                  f"|dh_T/dx_1| {np.median(final['gradient_start']):.0e} at the start, "
+                  f"probe {np.median(final['probe_start']):.2f}")
+    words += f", {record['provenance']['wall_seconds']:.1f} s"
+    if final["status"] != "done":
+        words += f"  {final['status'].upper()} (update {final['update']})"
+    return words
 
 
 def main(argv=None):
     runs, options, args = parse(argv)
     if args.gradcheck:
         return gradcheck_all()
-    several, headline = len(runs) > 1, Settings()
-    calls = [(settings, options, several or args.quiet, not several or settings == headline) for settings in runs]
-    records, saved, start = [], True, time.perf_counter()
-    try:
-        for record in run_all(run, calls, options.jobs):
-            records.append(record)
-            saved &= save(options.out, EXPERIMENT, record)
-            elapsed = time.perf_counter() - start
-            left = f"  ({len(records)} of {len(runs)}, {elapsed:.0f} s)" if several else ""
-            print(summary(record) + left, flush=True)
-    except concurrent.futures.BrokenExecutor:
-        print("a process died; the settings that ended are saved", file=sys.stderr)
-        saved = False
-    statuses = [record["final"]["status"] for record in records]
-    if STOP.is_set():
-        return 130
-    return 0 if saved and "diverged" not in statuses else 1
+    calls = [(settings, options, options.quiet) for settings in runs]
+    return harness.run_and_save(CODE, train, calls, options, summary)
 
 
 if __name__ == "__main__":

@@ -2,219 +2,208 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=2.0"]
 # ///
-"""The pathological tasks: what a tanh RNN remembers, and how its recurrent matrix must start, in pure numpy.
+"""The pathological tasks: what a tanh RNN remembers, and how its recurrent matrix must start, in
+pure numpy.
 
-Sources: Hochreiter & Schmidhuber (1997), "Long Short-Term Memory", Neural Computation 9(8):1735-1780 (the tasks);
-Martens & Sutskever (2011), "Learning Recurrent Neural Networks with Hessian-Free Optimization", ICML (the seven as a
-set); Sutskever, Martens, Dahl & Hinton (2013), "On the importance of initialization and momentum in deep learning",
-ICML (momentum, scale of the start).
+Sources: Hochreiter & Schmidhuber (1997), "Long Short-Term Memory", Neural Computation
+9(8):1735-1780 (the tasks); Martens & Sutskever (2011), "Learning Recurrent Neural Networks with
+Hessian-Free Optimization", ICML (the seven as a set); Sutskever, Martens, Dahl & Hinton (2013), "On
+the importance of initialization and momentum in deep learning", ICML (momentum, scale of the
+start).
 
-Task: a few informative steps, many steps of distraction, an answer at the end. Eight tasks: addition, multiplication,
-xor, temporal_order, temporal_order_3, random_permutation, noiseless_memorization, 3bit_memorization.
+Task: a few informative steps, many steps of distraction, an answer at the end. Eight tasks:
+addition, multiplication, xor, temporal_order, temporal_order_3, random_permutation,
+noiseless_memorization, 3bit_memorization.
 
-Criterion: on held-out sequences, the mean squared error (MSE) or the accuracy, and the rate of wrong sequences
-(|error| > 0.04, or a wrong symbol). SOLVED below states when a task counts as solved.
+Criterion: on held-out sequences, the mean squared error (MSE) or the accuracy, and the rate of
+wrong sequences (|error| > 0.04, or a wrong symbol). Each entry of TASKS below states when its task
+counts as solved.
 
 Commands:
-    python3 rnn_pathological.py                       one run: addition, T = 30, orthogonal start, seed 0
-    python3 rnn_pathological.py --all --seed 0        the headline: three tasks, orthogonal and small random start
+    python3 rnn_pathological.py                 one run: addition, T = 30, orthogonal start, seed 0
+    python3 rnn_pathological.py --all --seed 0  the headline: three tasks, orthogonal and small
+                                                random start
     python3 rnn_pathological.py --all --seeds 0-9 --jobs 2
-    python3 rnn_pathological.py --recipe sutskever2013 --nesterov --momentum-max 0.995      their setting: addition
-    python3 rnn_pathological.py --gradcheck           every weight, every task, start and cell
+    python3 rnn_pathological.py --recipe sutskever2013 --nesterov --momentum-max 0.995
+                                                their setting: addition
+    python3 rnn_pathological.py --gradcheck     every weight, every task, start and cell
 
-Expect: under a minute for --all on an idle machine; at seed 0 the orthogonal start solves the three tasks, the small
-random start none. Each run writes one record into results.json.
+Expect: under a minute for --all on an idle machine; at seed 0 the orthogonal start solves the three
+tasks, the small random start none. Each run writes one record into results.json.
 """
 
-import os
-
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")  # these products are too small for threads, and one thread keeps the bits
-
-import argparse
-import ast
 import collections
-import concurrent.futures
-import contextlib
 import dataclasses
-import fcntl
-import hashlib
-import json
+import functools
 import math
-import multiprocessing
-import platform
-import shlex
-import signal
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
+import harness
+
 EXPERIMENT = "rnn_pathological"
-N_TEST, N_CURVE = 10_000, 1000  # held-out sequences for the final figures; the first of them, for the curves
+CODE = harness.Code(__name__)
+N_TEST, N_CURVE = 10_000, 1000  # held-out sequences for final figures; the first of them, for curves
+TOGETHER = 100  # held-out sequences that are drawn, and run, at once
 TOLERANCE = 0.04  # a larger |error| of a sum or product is wrong
 WINDOW = 30  # updates over which a curriculum judges
 STOP_WINDOW = 100  # updates over which --stop-at judges
 HEADLINE_TASKS = ("addition", "temporal_order", "3bit_memorization")
 HEADLINE_INITS = ("ortho", "random")
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Settings
-# ----------------------------------------------------------------------------------------------------------------------
-
-# --- shared: settings ---
-def setting(default, help, group, kind=None, low=None, high=None, choices=None):
-    """A dataclass field that is also a command-line flag: default, meaning, --help group, and what it may be.
-
-    kind is the type of a given value (that of the default if left out); low and high are inclusive bounds.
-    """
-    metadata = dict(help=help, group=group, kind=kind or type(default), low=low, high=high, choices=choices)
-    return dataclasses.field(default=default, metadata=metadata)
-# --- end shared ---
-
-
-TASKS = (
-    "addition", "multiplication", "xor", "temporal_order", "temporal_order_3", "random_permutation",
-    "noiseless_memorization", "3bit_memorization")
 INITS = ("ortho", "random", "gaussian", "identity", "sparse")
-SHORTEST = {"temporal_order_3": 3, "noiseless_memorization": 1, "3bit_memorization": 4}  # the others: 2
 
+
+# --------------------------------------------------------------------------------------------------
+# Settings
+# --------------------------------------------------------------------------------------------------
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Every hyperparameter that changes the result: the identity of a record in results.json."""
 
-    task: str = setting("addition", "what is learned", "task", choices=TASKS)
-    sequence_len: int | None = setting(
-        None, "T, steps in a sequence, in noiseless_memorization the delay (default: 30 for addition, multiplication "
-        "and xor, else 60)", "task", kind=int, low=1, high=100_000)
-    bits: int | None = setting(
-        None, "symbols to remember, noiseless_memorization only (default: 5)", "task", kind=int, low=1, high=1000)
-    alphabet: int | None = setting(
-        None, "kinds of such symbols, noiseless_memorization only (default: 2)", "task", kind=int, low=2, high=1000)
-    vocabulary: int | None = setting(
-        None, "kinds of symbols, random_permutation only (default: 100)", "task", kind=int, low=3, high=10_000)
-    cell: str = setting("rnn", "rnn or lstm (with forget gate)", "model", choices=("rnn", "lstm"))
-    activation: str | None = setting(
-        None, "of the rnn (default: tanh)", "model", kind=str, choices=("tanh", "relu"))
-    hidden: int = setting(64, "hidden units", "model", low=1, high=4096)
-    init: str = setting(
-        "ortho", "start of W_hh: ortho, random N(0, 0.1^2), gaussian N(0, 1/H), identity, or sparse (15 incoming "
-        "weights a unit)", "model", choices=INITS)
-    spectral_radius: float | None = setting(
-        None, "rescales that start to this largest |eigenvalue| (default: 1.1 for sparse, else as it falls)", "model",
-        kind=float, low=0, high=1e12)
-    input_scale: float = setting(0.1, "W_xh starts at N(0, this^2)", "model", low=0, high=1e6)
-    output_scale: float | None = setting(
-        None, "W_hy starts at N(0, this^2) (default: H^-0.5)", "model", kind=float, low=0, high=1e6)
-    forget_bias: float | None = setting(
-        None, "start of the forget gate's bias, lstm only (default: 1)", "model", kind=float, low=-1e6, high=1e6)
-    centre: bool = setting(False, "subtract the mean input; start b_y at the mean target of a regression", "model")
-    epochs: int = setting(80, "epochs", "training", low=1, high=10**8)
-    batches_per_epoch: int = setting(30, "updates in an epoch", "training", low=1, high=10**8)
-    batch: int = setting(50, "sequences in a batch", "training", low=1, high=65_536)
-    optimizer: str = setting("momentum", "momentum (heavy ball, or --nesterov) or adam", "training",
-                             choices=("momentum", "adam"))
-    lr: float = setting(0.01, "learning rate", "training", low=1e-12, high=1e12)
-    lr_decay_every: int = setting(0, "updates between halvings of the rate, 0 for none", "training", low=0, high=10**8)
-    momentum: float | None = setting(
-        None, "momentum coefficient (default: 0.9)", "training", kind=float, low=0, high=1)
-    momentum_max: float | None = setting(
-        None, "momentum coefficient after the warm-up (default: the same)", "training", kind=float, low=0, high=1)
-    momentum_warmup: int | None = setting(
-        None, "updates before --momentum-max (default: 1000)", "training", kind=int, low=0, high=10**8)
-    nesterov: bool = setting(False, "Nesterov's momentum: the gradient is taken ahead", "training")
-    clip: float = setting(1.0, "largest global L2 norm of a gradient", "training", low=1e-12, high=1e12)
-    curriculum: str | None = setting(
-        None, "START:STEP:THRESHOLD: train at length START, and STEP longer up to T whenever the mean accuracy of the "
-        f"last {WINDOW} batches is above THRESHOLD (their MSE below it, in a regression)", "training", kind=str)
-    mixed_lengths: int | None = setting(
-        None, "shortest length: each batch draws its own, up to T or to the curriculum's", "training", kind=int,
-        low=1, high=100_000)
-    stop_at: float | None = setting(
-        None, f"end once the mean accuracy of the last {STOP_WINDOW} training batches, all after the curriculum has "
-        "reached T, is above this (their MSE below it, in a regression)", "training", kind=float, low=0, high=1e6)
-    dtype: str = setting("float64", "precision of weights and activations", "training", choices=("float64", "float32"))
-    seed: int = setting(0, "seed of the four random streams", "training", low=0, high=2**63 - 1)
+    task: str = harness.setting("addition", "what is learned", "task", choices=lambda: tuple(TASKS))
+    sequence_len: int | None = harness.setting(
+        None, "T, steps in a sequence, in noiseless_memorization the delay (default: 30 for "
+        "addition, multiplication and xor, else 60)", "task", kind=int, low=1, high=100_000,
+        otherwise=lambda settings: TASKS[settings.task].T)
+    bits: int | None = harness.setting(
+        None, "symbols to remember", "task", kind=int, low=1, high=1000, otherwise=5,
+        needs=("task", "noiseless_memorization"))
+    alphabet: int | None = harness.setting(
+        None, "kinds of such symbols", "task", kind=int, low=2, high=1000, otherwise=2,
+        needs=("task", "noiseless_memorization"))
+    vocabulary: int | None = harness.setting(
+        None, "kinds of symbols", "task", kind=int, low=3, high=10_000, otherwise=100,
+        needs=("task", "random_permutation"))
+    cell: str = harness.setting("rnn", "rnn or lstm (with forget gate)", "model", choices=("rnn", "lstm"))
+    activation: str | None = harness.setting(
+        None, "of the rnn", "model", kind=str, choices=("tanh", "relu"), otherwise="tanh",
+        needs=("cell", "rnn"))
+    hidden: int = harness.setting(64, "hidden units", "model", low=1, high=4096)
+    init: str = harness.setting(
+        "ortho", "start of W_hh: ortho, random N(0, 0.1^2), gaussian N(0, 1/H), identity, or sparse "
+        "(15 incoming weights a unit)", "model", choices=INITS)
+    spectral_radius: float | None = harness.setting(
+        None, "rescales that start to this largest |eigenvalue|, which else is as it falls",
+        "model", kind=float, low=0, high=1e12, otherwise=harness.by("init", {"sparse": 1.1}))
+    input_scale: float = harness.setting(0.1, "W_xh starts at N(0, this^2)", "model", low=0, high=1e6)
+    output_scale: float | None = harness.setting(
+        None, "W_hy starts at N(0, this^2) (default: H^-0.5)", "model", kind=float, low=0, high=1e6,
+        otherwise=lambda settings: settings.hidden**-0.5)
+    forget_bias: float | None = harness.setting(
+        None, "start of the forget gate's bias", "model", kind=float, low=-1e6, high=1e6,
+        otherwise=1.0, needs=("cell", "lstm"))
+    centre: bool = harness.setting(
+        False, "subtract the mean input; start b_y at the mean target of a regression", "model")
+    epochs: int = harness.setting(80, "epochs", "training", low=1, high=10**8)
+    batches_per_epoch: int = harness.setting(30, "updates in an epoch", "training", low=1, high=10**8)
+    batch: int = harness.setting(50, "sequences in a batch", "training", low=1, high=65_536)
+    optimizer: str = harness.setting(
+        "momentum", "momentum (heavy ball, or --nesterov) or adam", "training",
+        choices=("momentum", "adam"))
+    lr: float = harness.setting(0.01, "learning rate", "training", low=1e-12, high=1e12)
+    lr_decay_every: int = harness.setting(
+        0, "updates between halvings of the rate, 0 for none", "training", low=0, high=10**8)
+    momentum: float | None = harness.setting(
+        None, "momentum coefficient", "training", kind=float, low=0, high=1, otherwise=0.9,
+        needs=("optimizer", "momentum"))
+    momentum_max: float | None = harness.setting(
+        None, "momentum coefficient after the warm-up (default: the same)", "training", kind=float,
+        low=0, high=1, needs=("optimizer", "momentum"))
+    momentum_warmup: int | None = harness.setting(
+        None, "updates before --momentum-max (default: 1000)", "training", kind=int, low=0,
+        high=10**8, otherwise=lambda settings: None if settings.momentum_max is None else 1000)
+    nesterov: bool = harness.setting(
+        False, "Nesterov's momentum: the gradient is taken ahead", "training",
+        needs=("optimizer", "momentum"))
+    clip: float = harness.setting(
+        1.0, "largest global L2 norm of a gradient", "training", low=1e-12, high=1e12)
+    curriculum: str | None = harness.setting(
+        None, "START:STEP:THRESHOLD: train at length START, and STEP longer up to T whenever the "
+        f"mean accuracy of the last {WINDOW} batches is above THRESHOLD (their MSE below it, in a "
+        "regression)", "training", kind=str)
+    mixed_lengths: int | None = harness.setting(
+        None, "shortest length: each batch draws its own, up to T or to the curriculum's",
+        "training", kind=int, low=1, high=100_000)
+    stop_at: float | None = harness.setting(
+        None, f"end once the mean accuracy of the last {STOP_WINDOW} training batches, all after "
+        "the curriculum has reached T, is above this (their MSE below it, in a regression)",
+        "training", kind=float, low=0, high=1e6)
+    dtype: str = harness.setting(
+        "float64", "precision of weights and activations", "training",
+        choices=("float64", "float32"))
+    seed: int = harness.setting(0, "seed of the four random streams", "training", low=0, high=2**63 - 1)
 
     def __post_init__(self):
-        """Fills what depends on other settings. Raises ValueError for settings that contradict one another."""
-        self.fill("cell", "rnn", activation="tanh")
-        self.fill("cell", "lstm", forget_bias=1.0)
-        self.fill("task", "noiseless_memorization", bits=5, alphabet=2)
-        self.fill("task", "random_permutation", vocabulary=100)
-        self.fill("optimizer", "momentum", momentum=0.9)
-        if self.optimizer == "adam" and (self.nesterov or self.momentum_max is not None):
-            raise ValueError("--nesterov and --momentum-max need --optimizer momentum")
-        if self.momentum_max is not None:
-            object.__setattr__(self, "momentum_warmup", 1000 if self.momentum_warmup is None else self.momentum_warmup)
-        elif self.momentum_warmup is not None:
+        """Fills what depends on other settings. Raises ValueError for settings that contradict one
+        another, or need more than 4 GB."""
+        harness.fill(self)
+        if self.momentum_warmup is not None and self.momentum_max is None:
             raise ValueError("--momentum-warmup needs --momentum-max")
-        short = self.task in ("addition", "multiplication", "xor")
-        general = dict(
-            sequence_len=30 if short else 60, output_scale=self.hidden**-0.5,
-            spectral_radius=1.1 if self.init == "sparse" else None)
-        for name, value in general.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
         self.check_lengths()
-        self.check_memory()
+        gigabytes = self.bytes_needed() / 1e9
+        if gigabytes > 4:
+            raise ValueError(f"these settings need about {gigabytes:.0f} GB of memory: "
+                             "lower --sequence-len, --batch or --hidden")
 
     def check_lengths(self):
-        """Raises ValueError for lengths that the task cannot have and for thresholds that cannot be reached."""
-        shortest, T = SHORTEST.get(self.task, 2), self.sequence_len
+        """Raises ValueError for lengths the task cannot have, thresholds that cannot be reached."""
+        shortest, T = TASKS[self.task].shortest, self.sequence_len
         lowest = shortest if self.mixed_lengths is None else self.mixed_lengths
-        start, _, threshold = (T, 0, 0.0) if self.curriculum is None else parse_curriculum(self.curriculum)
+        start, threshold = T, 0.0
+        if self.curriculum is not None:
+            start, _, threshold = parse_curriculum(self.curriculum)
         if T < shortest:
             raise ValueError(f"--sequence-len {T} is too short: {self.task} needs {shortest}")
         if not shortest <= lowest <= T:
             raise ValueError(f"--mixed-lengths {lowest} is not between {shortest} and T = {T}")
         if not lowest <= start <= T:
             raise ValueError(f"--curriculum {self.curriculum} does not start between {lowest} and T = {T}")
-        if task_of(self).classes and max(threshold, self.stop_at or 0.0) >= 1:
+        if TASKS[self.task].classes and max(threshold, self.stop_at or 0.0) >= 1:
             raise ValueError("no accuracy is above 1: lower the threshold of --curriculum or --stop-at")
 
-    def check_memory(self):
-        """Raises ValueError for settings that would need more than 4 GB."""
-        task, rows = task_of(self), self.hidden * (13 if self.cell == "lstm" else 3)
-        steps = task.steps(self.sequence_len)
-        values = steps * self.batch * (rows + 3 * task.n_in + 40) + steps * (rows + self.hidden) * self.hidden
-        gigabytes = values * np.dtype(self.dtype).itemsize / 1e9
-        if gigabytes > 4:
-            raise ValueError(
-                f"these settings need about {gigabytes:.0f} GB of memory: lower --sequence-len, --batch or --hidden")
-
-    def fill(self, name, value, **defaults):
-        """Gives settings their defaults where setting `name` has this value. Raises ValueError if given elsewhere."""
-        for other, default in defaults.items():
-            given = getattr(self, other) is not None
-            if getattr(self, name) == value and not given:
-                object.__setattr__(self, other, default)
-            elif getattr(self, name) != value and given:
-                raise ValueError(f"--{other.replace('_', '-')} needs --{name} {value}")
+    def bytes_needed(self):
+        """About what a run allocates at once: two nets, one that trains and one for tests, weights
+        with their copies, and what training, drawing or testing takes for a while."""
+        task, H, B = task_of(self), self.hidden, self.batch
+        size, steps = np.dtype(self.dtype).itemsize, task.steps(self.sequence_len)
+        outputs, gates = task.outputs or steps, 4 if self.cell == "lstm" else 1
+        columns = H + task.n_in + 1
+        a_step = columns + (14 * H if gates > 1 else H)  # values that a net keeps of a step
+        nets = size * (B + TOGETHER) * (steps * a_step + outputs * H) + 600 * gates * steps
+        weights = size * 12 * (gates * H * columns + task.n_out * H)
+        answer, drawn = size * outputs * task.n_out, 8 * steps * (task.n_in + 1)  # a sequence's
+        stock = 1 if self.mixed_lengths else drawn_at_once(steps * task.n_in * B)
+        training = size * steps * gates * H * columns + 2 * answer * B  # a gradient per step
+        drawing = (2 if task.classes else 1) * drawn * stock * B
+        testing = (3 * drawn + 4 * answer) * TOGETHER
+        centring = 1000 * drawn if self.centre else 0
+        return nets + weights + drawn * stock * B + max(training, drawing, testing, centring)
 
 
 def sutskever_2013(task, alphabet=None):
-    """What --recipe sutskever2013 fills in: the setting of Sutskever et al. (2013), section 4 and Table 4.
+    """What --recipe sutskever2013 fills in: Sutskever et al. (2013), section 4 and Table 4.
 
-    Their four tasks: addition, multiplication, noiseless_memorization (5 bits), and with alphabet=5 its form with ten
-    5-ary symbols. Momentum is 0.9 for 1000 updates; --nesterov and --momentum-max name a column of their Table 5. They
-    mention no clipping: this limit never acts. Returns settings by name. Raises ValueError for another task.
+    Their four tasks: addition, multiplication, noiseless_memorization (5 bits), and with alphabet=5
+    its form with ten 5-ary symbols. Momentum is 0.9 for 1000 updates; --nesterov and --momentum-max
+    name a column of their Table 5. They mention no clipping: this limit never acts. Returns
+    settings by name. Raises ValueError for another task.
     """
     pair = dict(sequence_len=80, input_scale=0.001)
     tasks = {
-        "addition": pair, "multiplication": pair, "noiseless_memorization": dict(sequence_len=200, input_scale=0.1)}
+        "addition": pair, "multiplication": pair,
+        "noiseless_memorization": dict(sequence_len=200, input_scale=0.1)}
     if task not in tasks:
         raise ValueError(f"--recipe sutskever2013 has no {task}: its tasks are {', '.join(tasks)}")
-    ten_symbols = dict(sequence_len=80, bits=10) if task == "noiseless_memorization" and alphabet == 5 else {}
+    ten_symbols = {}
+    if task == "noiseless_memorization" and alphabet == 5:
+        ten_symbols = dict(sequence_len=80, bits=10)
     return dict(
-        hidden=100, init="sparse", output_scale=0.1, centre=True, epochs=50, batches_per_epoch=1000, batch=100, lr=1e-3,
-        clip=1e12, dtype="float32") | tasks[task] | ten_symbols
+        hidden=100, init="sparse", output_scale=0.1, centre=True, epochs=50, batches_per_epoch=1000,
+        batch=100, lr=1e-3, clip=1e12, dtype="float32") | tasks[task] | ten_symbols
 
 
 def parse_curriculum(text):
@@ -230,20 +219,18 @@ def parse_curriculum(text):
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(harness.CommonOptions):
     """What a run shows and keeps. None of it changes a trained weight or a final figure."""
 
-    eval_every: int = setting(
-        0, "epochs between evaluations on the held-out set; 0: at most 80 evaluations a run", "output", low=0,
-        high=10**8)
-    keep_weights: bool = setting(False, "store the final weights in the record", "output")
-    jobs: int = setting(1, "processes, for several runs", "output", low=1, high=1024)
-    out: str = setting("results.json", "file of results", "output")
+    eval_every: int = harness.setting(
+        0, "epochs between evaluations on the held-out set; 0: at most 80 evaluations a run",
+        "output", low=0, high=10**8)
+    keep_weights: bool = harness.setting(False, "store the final weights in the record", "output")
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Task
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 # --- shared: streams ---
 def streams(seed):
@@ -256,17 +243,22 @@ def streams(seed):
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What a net sees and must say. Classes: softmax and cross-entropy; otherwise one linear output."""
+    """What a net sees and must say, and when that counts as solved. Classes: softmax and
+    cross-entropy; otherwise one linear output."""
 
     generate: Callable  # (rng, T, n) -> x (steps, n_in, n) and target (outputs, n)
-    n_in: int
-    n_out: int
-    chance: float  # accuracy or MSE of the best answer without memory
-    solved: float  # a held-out accuracy above this, or an MSE below it
+    n_in: int | None = None
+    n_out: int | None = None
+    chance: float | None = None  # accuracy or MSE of the best answer without memory
+    solved: float = 0.99  # a held-out accuracy above this, or an MSE below it
     classes: bool = True
+    T: int = 60  # where --sequence-len is not given
+    shortest: int = 2  # T at least
     extra_steps: int = 0  # beyond T
     outputs: int | None = 1  # the last steps that have a target; None for all
     scored: int = 1  # the last of these, which count
+    own: tuple = ()  # settings of this task alone: generate takes their values after n,
+    sizes: Callable | None = None  # and this makes of them the fields that depend on them
 
     def steps(self, T):
         """Steps in a sequence."""
@@ -287,27 +279,17 @@ class Task:
         return math.log(self.n_out) if self.classes else self.chance / 2
 
 
+TASKS = {}  # name: Task. Each entry stands below its generator
+
+
 def task_of(settings):
-    """The Task that the settings name."""
-    name, V, S, K = settings.task, settings.vocabulary, settings.bits, settings.alphabet
-    if name == "addition":
-        return Task(make_addition, n_in=2, n_out=1, chance=1 / 6, solved=0.05, classes=False)
-    if name == "multiplication":
-        return Task(make_multiplication, n_in=2, n_out=1, chance=7 / 144, solved=0.005, classes=False)
-    if name == "xor":
-        return Task(make_xor, n_in=2, n_out=2, chance=1 / 2, solved=0.99)
-    if name == "temporal_order":
-        return Task(make_temporal_order, n_in=6, n_out=4, chance=1 / 4, solved=0.9)
-    if name == "temporal_order_3":
-        return Task(make_temporal_order_3, n_in=6, n_out=8, chance=1 / 8, solved=0.99)
-    if name == "random_permutation":
-        generate = lambda rng, T, n: make_random_permutation(rng, T, n, V)  # noqa: E731
-        return Task(generate, n_in=V, n_out=V, chance=1 / 2, solved=0.99, outputs=None)
-    if name == "noiseless_memorization":
-        generate = lambda rng, T, n: make_noiseless_memorization(rng, T, n, S, K)  # noqa: E731
-        return Task(
-            generate, n_in=K + 2, n_out=K, chance=1 / K, solved=0.99, extra_steps=2 * S, outputs=S, scored=S)
-    return Task(make_3bit_memorization, n_in=5, n_out=8, chance=1 / 8, solved=0.9)
+    """The Task that the settings name, of the sizes that they ask for."""
+    task = TASKS[settings.task]
+    if not task.own:
+        return task
+    values = [getattr(settings, name) for name in task.own]
+    return dataclasses.replace(
+        task, generate=lambda rng, T, n: task.generate(rng, T, n, *values), **task.sizes(*values))
 
 
 def one_hot(symbols, kinds):
@@ -318,7 +300,7 @@ def one_hot(symbols, kinds):
 
 
 def make_marked_pair(rng, values):
-    """A stream of values (T, n) with a marker channel: one step marked in [0, T // 2), one in [T // 2, T).
+    """Values (T, n) with a marker channel: one step is marked in [0, T // 2), one in [T // 2, T).
 
     Returns x (T, 2, n) and the two marked values, (n,) each.
     """
@@ -332,21 +314,28 @@ def make_marked_pair(rng, values):
 
 
 def make_addition(rng, T, n):
-    """Hochreiter & Schmidhuber (1997), Experiment 4: the sum of the two marked values, which are U(0, 1).
+    """Hochreiter & Schmidhuber (1997), Experiment 4: the sum of the two marked values, U(0, 1) each.
 
-    Returns x (T, 2, n) and target (1, n). The constant 1 has an MSE of 1/6, the net that uses one marker 1/12.
+    Returns x (T, 2, n) and target (1, n). MSE of the constant 1: 1/6; of a net that uses one marker: 1/12.
     """
     x, one, other = make_marked_pair(rng, rng.uniform(0, 1, (T, n)))
     return x, (one + other)[None]
 
 
-def make_multiplication(rng, T, n):
-    """Hochreiter & Schmidhuber (1997), Experiment 5: the product of the two marked values, which are U(0, 1).
+TASKS["addition"] = Task(make_addition, T=30, n_in=2, n_out=1, chance=1 / 6, solved=0.05, classes=False)
 
-    Returns x (T, 2, n) and target (1, n). The constant 1/4 has an MSE of 7/144, the net that uses one marker 1/36.
+
+def make_multiplication(rng, T, n):
+    """Hochreiter & Schmidhuber (1997), Experiment 5: the product of two marked values, U(0, 1) each.
+
+    Returns x (T, 2, n) and target (1, n). MSE of the constant 1/4: 7/144; of a net that uses one marker: 1/36.
     """
     x, one, other = make_marked_pair(rng, rng.uniform(0, 1, (T, n)))
     return x, (one * other)[None]
+
+
+TASKS["multiplication"] = Task(
+    make_multiplication, T=30, n_in=2, n_out=1, chance=7 / 144, solved=0.005, classes=False)
 
 
 def make_xor(rng, T, n):
@@ -356,6 +345,9 @@ def make_xor(rng, T, n):
     """
     x, one, other = make_marked_pair(rng, rng.integers(0, 2, (T, n)).astype(float))
     return x, (one != other).astype(int)[None]
+
+
+TASKS["xor"] = Task(make_xor, T=30, n_in=2, n_out=2, chance=1 / 2)
 
 
 def ordered_symbols(rng, T, n, starts):
@@ -372,27 +364,33 @@ def ordered_symbols(rng, T, n, starts):
 
 
 def make_temporal_order(rng, T, n):
-    """Hochreiter & Schmidhuber (1997), Experiment 6a: which two symbols, at 10-20% and 50-60% of the sequence.
+    """Hochreiter & Schmidhuber (1997), Experiment 6a: which two symbols, at 10-20% and 50-60% of T.
 
     Returns x (T, 6, n) and target (1, n), 4 classes.
     """
     return ordered_symbols(rng, T, n, (T // 10, T // 2))
 
 
+TASKS["temporal_order"] = Task(make_temporal_order, n_in=6, n_out=4, chance=1 / 4, solved=0.9)
+
+
 def make_temporal_order_3(rng, T, n):
-    """Hochreiter & Schmidhuber (1997), Experiment 6b: which three symbols, from 10%, 33% and 66% of the sequence on.
+    """Hochreiter & Schmidhuber (1997), Experiment 6b: which three symbols, from 10, 33 and 66% of T on.
 
     Returns x (T, 6, n) and target (1, n), 8 classes.
     """
     return ordered_symbols(rng, T, n, (T // 10, T // 3, 2 * T // 3))
 
 
-def make_random_permutation(rng, T, n, V):
-    """Martens & Sutskever (2011), after Experiment 2b of 1997: predict the next symbol; the last target is the first.
+TASKS["temporal_order_3"] = Task(make_temporal_order_3, shortest=3, n_in=6, n_out=8, chance=1 / 8)
 
-    Symbol 1 is a 0 or 1; the others are random permutations of 2 ... V - 1, one after the other, cut at T. Every step
-    has a target, only the last is scored. Returns x (T, V, n) and target (T, n). Nothing between the first and the
-    last step tells 0 from 1: chance is 1/2.
+
+def make_random_permutation(rng, T, n, V):
+    """Martens & Sutskever (2011), after Experiment 2b of 1997: predict the next symbol, at the end the first.
+
+    Symbol 1 is a 0 or 1; the others are random permutations of 2 ... V - 1, one after the other,
+    cut at T. Every step has a target, only the last is scored. Returns x (T, V, n) and target
+    (T, n). Nothing between the first and the last step tells 0 from 1: chance is 1/2.
     """
     others = np.broadcast_to(np.arange(2, V)[:, None], (V - 2, n))
     blocks = [rng.permuted(others, axis=0) for _ in range(math.ceil((T - 1) / (V - 2)))]
@@ -400,10 +398,16 @@ def make_random_permutation(rng, T, n, V):
     return one_hot(symbols, V), np.roll(symbols, -1, axis=0)
 
 
-def make_noiseless_memorization(rng, T, n, S, K):
-    """Martens & Sutskever (2011): S symbols of K kinds, T steps of which the last is the trigger, recall in order.
+TASKS["random_permutation"] = Task(
+    make_random_permutation, chance=1 / 2, outputs=None, own=("vocabulary",),
+    sizes=lambda V: dict(n_in=V, n_out=V))
 
-    Symbol K is the blank, K + 1 the trigger. Returns x (S + T + S, K + 2, n) and target (S, n) for the last S steps.
+
+def make_noiseless_memorization(rng, T, n, S, K):
+    """Martens & Sutskever (2011): S symbols of K kinds, T steps, the last a trigger, recall in order.
+
+    Symbol K is the blank, K + 1 the trigger. Returns x (S + T + S, K + 2, n) and, for the last S steps,
+    target (S, n).
     """
     symbols = np.full((T + 2 * S, n), K)
     symbols[:S] = rng.integers(0, K, (S, n))
@@ -411,11 +415,17 @@ def make_noiseless_memorization(rng, T, n, S, K):
     return one_hot(symbols, K + 2), symbols[:S].copy()
 
 
-def make_3bit_memorization(rng, T, n):
-    """Three bits at the first three steps, noise of two kinds, a query at the last step: which of the 8 patterns.
+TASKS["noiseless_memorization"] = Task(
+    make_noiseless_memorization, shortest=1, own=("bits", "alphabet"),
+    sizes=lambda S, K: dict(
+        n_in=K + 2, n_out=K, chance=1 / K, extra_steps=2 * S, outputs=S, scored=S))
 
-    The form of the public reproduction this project started from, a small relative of the memorization tasks.
-    Symbols: bits 0 and 1, query 2, noise 3 and 4. Returns x (T, 5, n) and target (1, n).
+
+def make_3bit_memorization(rng, T, n):
+    """Three bits at the first three steps, noise of two kinds, a query at the end: which of 8 patterns.
+
+    The form of the public reproduction this project started from, a small relative of the memorization
+    tasks. Symbols: bits 0 and 1, query 2, noise 3 and 4. Returns x (T, 5, n) and target (1, n).
     """
     symbols = rng.integers(3, 5, (T, n))
     bits = symbols[:3] = rng.integers(0, 2, (3, n))
@@ -423,38 +433,53 @@ def make_3bit_memorization(rng, T, n):
     return one_hot(symbols, 5), (4 * bits[0] + 2 * bits[1] + bits[2])[None]
 
 
+TASKS["3bit_memorization"] = Task(
+    make_3bit_memorization, shortest=4, n_in=5, n_out=8, chance=1 / 8, solved=0.9)
+
+
 class Lengths:
-    """The length of each training batch: T, or as the curriculum has reached, or drawn up to that."""
+    """The length of each training batch: T, or as the curriculum has reached, or drawn up to that;
+    and whether --stop-at is reached, judged on training batches alone."""
 
     def __init__(self, settings):
         self.T = self.longest = settings.sequence_len
-        self.shortest, self.step = settings.mixed_lengths, 0
+        self.shortest, self.step, self.stop_at = settings.mixed_lengths, 0, settings.stop_at
         if settings.curriculum:
             self.longest, self.step, self.threshold = parse_curriculum(settings.curriculum)
         self.recent = collections.deque(maxlen=WINDOW)
+        self.recent_at_T = collections.deque(maxlen=STOP_WINDOW)
 
     def draw(self, rng):
         """The length of the next batch."""
-        return self.longest if self.shortest is None else int(rng.integers(self.shortest, self.longest + 1))
+        if self.shortest is None:
+            return self.longest
+        return int(rng.integers(self.shortest, self.longest + 1))
 
     def report(self, figure, task):
         """Takes a batch's accuracy or MSE; lengthens where the curriculum says so."""
         if self.longest == self.T:
+            self.recent_at_T.append(figure)
             return
         self.recent.append(figure)
         if len(self.recent) == WINDOW and task.passes(sum(self.recent) / WINDOW, self.threshold):
             self.longest = min(self.longest + self.step, self.T)
             self.recent.clear()
 
+    def may_stop(self, task):
+        """Whether --stop-at is reached."""
+        if self.stop_at is None or len(self.recent_at_T) < STOP_WINDOW:
+            return False
+        return task.passes(sum(self.recent_at_T) / STOP_WINDOW, self.stop_at)
+
 
 def training_batches(rng, settings, lengths):
-    """Yields batches (x, target) without end, at the lengths that `lengths` asks for. Many of one length are drawn at
-    once; those left when the length changes are dropped."""
+    """Yields batches (x, target) without end, at the lengths that `lengths` asks for. Many of one
+    length are drawn at once; those left when the length changes are dropped."""
     task, B = task_of(settings), settings.batch
     mean = mean_input(settings)
     while True:
         T, longest = lengths.draw(rng), lengths.longest
-        at_once = 1 if lengths.shortest else min(WINDOW, max(1, 2**18 // (task.steps(T) * task.n_in * B)))
+        at_once = 1 if lengths.shortest else drawn_at_once(task.steps(T) * task.n_in * B)
         x, target = task.generate(rng, T, at_once * B)
         x -= mean
         for start in range(0, at_once * B, B):
@@ -462,28 +487,35 @@ def training_batches(rng, settings, lengths):
                 yield x[:, :, start : start + B], target[:, start : start + B]
 
 
+def drawn_at_once(values):
+    """How many batches of so many values each are drawn at once."""
+    return min(WINDOW, max(1, 2**18 // values))
+
+
 def held_out(settings, n):
-    """Yields the first n held-out sequences of a seed, the same at every evaluation, in batches (x, target) of 100."""
+    """Yields the first n held-out sequences of a seed, always the same, in batches (x, target) of 100."""
     rng, task, mean = streams(settings.seed)["eval"], task_of(settings), mean_input(settings)
-    for _ in range(0, n, 100):
-        x, target = task.generate(rng, settings.sequence_len, 100)
+    for _ in range(0, n, TOGETHER):
+        x, target = task.generate(rng, settings.sequence_len, TOGETHER)
         yield x - mean, target
 
 
 def mean_input(settings):
-    """What --centre subtracts from each input: its mean (n_in, 1) over all steps; 0 without --centre."""
+    """What --centre subtracts from each input: its mean (n_in, 1) over all steps; 0 without."""
     return means(settings)[0] if settings.centre else 0.0
 
 
+@functools.lru_cache(maxsize=8)
 def means(settings):
     """Mean input (n_in, 1) and mean target, over 1000 sequences of the display stream."""
-    x, target = task_of(settings).generate(streams(settings.seed)["display"], settings.sequence_len, 1000)
+    rng = streams(settings.seed)["display"]
+    x, target = task_of(settings).generate(rng, settings.sequence_len, 1000)
     return x.mean((0, 2))[:, None], float(target.mean())
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Model
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 # --- shared: cells ---
 class Cell:
@@ -564,11 +596,11 @@ class RNN(Cell):
         self.load(x)
         W_dot, tanh, relu = self.W.dot, np.tanh, self.relu  # the first two write into their last argument
         for s, h, _, _ in self.steps[self.first :]:
-            W_dot(s, h)
+            W_dot(s, h)  # z_t = W [h_{t-1}; x_t; 1], in the place of h_t
             if relu:
-                h *= h.real > 0  # the real part decides, so that the complex step stays valid
+                h *= h.real > 0  # h_t = max(z_t, 0); of complex steps the real part decides
             else:
-                tanh(h, h)
+                tanh(h, h)  # h_t = tanh(z_t)
         return self.readout()
 
     def backward(self, dy):
@@ -584,8 +616,8 @@ class RNN(Cell):
         for _, _, dz, dh_read in reversed(self.steps[self.first :]):
             if dh_read is not None:
                 dh += dh_read
-            dz *= dh
-            W_hh_T_dot(dz, dh)
+            dz *= dh  # dL/dz_t = phi'(z_t) dL/dh_t
+            W_hh_T_dot(dz, dh)  # dL/dh_{t-1} = W_hh^T dL/dz_t
         self.weight_gradient(dz_all)
 
 
@@ -635,14 +667,14 @@ class LSTM(Cell):
         W, ig, half = self.W * self.fold, self.part, np.asarray(0.5, self.theta.dtype)
         W_dot, tanh, multiply, add = W.dot, np.tanh, np.multiply, np.add  # each writes into its last argument
         for s, a, a_oif, oif, o, i, f, g, c_prev, c, tanh_c, h in self.forward_steps[self.first :]:
-            W_dot(s, a)
-            tanh(a, a)
+            W_dot(s, a)  # z_t = W [h_{t-1}; x_t; 1], that of the gates halved
+            tanh(a, a)  # g_t = tanh(z_g)
             multiply(a_oif, half, oif)
-            add(oif, half, oif)
+            add(oif, half, oif)  # o_t, i_t, f_t = (1 + tanh(z/2)) / 2 = sigma(z)
             kept = c_prev if f is None else multiply(f, c_prev, c)
-            add(multiply(i, g, ig), kept, c)
+            add(multiply(i, g, ig), kept, c)  # c_t = i_t g_t + f_t c_{t-1}
             tanh(c, tanh_c)
-            multiply(o, tanh_c, h)
+            multiply(o, tanh_c, h)  # h_t = o_t tanh(c_t)
         return self.readout()
 
     def backward(self, dy):
@@ -655,14 +687,14 @@ class LSTM(Cell):
         for dz, dz_o, dz_i, dz_f, dz_g, f, dc_dh, dh_read in reversed(self.backward_steps[self.first :]):
             if dh_read is not None:
                 dh += dh_read
-            dz_o *= dh
-            dc += multiply(dh, dc_dh, part)
-            dz_i *= dc
-            dz_g *= dc
+            dz_o *= dh  # dL/dz_o = tanh(c_t) sigma'(z_o) dL/dh_t
+            dc += multiply(dh, dc_dh, part)  # dL/dc_t += o_t (1 - tanh(c_t)^2) dL/dh_t
+            dz_i *= dc  # dL/dz_i = g_t sigma'(z_i) dL/dc_t
+            dz_g *= dc  # dL/dz_g = i_t (1 - g_t^2) dL/dc_t
             if f is not None:
-                dz_f *= dc
-                dc *= f
-            W_hh_T_dot(dz, dh)
+                dz_f *= dc  # dL/dz_f = c_{t-1} sigma'(z_f) dL/dc_t
+                dc *= f  # dL/dc_{t-1} = f_t dL/dc_t
+            W_hh_T_dot(dz, dh)  # dL/dh_{t-1} = W_hh^T dL/dz_t
         self.weight_gradient(dz_all)
         self.dW *= self.fold**2
 
@@ -686,14 +718,14 @@ class LSTM(Cell):
 
 
 def build(settings, B, theta=None):
-    """The net of these settings for batches of B sequences; theta: a flat parameter vector to use in place."""
+    """The net of these settings for batches of B sequences; theta: flat parameters to use in place."""
     task = task_of(settings)
     T = task.steps(settings.sequence_len)
-    size = dict(n_in=task.n_in, H=settings.hidden, n_out=task.n_out, T=T, B=B, outputs=task.outputs or T)
-    dtype = np.dtype(settings.dtype)
+    common = dict(n_in=task.n_in, H=settings.hidden, n_out=task.n_out, T=T, B=B,
+                  outputs=task.outputs or T, dtype=np.dtype(settings.dtype), theta=theta)
     if settings.cell == "lstm":
-        return LSTM(**size, dtype=dtype, theta=theta)
-    return RNN(**size, dtype=dtype, theta=theta, relu=settings.activation == "relu")
+        return LSTM(**common)
+    return RNN(**common, relu=settings.activation == "relu")
 
 
 def initialise(net, settings, rng):
@@ -712,10 +744,8 @@ def initialise(net, settings, rng):
 
 
 def recurrent_start(init, H, rng, spectral_radius=None):
-    """An (H, H) matrix: ortho (Haar), random N(0, 0.1^2), gaussian N(0, 1/H), identity or sparse (15 N(0, 1) a row).
-
-    spectral_radius: what its largest |eigenvalue| is scaled to, or None to leave it.
-    """
+    """An (H, H) matrix: ortho (Haar), random N(0, 0.1^2), gaussian N(0, 1/H), identity or sparse (15
+    N(0, 1) a row). spectral_radius: what its largest |eigenvalue| is scaled to, or None to leave it."""
     if init == "identity":
         W = np.eye(H)
     elif init == "ortho":
@@ -734,10 +764,10 @@ def radius(W):
 
 
 def loss_and_gradient(y, target, classes):
-    """L, half the mean squared error or the mean cross-entropy of the last len(target) outputs, and dL/dy.
+    """L, half the mean squared error or the mean cross-entropy of the last len(target) outputs; dL/dy.
 
-    y: (outputs, n_out, B); target: (k, B), k <= outputs. Earlier outputs, of slots that the sequence does not use,
-    have no part in it. A complex y gives a complex L: the complex step goes through.
+    y: (outputs, n_out, B); target: (k, B), k <= outputs. Earlier outputs, of slots that the sequence
+    does not use, have no part in it. A complex y gives a complex L: the complex step goes through.
     """
     dy = np.zeros_like(y)
     used, d = y[-len(target) :], dy[-len(target) :]
@@ -756,9 +786,9 @@ def loss_and_gradient(y, target, classes):
     return loss, dy
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Optimizer
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 # --- shared: clip ---
 def clip_norm(grad, limit):
@@ -788,10 +818,10 @@ class Adam:
 
 
 class Momentum:
-    """Gradient descent with momentum mu on a flat parameter vector, in place (Sutskever et al. 2013, section 2).
+    """Gradient descent with momentum mu on flat parameters (Sutskever et al. 2013, section 2).
 
-    v <- mu v - lr grad L(theta) and theta <- theta + v; with nesterov the gradient is that at theta + mu v. Either way
-    `ahead` comes before the gradient, `step` after it.
+    v <- mu v - lr grad L(theta) and theta <- theta + v; with nesterov the gradient is that at
+    theta + mu v. Either way `ahead` comes before the gradient, `step` after it.
     """
 
     def __init__(self, theta, nesterov=False):
@@ -816,9 +846,16 @@ def momentum_at(settings, update):
     return settings.momentum_max
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+def learning_rate(settings, update):
+    """Learning rate of an update, counted from 1."""
+    every = settings.lr_decay_every
+    halvings = (update - 1) // every if every else 0
+    return settings.lr * 0.5**halvings
+
+
+# --------------------------------------------------------------------------------------------------
 # Gradient check
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 # --- shared: gradient check ---
 COMPLEX_TOLERANCE, CENTRAL_TOLERANCE = 1e-10, 1e-5
@@ -864,11 +901,14 @@ def report_gradients(title, rows):
     name, _, complex_error, index, _, _ = max(rows, key=lambda row: row[2])
     central_error = max(row[4] for row in rows)
     passed, weights = all(row[-1] for row in rows), sum(row[1] for row in rows)
-    print(f"{title}: {weights} weights, worst relative error {complex_error:.1e} (complex step, {name}[{index}]), "
-          f"{central_error:.1e} (central differences): {'ok' if passed else 'FAILED'}")
+    harness.say(
+        f"{title}: {weights} weights, worst relative error {complex_error:.1e} (complex step, "
+        f"{name}[{index}]), {central_error:.1e} (central differences): "
+        f"{'ok' if passed else 'FAILED'}")
     for name, _, complex_error, index, central_error, passes in rows:
         if not passes:
-            print(f"    {name}: complex step {complex_error:.1e} at [{index}], central differences {central_error:.1e}")
+            harness.say(f"    {name}: complex step {complex_error:.1e} at [{index}], "
+                        f"central differences {central_error:.1e}")
     return passed
 # --- end shared ---
 
@@ -879,49 +919,54 @@ def gradcheck(task, cell="rnn", activation=None, init="ortho", updates=0, short=
     short: the sequences are shorter than the net's buffers. Returns check_gradient's rows.
     """
     settings = Settings(
-        task=task, cell=cell, activation=activation, init=init, hidden=4, sequence_len=30, batch=3, input_scale=0.5,
-        vocabulary=6 if task == "random_permutation" else None, lr=0.005)
+        task=task, cell=cell, activation=activation, init=init, hidden=4, sequence_len=30, batch=3,
+        input_scale=0.5, vocabulary=6 if task == "random_permutation" else None, lr=0.005)
     task, rng, net = task_of(settings), streams(0), build(settings, settings.batch)
     initialise(net, settings, rng["init"])
     for name, tensor in net.tensors(net.theta).items():
         if name.startswith("b_"):
             tensor += rng["init"].uniform(-0.1, 0.1, tensor.shape)
-    trainer = Trainer(settings, net, rng["train"])
-    for _ in range(updates):
-        trainer.update()
+    batches = training_batches(rng["train"], settings, Lengths(settings))
+    optimizer = Momentum(net.theta)
+    for update in range(1, updates + 1):
+        take_step(settings, net, optimizer, *next(batches), update)
     x, target = task.generate(rng["eval"], 20 if short else 30, settings.batch)
     _, dy = loss_and_gradient(net.forward(x), target, task.classes)
     net.backward(dy)
+    moved = {dtype: build(settings, settings.batch, net.theta.astype(dtype)) for dtype in "dD"}
 
     def loss(theta):
-        return loss_and_gradient(build(settings, settings.batch, theta).forward(x), target, task.classes)[0]
+        other = moved[theta.dtype.char]
+        other.theta[:] = theta
+        return loss_and_gradient(other.forward(x), target, task.classes)[0]
 
     return check_gradient(loss, net.theta, net.grad, net.tensors)
 
 
-def gradcheck_all():
-    """The gradient check over every task with every start and cell, trained nets and short sequences among them.
-    Returns the exit code."""
+def gradcheck_all(tasks=None):
+    """The gradient check over every task with every start and cell, at the start, trained, and with
+    short sequences. Returns the exit code."""
     passed = True
-    for task in TASKS:
+    models = {"tanh RNN": {}, "ReLU RNN": dict(activation="relu"), "LSTM": dict(cell="lstm")}
+    kinds = {"ortho start": {}, "trained weights": dict(updates=100),
+             "short sequences": dict(short=True)}
+    for task in tasks or TASKS:
         for init in INITS:
-            passed &= report_gradients(f"{task}, tanh RNN, {init} start", gradcheck(task, init=init))
-        for name, model in {"tanh RNN": {}, "ReLU RNN": dict(activation="relu"), "LSTM": dict(cell="lstm")}.items():
-            if model:
-                passed &= report_gradients(f"{task}, {name}, ortho start", gradcheck(task, **model))
-            passed &= report_gradients(f"{task}, {name}, trained weights", gradcheck(task, **model, updates=100))
-            passed &= report_gradients(f"{task}, {name}, short sequences", gradcheck(task, **model, short=True))
+            rows = gradcheck(task, init=init)
+            passed &= report_gradients(f"{task}, tanh RNN, {init} start", rows)
+        for name, model in models.items():
+            for what, kind in kinds.items():
+                if model or kind:  # the orthogonal start of the tanh RNN is among the starts above
+                    rows = gradcheck(task, **model, **kind)
+                    passed &= report_gradients(f"{task}, {name}, {what}", rows)
     return 0 if passed else 1
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Training and evaluation
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
-# --- shared: run ---
-STOP = threading.Event()  # set by Ctrl-C; a training loop looks at it after every update
-
-
+# --- shared: divergence ---
 class Divergence:
     """Says when a run has diverged: a loss that is not finite, or above 1000 times the constant predictor's for 100
     updates in a row."""
@@ -932,119 +977,48 @@ class Divergence:
     def __call__(self, loss):
         self.above = self.above + 1 if loss > self.limit else 0
         return not math.isfinite(loss) or self.above >= 100
-
-
-class Progress:
-    """A line per evaluation with elapsed and remaining time; on a terminal the line is redrawn.
-
-    The remaining time goes by the pace since the first call: a resumed run does not begin with nothing done.
-    """
-
-    def __init__(self, total, quiet):
-        self.total, self.quiet, self.start, self.redraw = total, quiet, time.perf_counter(), sys.stdout.isatty()
-        self.first = None  # time and count of the first call
-
-    def __call__(self, done, text):
-        if not self.quiet:
-            now = time.perf_counter()
-            self.first = self.first or (now, done)
-            since, before = self.first
-            left = f", {(now - since) * (self.total - done) / (done - before):4.0f} s left" if done > before else ""
-            line = f"{text}  {now - self.start:5.1f} s{left}"
-            print(f"\r\033[K{line}" if self.redraw else line, end="" if self.redraw else "\n", flush=True)
-
-    def close(self):
-        if self.redraw and not self.quiet:
-            print()
-
-
-def stop_on_signal(stop):
-    """Ctrl-C or SIGTERM sets stop, so that a run ends after its update and is saved; a second Ctrl-C is not caught."""
-
-    def handle(signum, frame):
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        stop.set()
-
-    signal.signal(signal.SIGINT, handle)
-    signal.signal(signal.SIGTERM, handle)
-
-
-def start_worker(stop):
-    """A worker process leaves Ctrl-C to its parent, looks at its stop event, and ends when the parent is gone."""
-    global STOP
-    STOP, parent = stop, os.getppid()
-
-    def watch():
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def unless_stopped(train, call):
-    """train(*call), or None once STOP is set."""
-    return None if STOP.is_set() else train(*call)
-
-
-def run_all(train, calls, jobs):
-    """Yields the record of train(*call) for each call as it ends, in up to `jobs` processes; calls must pickle.
-
-    Ctrl-C ends running calls early, with what they have, and skips the rest. Raises BrokenProcessPool if a process
-    dies.
-    """
-    global STOP
-    if jobs == 1 or len(calls) == 1:
-        STOP = threading.Event()
-        stop_on_signal(STOP)
-        yield from filter(None, (unless_stopped(train, call) for call in calls))
-        return
-    STOP = multiprocessing.Event()
-    stop_on_signal(STOP)
-    with concurrent.futures.ProcessPoolExecutor(jobs, initializer=start_worker, initargs=(STOP,)) as pool:
-        futures = [pool.submit(unless_stopped, train, call) for call in calls]
-        yield from filter(None, (future.result() for future in concurrent.futures.as_completed(futures)))
 # --- end shared ---
 
 
-class Trainer:
-    """Holds a net, its optimizer, its data, and does one update after the other."""
+def take_step(settings, net, optimizer, x, target, update):
+    """One update, counted from 1: forward, backward, clip, step. Returns the batch's loss, and its
+    accuracy or MSE."""
+    task = task_of(settings)
+    if settings.optimizer == "momentum":
+        optimizer.ahead(momentum_at(settings, update))
+    y = net.forward(x)  # (outputs, n_out, B)
+    loss, dy = loss_and_gradient(y, target, task.classes)
+    net.backward(dy)
+    clip_norm(net.grad, settings.clip)
+    optimizer.step(net.grad, learning_rate(settings, update))
+    figure = float((~wrong(y, target, task)).mean()) if task.classes else 2 * float(loss)
+    return float(loss), figure
 
-    def __init__(self, settings, net, rng):
-        self.settings, self.net, self.task, self.updates = settings, net, task_of(settings), 0
-        self.adam = settings.optimizer == "adam"
-        self.optimizer = Adam(net.theta) if self.adam else Momentum(net.theta, settings.nesterov)
-        self.lengths = Lengths(settings)
-        self.batches = training_batches(rng, settings, self.lengths)
-        self.recent = collections.deque(maxlen=STOP_WINDOW)  # accuracy or MSE of batches since T was reached
 
-    def update(self):
-        """Forward, backward, clip, step. Returns the batch's loss."""
-        settings, net, classes = self.settings, self.net, self.task.classes
-        self.updates += 1
-        x, target = next(self.batches)
-        if not self.adam:
-            self.optimizer.ahead(momentum_at(settings, self.updates))
-        y = net.forward(x)
-        loss, dy = loss_and_gradient(y, target, classes)
-        net.backward(dy)
-        clip_norm(net.grad, settings.clip)
-        halvings = (self.updates - 1) // settings.lr_decay_every if settings.lr_decay_every else 0
-        self.optimizer.step(net.grad, settings.lr * 0.5**halvings)
+def learn(settings):
+    """Yields, at the start and after every update: the net, the batch's loss (None at the start),
+    the longest training length so far, and whether it was the last update."""
+    rng, task, net = streams(settings.seed), task_of(settings), build(settings, settings.batch)
+    initialise(net, settings, rng["init"])
+    optimizer = Adam(net.theta)
+    if settings.optimizer == "momentum":
+        optimizer = Momentum(net.theta, settings.nesterov)
+    lengths = Lengths(settings)
+    batches = training_batches(rng["train"], settings, lengths)
+    yield net, None, lengths.longest, False
+    update, last = 0, False
+    while not last:
+        update += 1
+        x, target = next(batches)  # (steps, n_in, B), (outputs, B)
+        loss, figure = take_step(settings, net, optimizer, x, target, update)
+        lengths.report(figure, task)
+        last = update == updates_of(settings) or lengths.may_stop(task)
+        yield net, loss, lengths.longest, last
 
-        figure = float((~wrong(y, target, self.task)).mean()) if classes else 2 * float(loss)
-        if self.lengths.longest == settings.sequence_len:
-            self.recent.append(figure)
-        self.lengths.report(figure, self.task)
-        return float(loss)
 
-    def may_stop(self):
-        """Whether --stop-at is reached, judged on training batches alone."""
-        return (
-            self.settings.stop_at is not None and len(self.recent) == STOP_WINDOW
-            and self.task.passes(sum(self.recent) / STOP_WINDOW, self.settings.stop_at))
+def updates_of(settings):
+    """The most updates that a run makes."""
+    return settings.epochs * settings.batches_per_epoch
 
 
 def wrong(y, target, task):
@@ -1055,16 +1029,22 @@ def wrong(y, target, task):
     return ~(abs(y[:, 0] - target) <= TOLERANCE)
 
 
-def evaluate(net, settings, n):
-    """Figures on the first n held-out sequences. net must be built for batches of 100.
+def evaluate(net, settings, n, report=None):
+    """Figures on the first n held-out sequences, for a net built for batches of 100. report: called
+    with the number of sequences done.
 
-    Returns test_loss; test_accuracy, the rate of right symbols, or test_mse; wrong_rate, the rate of wrong sequences.
+    Returns test_loss; test_accuracy, the rate of right symbols, or test_mse; wrong_rate, the rate
+    of wrong sequences. None if the run is to stop before they are complete.
     """
     task, losses, wrongs = task_of(settings), [], []
     for x, target in held_out(settings, n):
+        if harness.stopped():
+            return None
         y = net.forward(x)
         losses.append(float(loss_and_gradient(y, target, task.classes)[0]))
         wrongs.append(wrong(y, target, task))
+        if report:
+            report(TOGETHER * len(losses))
     loss = float(np.mean(losses))
     accuracy = 1 - float(np.mean(wrongs))
     return {
@@ -1080,344 +1060,144 @@ def rounded(value):
 
 
 def spectrum(net):
-    """Spectral radius of an RNN's W_hh and nine of its singular values, from the largest to the smallest at even
-    steps of their rank (linear in between); None if it is not finite."""
+    """Spectral radius of W_hh and nine of its singular values, from the largest to the smallest at
+    even steps of their rank (linear in between); None if it is not finite, or of an LSTM."""
     W = net.W[:, : net.H].astype(float)
-    if not np.isfinite(W).all():
+    if net.gates or not np.isfinite(W).all():
         return None
     values = np.quantile(np.linalg.svd(W, compute_uv=False), np.linspace(1, 0, 9))
-    return {"singular_values": [float(f"{value:.4g}") for value in values], "spectral_radius": rounded(radius(W))}
+    return {"singular_values": [float(f"{value:.4g}") for value in values],
+            "spectral_radius": rounded(radius(W))}
 
 
-class Curve:
-    """The history of a run: the test figures, over the first 1000 held-out sequences, at some updates."""
+def add_to_history(history, row):
+    """Adds a row to the columns, rounded."""
+    for name, column in history.items():
+        column.append(rounded(row[name]) if name not in ("update", "longest") else row[name])
 
-    def __init__(self, settings, trainer, quiet):
-        self.settings, self.trainer, self.task = settings, trainer, trainer.task
-        self.net = build(settings, 100, theta=trainer.net.theta)
-        self.progress = Progress(settings.epochs * settings.batches_per_epoch, quiet)
-        self.history = {name: [] for name in ("update", "train_loss", "test_loss", self.task.metric, "wrong_rate")}
-        if settings.curriculum:
-            self.history["longest"] = []  # training length reached
-        self.losses = []  # of the batches since the last evaluation
 
-    def measure(self):
-        update = self.trainer.updates
-        train_loss = float(np.mean(self.losses)) if self.losses else None
-        self.losses.clear()
-        row = dict(train_loss=train_loss) | evaluate(self.net, self.settings, N_CURVE)
-        row = {name: rounded(value) for name, value in row.items()}
-        row |= dict(update=update, longest=self.trainer.lengths.longest)
-        for name, column in self.history.items():
-            column.append(row[name])
-        figure, name = row[self.task.metric], self.task.metric.replace("_", " ")
-        length = f"  length {row['longest']:3d}" if self.settings.curriculum else ""
-        self.progress(update, f"update {update:6d}{length}  {name} {figure:.4f}  wrong {row['wrong_rate']:.4f}")
+def first_solved(history, task):
+    """The first measured update at which the task was solved, or None."""
+    pairs = zip(history["update"], history[task.metric])
+    return next((update for update, figure in pairs if task.passes(figure, task.solved)), None)
 
-    def solved(self):
-        """The first measured update at which the task was solved, or None."""
-        pairs = zip(self.history["update"], self.history[self.task.metric])
-        return next((update for update, figure in pairs if self.task.passes(figure, self.task.solved)), None)
 
-    def best(self):
-        """Update and figure of the curve's best point."""
-        figures = np.array(self.history[self.task.metric], float) * (1 if self.task.classes else -1)
-        k = int(np.argmax(np.where(np.isnan(figures), -np.inf, figures)))
-        return {"update": self.history["update"][k], self.task.metric: self.history[self.task.metric][k]}
+def best_point(history, task):
+    """Update and figure of the curve's best point; None each if nothing was measured."""
+    if not history["update"]:
+        return {"update": None, task.metric: None}
+    figures = np.array(history[task.metric], float) * (1 if task.classes else -1)
+    k = int(np.argmax(np.where(np.isnan(figures), -np.inf, figures)))
+    return {"update": history["update"][k], task.metric: history[task.metric][k]}
+
+
+def work(settings, updates, tested):
+    """How much is done: to train on a sequence takes about as long as to test on three."""
+    return 3 * settings.batch * updates + tested
+
+
+def progress_words(row, settings):
+    """A row of the history for a person."""
+    task, length = task_of(settings), f"  T={row['longest']}" if settings.curriculum else ""
+    figure = f"accuracy {row[task.metric]:.4f}" if task.classes else f"MSE {row[task.metric]:.4g}"
+    return f"update {row['update']:6d}{length}  {figure}  wrong {row['wrong_rate']:.4f}"
 
 
 def train(settings, options, quiet=True):
-    """Trains one net. Returns its record: settings, history, final, best, spectrum, provenance, and weights if kept.
+    """Trains one net. Returns its record: settings, history, final, best, spectrum, provenance, and
+    weights if kept.
 
-    It ends early when STOP is set (final status "interrupted"), when it diverges ("diverged"), or as --stop-at says.
+    It ends early when harness.stopped() (status "interrupted", with the figures that were measured
+    last), when it diverges ("diverged"), or as --stop-at says.
     """
-    rng, start, task = streams(settings.seed), time.perf_counter(), task_of(settings)
-    net = build(settings, settings.batch)
-    initialise(net, settings, rng["init"])
-    spectra = {"start": spectrum(net)} if settings.cell == "rnn" else None
-    trainer, diverges = Trainer(settings, net, rng["train"]), Divergence(task.constant_loss)
-    curve, total = Curve(settings, trainer, quiet), settings.epochs * settings.batches_per_epoch
-    measure_every = settings.batches_per_epoch * (options.eval_every or math.ceil(settings.epochs / 80))
-    status = "done"
+    start, task, status = time.perf_counter(), task_of(settings), "done"
+    diverges, total = Divergence(task.constant_loss), updates_of(settings)
+    every = settings.batches_per_epoch * (options.eval_every or math.ceil(settings.epochs / 80))
+    curve = N_CURVE * (1 + math.ceil(total / every))
+    progress = harness.Progress(work(settings, total, curve + N_TEST), quiet)
+    figures = dict.fromkeys(("test_loss", task.metric, "wrong_rate"))
+    history, losses = {name: [] for name in ("update", "train_loss", *figures)}, []
+    if settings.curriculum:
+        history["longest"] = []  # the training length that it has reached
     with np.errstate(all="ignore"):
-        curve.measure()
-        while trainer.updates < total and not trainer.may_stop():
-            loss = trainer.update()
-            curve.losses.append(loss)
-            if diverges(loss) or STOP.is_set():
-                status = "interrupted" if STOP.is_set() else "diverged"
+        for update, (net, loss, longest, last) in enumerate(learn(settings)):
+            if update == 0:
+                first, tested = spectrum(net), build(settings, TOGETHER, theta=net.theta)
+            else:
+                losses.append(loss)
+                if diverges(loss):
+                    status, last = "diverged", True
+            measured = None
+            if last or update % every == 0:
+                measured = evaluate(tested, settings, N_CURVE)
+            if measured is not None:
+                figures, mean_loss = measured, float(np.mean(losses)) if losses else None
+                losses.clear()
+                row = dict(update=update, longest=longest, train_loss=mean_loss) | figures
+                add_to_history(history, row)
+                seen = N_CURVE * len(history["update"])
+                progress(work(settings, update, seen), progress_words(row, settings))
+            if harness.stopped():
+                status = "interrupted"
+            if status != "done":
                 break
-            if trainer.updates % measure_every == 0 and trainer.updates < total:
-                curve.measure()
-        if curve.history["update"][-1] < trainer.updates:
-            curve.measure()
-        figures = evaluate(curve.net, settings, N_TEST)
-    curve.progress.close()
-    if status == "done" and not math.isfinite(figures["test_loss"]):
+        complete = evaluate(tested, settings, N_TEST, lambda done: progress(
+            work(settings, update, seen + done), f"held-out set: {done} of {N_TEST} sequences", every=5))
+    progress.close()
+    figures = complete or figures
+    if status == "done" and complete is None:
+        status = "interrupted"
+    elif status == "done" and not math.isfinite(figures["test_loss"]):
         status = "diverged"
-    if spectra:
-        spectra["end"] = spectrum(net)
-    sequences = {"update": trainer.updates, "train_sequences": trainer.updates * settings.batch}
-    solved = {"solved": bool(task.passes(figures[task.metric], task.solved)), "updates_to_solve": curve.solved()}
-    weights = {name: tensor.tolist() for name, tensor in net.tensors(net.theta).items()}
-    return {
+    figure = figures[task.metric]
+    solved = figure is not None and bool(task.passes(figure, task.solved))
+    sequences = {"update": update, "train_sequences": update * settings.batch}
+    to_solve = {"solved": solved, "updates_to_solve": first_solved(history, task)}
+    record = {
         "settings": dataclasses.asdict(settings),
-        "history": curve.history,
-        "final": {"status": status} | sequences | figures | solved,
-        "best": curve.best(),
-        "spectrum": spectra,
-        "provenance": provenance(time.perf_counter() - start),
-    } | ({"weights": weights} if options.keep_weights else {})
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Results record
-# ----------------------------------------------------------------------------------------------------------------------
-
-# --- shared: results ---
-SCHEMA = 1
-
-
-class ResultsError(Exception):
-    """A results file that cannot be read, is not ours, or cannot be written; the message is one line."""
-
-
-def read_results(path):
-    """The contents of a results file: {"schema": 1, experiment: [record, ...], ...}; an absent file is empty."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {"schema": SCHEMA}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ResultsError(f"cannot read {path}: {error}") from error
-    try:
-        results = json.loads(text)
-    except ValueError as error:
-        raise ResultsError(f"{path} is not valid JSON ({error}): move it away or name another with --out") from error
-    if not isinstance(results, dict) or not isinstance(results.get("schema"), int) or results["schema"] < 1:
-        raise ResultsError(f"{path} is not a results file of this project: name another file with --out")
-    if results["schema"] > SCHEMA:
-        raise ResultsError(f"{path} has schema {results['schema']}, newer than this program's {SCHEMA}")
-    for name, records in results.items():
-        well_formed = isinstance(records, list) and all(
-            isinstance(record, dict) and isinstance(record.get("settings"), dict) for record in records)
-        if name != "schema" and not well_formed:
-            raise ResultsError(f"{path} is damaged: {name} is not a list of records")
-    return results
-
-
-@contextlib.contextmanager
-def locked(path):
-    """Holds the lock of a results file, so that two scripts ending at once lose nothing."""
-    try:
-        lock = open(f"{path}.lock", "a")
-    except OSError as error:
-        raise ResultsError(f"cannot write beside {path}: {error}") from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def check_results(path):
-    """Raises ResultsError unless a record can be added to the file; changes nothing in it."""
-    if os.path.exists(path) and not (os.path.isfile(path) and os.access(path, os.W_OK)):
-        raise ResultsError(f"{path} cannot be written")
-    with locked(path):
-        read_results(path)
-
-
-def write_record(path, experiment, record):
-    """Adds a record, or puts it in the place of the one with the same settings; no other record is touched.
-
-    A run that was cut short does not replace one that ran to its end. Returns whether the record was written. The new
-    file is complete on disk before it takes the old one's name: a kill or a full disk leaves the old file.
-    Raises ResultsError.
-    """
-    with locked(path):
-        results = read_results(path)
-        records = results.setdefault(experiment, [])
-        places = [k for k, other in enumerate(records) if other["settings"] == record["settings"]]
-        if places and record["final"]["status"] == "interrupted" != records[places[0]]["final"]["status"]:
-            return False
-        records[slice(places[0], places[0] + 1) if places else slice(len(records), None)] = [strict(record)]
-        records.sort(key=lambda entry: json.dumps(entry["settings"]))
-        lines = [f'"schema": {results.pop("schema")}']
-        for name, entries in results.items():  # a record per line
-            body = ",\n".join(json.dumps(entry, allow_nan=False) for entry in entries)
-            lines.append(f'"{name}": [\n{body}\n]')
-        temporary = f"{os.path.realpath(path)}.{os.getpid()}.tmp"
-        try:
-            with open(temporary, "w", encoding="utf-8") as file:
-                file.write("{" + ",\n".join(lines) + "}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, os.path.realpath(path))
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise ResultsError(f"cannot write {path}: {error}") from error
-    return True
-
-
-def strict(value):
-    """The same JSON value with null for every number that is not finite."""
-    if isinstance(value, dict):
-        return {key: strict(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [strict(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def source_hash(path):
-    """Hash of a Python file's syntax tree without what changes no figure: docstrings, class Progress, this function."""
-    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
-    tree.body = [node for node in tree.body if getattr(node, "name", None) not in ("Progress", "source_hash")]
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
-
-
-def git(*words):
-    """Output of a git command in this file's folder, or None outside a checkout."""
-    try:
-        command = ["git", "-C", str(Path(__file__).resolve().parent), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def provenance(wall_seconds):
-    """Where a record comes from: code, machine, date, command, time taken."""
-    changes = git("status", "--porcelain", "--", ".", ":!results.json", ":!viz", ":!*.gif")
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    processor = platform.processor()
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    return {
-        "git_commit": git("rev-parse", "HEAD"),
-        "git_dirty": None if changes is None else bool(changes),
-        "source_hash": source_hash(__file__),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "blas": f"{blas['name']} {blas['version']}",
-        "platform": platform.platform(),
-        "processor": processor,
-        "date": time.strftime("%Y-%m-%d"),
-        "command": shlex.join(["python3", os.path.basename(sys.argv[0]), *sys.argv[1:]]),
-        "wall_seconds": round(wall_seconds, 2),
+        "history": history,
+        "final": {"status": status} | sequences | figures | to_solve,
+        "best": best_point(history, task),
+        "spectrum": {"start": first, "end": spectrum(net)} if settings.cell == "rnn" else None,
+        "provenance": harness.provenance(CODE, time.perf_counter() - start),
     }
-# --- end shared ---
+    if options.keep_weights:
+        tensors = net.tensors(net.theta)
+        record["weights"] = {name: tensor.tolist() for name, tensor in tensors.items()}
+    return record
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Command line
-# ----------------------------------------------------------------------------------------------------------------------
-
-# --- shared: command line ---
-class Parser(argparse.ArgumentParser):
-    """argparse with bad input reported in one line, exit code 2."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def flag_value(kind, low, high):
-    """A converter for argparse: text to a finite number of this kind within [low, high], or the text itself."""
-
-    def convert(text):
-        if kind is str:
-            return text
-        try:
-            value = kind(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number")
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text} is not between {low} and {high}")
-        return value
-
-    return convert
-
-
-def seed_range(text):
-    """Converts A-B to the seeds A ... B, for argparse."""
-    first, _, last = text.partition("-")
-    if first.isdecimal() and last.isdecimal() and 0 <= int(last) - int(first) < 10_000 and int(last) < 2**63:
-        return range(int(first), int(last) + 1)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a range such as 0-9")
-
-
-def add_flags(parser, *classes):
-    """Makes a flag from every field of the settings dataclasses, grouped; the fields' defaults are the flags'."""
-    groups = {}
-    for field in (field for cls in classes for field in dataclasses.fields(cls)):
-        meta = field.metadata
-        if meta["group"] not in groups:
-            groups[meta["group"]] = parser.add_argument_group(meta["group"])
-        add, flag, kind = groups[meta["group"]].add_argument, "--" + field.name.replace("_", "-"), meta["kind"]
-        if kind is bool:
-            add(flag, action="store_true", help=meta["help"])
-            continue
-        default = "" if field.default is None else " (default: %(default)s)"
-        add(flag, default=field.default, choices=meta["choices"], type=flag_value(kind, meta["low"], meta["high"]),
-            help=meta["help"] + default, metavar=None if meta["choices"] else kind.__name__.upper())
-
-
-def from_flags(cls, args, **replaced):
-    """A settings dataclass from parsed flags."""
-    return cls(**{field.name: getattr(args, field.name) for field in dataclasses.fields(cls)} | replaced)
-
-
-def save(path, experiment, record):
-    """Writes a record; where that fails, prints it as JSON, so that nothing computed is lost. Returns success."""
-    try:
-        if not write_record(path, experiment, record):
-            print(f"{path} keeps its finished run of these settings, not the interrupted one", file=sys.stderr)
-        return True
-    except ResultsError as error:
-        print(f"{error}; the record follows on standard output", file=sys.stderr)
-        print(json.dumps(strict(record)), flush=True)
-        return False
-# --- end shared ---
-
+# --------------------------------------------------------------------------------------------------
 
 def parse(argv):
-    """Parsed and checked command line: (settings of each run, options, args). Exits with code 2 on bad input."""
-    parser = Parser(
-        description=__doc__.split("\n\n")[0], epilog="Exit codes: 0 done, 1 failed check or diverged, 2 bad input, "
-        "130 interrupted.", allow_abbrev=False)
-    add_flags(parser, Settings, Options)
+    """The command line: (settings of each run, options, args). Exits with code 2 on bad input."""
+    parser = harness.experiment_parser(
+        __doc__, Settings, Options, checks="every weight of every task, start and cell")
     parser.add_argument(
-        "--all", action="store_true",
-        help=f"the headline: {', '.join(HEADLINE_TASKS)} with {' and '.join(HEADLINE_INITS)} starts")
+        "--all", action="store_true", help=f"the headline: {', '.join(HEADLINE_TASKS)} with "
+        f"{' and '.join(HEADLINE_INITS)} starts")
     parser.add_argument(
         "--recipe", choices=("sutskever2013",),
-        help="other defaults: addition, multiplication or noiseless_memorization (--alphabet 5: ten 5-ary symbols) as "
-        "in Sutskever et al. (2013), with --nesterov and --momentum-max to choose; a given flag wins")
-    parser.add_argument("--seeds", type=seed_range, metavar="A-B", help="the seeds A to B instead of --seed")
-    parser.add_argument("--quiet", action="store_true", help="only the final lines")
-    parser.add_argument("--gradcheck", action="store_true", help="check every task, start and cell, and stop")
+        help="other defaults: addition, multiplication or noiseless_memorization (--alphabet 5: "
+        "ten 5-ary symbols) as in Sutskever et al. (2013), with --nesterov and --momentum-max to "
+        "choose; a given flag wins")
     args = parser.parse_args(argv)
-    given = [word.split("=")[0] for word in (sys.argv[1:] if argv is None else argv)]
     for flag in ("--task", "--init", "--sequence-len", "--recipe"):
-        if args.all and flag in given:
+        if args.all and flag in args.given:
             parser.error(f"--all and {flag} exclude each other")
-    if args.seeds and "--seed" in given:
-        parser.error("--seed and --seeds exclude each other")
-    kinds = [dict(task=task, init=init) for task in HEADLINE_TASKS for init in HEADLINE_INITS] if args.all else [{}]
-    try:
-        if args.recipe:
+    if args.recipe:
+        try:
             parser.set_defaults(**sutskever_2013(args.task, args.alphabet))
-            args = parser.parse_args(argv)
-        runs = [from_flags(Settings, args, seed=seed, **kind) for kind in kinds for seed in args.seeds or [args.seed]]
-        if not args.gradcheck:
-            check_results(args.out)
-    except (ValueError, ResultsError) as error:
-        parser.error(str(error))
-    return runs, from_flags(Options, args), args
+        except ValueError as error:
+            parser.error(str(error))
+        args = parser.parse_args(argv)
+    kinds = [{}]
+    if args.all:
+        kinds = [dict(task=task, init=init) for task in HEADLINE_TASKS for init in HEADLINE_INITS]
+    runs = harness.runs_of(parser, args, Settings, kinds)
+    return runs, harness.from_flags(Options, args), args
 
 
 def run_name(settings):
@@ -1426,59 +1206,57 @@ def run_name(settings):
     return f"{settings['task']} T={settings['sequence_len']} {cell} {settings['init']}"
 
 
+def figure_words(settings, final):
+    """The figure of a run and, beside it, that of a constant answer."""
+    task = task_of(Settings(**settings))
+    if final[task.metric] is None:
+        return "nothing measured"
+    if task.classes:
+        return f"test accuracy {final['test_accuracy']:.4f} (constant answer: {task.chance:.4f})"
+    return (f"test MSE {final['test_mse']:.5f} (half of it: {final['test_mse'] / 2:.5f}; "
+            f"constant answer: {task.chance:.5f})")
+
+
 def summary(record):
     """One line on how a run ended."""
     settings, final = record["settings"], record["final"]
-    figure = (
-        f"test accuracy {final['test_accuracy']:.4f}" if "test_accuracy" in final
-        else f"test MSE {final['test_mse']:.5f} (half of it: {final['test_mse'] / 2:.5f})")
+    words = f"{run_name(settings)} seed={settings['seed']}: {figure_words(settings, final)}, "
+    if final["wrong_rate"] is not None:
+        words += f"wrong sequences {final['wrong_rate']:.4f}, "
     first = final["updates_to_solve"]
-    solved = "never solved" if first is None else f"solved at update {first}"
+    words += "never solved" if first is None else f"solved at update {first}"
     if first is not None and not final["solved"]:
-        solved += " but not at the end"
-    ending = "" if final["status"] == "done" else f"  {final['status'].upper()} at update {final['update']}"
-    return (
-        f"{run_name(settings)} seed={settings['seed']}: {figure}, wrong sequences {final['wrong_rate']:.4f}, {solved}, "
-        f"{final['update']} updates, {record['provenance']['wall_seconds']:.1f} s{ending}")
+        words += " but not at the end"
+    words += f", {final['update']} updates, {record['provenance']['wall_seconds']:.1f} s"
+    if final["status"] != "done":
+        words += f"  {final['status'].upper()} at update {final['update']}"
+    return words
 
 
 def aggregate(records):
-    """A line for each kind of run with several seeds: how many end solved, and the figures' median and range."""
-    kinds = collections.defaultdict(list)
+    """A line for each kind of run with several seeds: how many end solved, median and range."""
+    kinds, lines = collections.defaultdict(list), []
     for record in records:
         kinds[run_name(record["settings"])].append(record["final"])
-    lines = []
     for name, finals in kinds.items():
         done = [final for final in finals if final["status"] == "done"]
         metric = "test_accuracy" if "test_accuracy" in finals[0] else "test_mse"
         if len(finals) > 1 and done:
             values = [final[metric] for final in done]
             lines.append(
-                f"{name}: {sum(final['solved'] for final in done)} of {len(finals)} seeds end solved, "
-                f"{metric.replace('_', ' ')} median {np.median(values):.4f} [{min(values):.4f}, {max(values):.4f}]")
+                f"{name}: {sum(final['solved'] for final in done)} of {len(finals)} seeds end "
+                f"solved, {metric.replace('_', ' ')} median {np.median(values):.4f} "
+                f"[{min(values):.4f}, {max(values):.4f}]")
     return lines
 
 
 def main(argv=None):
     runs, options, args = parse(argv)
     if args.gradcheck:
-        return gradcheck_all()
-    several = len(runs) > 1
-    calls = [(settings, options, several or args.quiet) for settings in runs]
-    records, saved = [], True
-    try:
-        for record in run_all(train, calls, options.jobs):
-            records.append(record)
-            saved &= save(options.out, EXPERIMENT, record)
-            print(summary(record), flush=True)
-    except concurrent.futures.BrokenExecutor:
-        print("a process died; the runs that ended are saved", file=sys.stderr)
-        saved = False
-    for line in aggregate(records):
-        print(line)
-    if STOP.is_set():
-        return 130
-    return 0 if saved and "diverged" not in [record["final"]["status"] for record in records] else 1
+        return gradcheck_all([args.task] if "--task" in args.given else None)
+    quiet = options.quiet or len(runs) > 1
+    calls = [(settings, options, quiet) for settings in runs]
+    return harness.run_and_save(CODE, train, calls, options, summary, aggregate)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+import harness
 import information_latching as latching
 
 REPEATS, T, BATCH = 30, 100, 16
@@ -125,7 +126,7 @@ def main():
         print(f"{cell:5s}", "  ".join(f"{name} {value:.3f}" for name, value in rows[-1]["ms"].items()))
         ratios = (f"{name}: {m} [{low}, {high}]" for name, (m, low, high) in rows[-1]["ratio"].items())
         print("      30 x", "  ".join(ratios))
-    machine = latching.provenance(0)
+    machine = harness.provenance(latching.CODE, 0)
     keep = ("git_commit", "python", "numpy", "blas", "platform", "processor", "date")
     result = {"rows": rows, "repeats": REPEATS, "T": T, "batch": BATCH, "rounds": args.rounds, "times": args.times,
               "torch": torch.__version__, "provenance": {name: machine[name] for name in keep}}

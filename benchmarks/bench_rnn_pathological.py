@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import harness
 import rnn_pathological as rp
 
 jax.config.update("jax_enable_x64", True)
@@ -148,12 +149,12 @@ def main():
     print(f"T = {args.T}, H = {args.hidden}, B = {args.batch}; us per iteration, median of {args.rounds} rounds")
     for name, value in medians.items():
         print(f"{name:48s} {value:8.0f}  {value / base:5.2f} x numpy float64")
-    machine = rp.provenance(0)
+    machine = harness.provenance(rp.CODE, 0)
     record = {
         "T": args.T, "hidden": args.hidden, "batch": args.batch, "rounds": args.rounds,
         "us_per_iteration": {name: round(value, 1) for name, value in medians.items()},
         "torch": torch.__version__, "jax": jax.__version__,
-        **{name: machine[name] for name in ("python", "numpy", "blas", "processor", "date", "source_hash")}}
+        **{name: machine[name] for name in ("python", "numpy", "blas", "processor", "date", "fingerprint")}}
     Path(args.out).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 

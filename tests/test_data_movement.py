@@ -1,12 +1,13 @@
 """data_movement.py: cases priced by hand, the fast pricing against the definition, traced steps against numpy's."""
 
+import functools
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
+import threading
 
 import numpy as np
 import pytest
@@ -23,6 +24,12 @@ SMALL = (
     dict(model="rnn", T=9, hidden=4, weight_gradient="at_end"),
     dict(model="scan", T=9), dict(task="3bit_memorization", model="rnn", T=9, hidden=4),
     dict(task="3bit_memorization", model="lstm", T=6, hidden=2))
+
+
+@functools.cache
+def train(**which):
+    """The record of a step."""
+    return dm.train(dm.Settings(**which), dm.Options())
 
 
 def depths(program, *arguments):
@@ -104,7 +111,7 @@ def test_costs_of_small_steps_are_those_of_the_public_tracer():
             (dict(model="shortcut", T=8), 190, 3565),
             (dict(model="scan", T=8), 211, 3971),
             (pathological, 11103, 236873)):
-        cost = dm.measure(dm.Settings(**which))["final"]["cost"]
+        cost = train(**which)["final"]["cost"]
         assert (cost["1"], cost["8"]) == (by_one, by_eight), which
 
 
@@ -134,7 +141,7 @@ def assert_equal_to_list_scan(module, tape, returned):
     assert most >= depth.max()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(programs())
 def test_equal_to_a_list_scan_on_random_programs(program):
     assert_equal_to_list_scan(dm, *program)
@@ -146,13 +153,20 @@ def test_smaller_after(keys):
     assert dm.smaller_after(np.array(keys)).tolist() == by_definition
 
 
-def random_program(rng, arguments=20, instructions=400):
+def random_program(rng, arguments=20, instructions=400, returned=15):
     tape = dm.Tape()
     tape.load([0.0] * arguments)
     for n in range(instructions):
         first, second = rng.integers(max(0, n - 40), arguments + n, 2)
-        tape.result(0.0, int(first), int(rng.choice([second, first, dm.NOTHING])))
-    return tape, rng.integers(0, arguments + instructions, 15).tolist()
+        tape.result(0.0, int(first), int((second, first, dm.NOTHING)[rng.integers(3)]))
+    return tape, rng.integers(0, arguments + instructions, returned).tolist()
+
+
+def test_equal_to_a_list_scan_on_many_more():
+    rng = np.random.Generator(np.random.PCG64(1))
+    for _ in range(300):
+        sizes = rng.integers(1, 13), rng.integers(1, 61), rng.integers(0, 7)
+        assert_equal_to_list_scan(dm, *random_program(rng, *map(int, sizes)))
 
 
 @pytest.mark.parametrize("which", SMALL, ids=lambda which: "-".join(map(str, which.values())))
@@ -210,7 +224,7 @@ def assert_step_equal_to_numpy(module, cell, T=11, H=3, error=0.1, at_end=False)
 
     error: the net's error on it, by which the gradient, unclipped at 0.1, is clipped or not.
     """
-    net = ap.build(cell, H, T, 1)
+    net = ap.build(ap.Settings(cell=cell, hidden=H, T=T), 1)
     net.theta[:] = np.random.Generator(np.random.PCG64(1)).normal(0, 0.6, net.theta.size)
     x, _ = ap.make_sequences(ap.streams(5)["train"], T, 1)
     target = net.forward(x)[0, 0] - error
@@ -235,7 +249,7 @@ def assert_step_equal_to_numpy(module, cell, T=11, H=3, error=0.1, at_end=False)
 
 
 @pytest.mark.parametrize("at_end", (False, True), ids=("each_step", "at_end"))
-@pytest.mark.parametrize("cell, T, H", (("lstm", 11, 3), ("lstm", 100, 8), ("rnn", 11, 3), ("rnn", 100, 8)))
+@pytest.mark.parametrize("cell, T, H", (("lstm", 11, 3), ("lstm", 40, 8), ("rnn", 11, 3), ("rnn", 100, 8)))
 @pytest.mark.parametrize("error", (0.1, 30.0), ids=("unclipped", "clipped"))
 def test_gradient_and_update_are_those_of_the_adding_problem(cell, T, H, error, at_end):
     assert_step_equal_to_numpy(dm, cell, T, H, error, at_end)
@@ -365,7 +379,7 @@ def test_sequences_of_3bit_memorization(T, seed):
 
 @pytest.mark.parametrize("which", SMALL, ids=lambda which: "-".join(map(str, which.values())))
 def test_parts_of_a_record_add_up(which):
-    final = dm.measure(dm.Settings(**which))["final"]
+    final = train(**which)["final"]
     for parts in (final["arrays"].values(), final["phases"].values()):
         assert sum(part["reads"] for part in parts) == final["reads"]
         for width in ("1", "4", "8"):
@@ -381,7 +395,7 @@ def test_counts_of_reads_by_hand():
     """The tanh RNN's recurrent matrix is read once a step forward and backward, and once by the optimizer. Its gradient
     is read T - 1 times to be added to, twice for the norm, once by the clip and three times by Adam."""
     T, H = 7, 3
-    arrays = dm.measure(dm.Settings(model="rnn", T=T, hidden=H))["final"]["arrays"]
+    arrays = train(model="rnn", T=T, hidden=H)["final"]["arrays"]
     assert arrays["recurrent matrix"]["reads"] == H * H * (2 * T + 1)
     assert arrays["recurrent gradient"]["reads"] == H * H * (T - 1 + 3 + 3)
     assert arrays["inputs"]["reads"] == 2 * T * H * 2 + 1
@@ -390,11 +404,11 @@ def test_counts_of_reads_by_hand():
 
 
 def test_the_cost_depends_on_shapes_alone():
-    first, second = (dm.measure(dm.Settings(model="lstm", T=8, hidden=3, seed=seed))["final"] for seed in (0, 1))
+    first, second = (train(model="lstm", T=8, hidden=3, seed=seed)["final"] for seed in (0, 1))
     assert first == second
-    costs = {dm.measure(dm.Settings(model="scan", T=40, seed=seed))["final"]["cost"]["8"] for seed in range(5)}
+    costs = {train(model="scan", T=40, seed=seed)["final"]["cost"]["8"] for seed in range(5)}
     assert len(costs) > 1  # that of the scan also on where the markers stand
-    costs = {dm.measure(dm.Settings(model="shortcut", T=T))["final"]["cost"]["8"] for T in (10, 20, 30)}
+    costs = {train(model="shortcut", T=T)["final"]["cost"]["8"] for T in (10, 20, 30)}
     assert len(costs) == 1
 
 
@@ -408,35 +422,38 @@ def test_settings_that_contradict_one_another():
     assert dm.Settings().hidden == 8 and dm.Settings(task="3bit_memorization").hidden == 64
 
 
-def test_the_study_names_every_step_once():
-    study = dm.study()
-    assert len(study) == len(set(study)) and dm.Settings() in study
-    assert {settings.T for settings in dm.study(longest=99)} == {25, 50, 60}
-
-
 # Command line
 
 
-def test_alone_in_a_folder(tmp_path):
-    shutil.copy(ROOT / "data_movement.py", tmp_path)
-    command = [sys.executable, "data_movement.py", "--T", "10", "--model", "rnn"]
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def records(folder):
+    return json.loads((folder / "results.json").read_text())["data_movement"]
+
+
+def test_with_harness_in_a_folder(tmp_path):
+    for file in ("data_movement.py", *dm.harness.PLUMBING):
+        shutil.copy(ROOT / file, tmp_path)
+    command = [sys.executable, "-OO", "data_movement.py", "--T", "10", "--model", "rnn"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert run.returncode == 0 and run.stderr == "" and "recurrent matrix" in run.stdout
-    [record] = json.loads((tmp_path / "results.json").read_text())["data_movement"]
+    assert all(len(line) <= 80 for line in run.stdout.splitlines()[:-1])
+    [record] = records(tmp_path)
     assert record["settings"] == {"task": "adding_problem", "T": 10, "model": "rnn", "hidden": 8,
                                   "weight_gradient": "each_step", "seed": 0}
     assert record["final"]["status"] == "done" and record["provenance"]["command"].endswith("--model rnn")
+    assert record["provenance"]["fingerprint"] == dm.CODE.fingerprint
     assert f"{record['final']['cost']['8']:,}" in run.stdout
 
 
-def test_check_passes_and_fails_on_a_mutant(tmp_path):
-    passed = run_script("data_movement.py", "--check", cwd=tmp_path)
-    assert passed.returncode == 0 and "FAILED" not in passed.stdout and os.listdir(tmp_path) == []
+def test_check_passes_and_fails_on_a_mutant(here, capsys):
+    assert dm.main(["--gradcheck"]) == 0 and "FAILED" not in capsys.readouterr().out and os.listdir(here) == []
     source = mutated("data_movement.py", "def read_depths", "last[value] = moved", "pass")
-    (tmp_path / "data_movement.py").write_text(source, encoding="utf-8")
-    command = [sys.executable, "data_movement.py", "--check"]
-    failed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert failed.returncode == 1 and "FAILED" in failed.stdout
+    assert execute(source, "data_movement_mutant").main(["--check"]) == 1 and "FAILED" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -445,35 +462,88 @@ def test_check_passes_and_fails_on_a_mutant(tmp_path):
         (("--T", "1"), "--T"),
         (("--T", "many"), "whole number"),
         (("--model", "gru"), "--model"),
-        (("--model", "scan", "--hidden", "8"), "scan is a readout"),
+        (("--model", "scan", "--hidden", "8"), "--hidden needs --model lstm or rnn"),
+        (("--model", "shortcut", "--weight-gradient", "at_end"), "--weight-gradient needs --model lstm or rnn"),
         (("--task", "3bit_memorization", "--model", "shortcut"), "marked positions"),
         (("--T", "9999"), "lower --T or --hidden"),
-        (("--all", "--T", "10", "--weight-gradient", "at_end"), "leave out --T, --weight-gradient"),
-        (("--all", "--longest", "10"), "--longest"),
+        (("--all",), "--all"),
         (("--out", "no/such/folder.json"), "cannot write"),
         (("--task", "3bit_memorization", "--T", "3"), "no room for three bits"),
+        (("--seed", "1", "--seeds", "0-2"), "--seeds"),
     ],
 )
-def test_bad_input(flags, words, tmp_path):
-    assert_bad_input(run_script("data_movement.py", *flags, cwd=tmp_path), words)
-    assert os.listdir(tmp_path) == []
+def test_bad_input(flags, words, here, capsys):
+    with pytest.raises(SystemExit) as ended:
+        dm.main(list(flags))
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2 and out == "" and err.count("\n") == 1 and words in err
+    assert os.listdir(here) == []
 
 
 def test_a_foreign_file_is_refused_and_left_alone(tmp_path):
     (tmp_path / "results.json").write_text("{")
-    assert_bad_input(run_script("data_movement.py", cwd=tmp_path), "not valid JSON")
+    assert_bad_input(run_script("data_movement.py", cwd=tmp_path), "not valid JSON")  # at the shell
     assert (tmp_path / "results.json").read_text() == "{"
 
 
-def test_ctrl_c_keeps_the_steps_that_ended(tmp_path):
-    command = [sys.executable, str(ROOT / "data_movement.py"), "--all"]
+def test_quiet_prints_the_last_line_only(here, capsys):
+    words = ["--model", "rnn", "--T", "5"]
+    assert dm.main([*words, "--quiet"]) == 0
+    quiet = capsys.readouterr().out
+    assert quiet.startswith("adding_problem rnn T=5") and quiet.count("\n") == 1
+    assert dm.main(words) == 0
+    told = capsys.readouterr().out
+    assert told.count("\n") == 3 and "traced" in told and "priced" in told
+
+
+def test_two_processes_give_the_records_of_one(here):
+    words = ["--model", "scan", "--T", "30", "--seeds", "0-3"]
+    made = []
+    for jobs in ("1", "2"):
+        assert dm.main([*words, "--jobs", jobs, "--out", jobs]) == 0
+        made.append([record["final"] for record in json.loads((here / jobs).read_text())["data_movement"]])
+    assert made[0] == made[1] and len(made[0]) == 4 and made[0][0] == train(model="scan", T=30)["final"]
+
+
+@pytest.mark.parametrize("name, jobs", (("SIGINT", 1), ("SIGTERM", 2), ("SIGHUP", 2)))
+def test_a_signal_to_the_group_keeps_the_steps_that_ended(name, jobs, tmp_path):
+    command = [sys.executable, str(ROOT / "data_movement.py"), "--model", "rnn", "--T", "20", "--seeds", "0-999"]
+    command += ["--jobs", str(jobs)]
     run = subprocess.Popen(  # tests in the background of a shell ignore Ctrl-C, and so would this
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     first = run.stdout.readline()
-    time.sleep(0.1)
-    run.send_signal(signal.SIGINT)
-    _, errors = run.communicate(timeout=60)
-    assert first.startswith("adding_problem lstm T=25") and run.returncode == 130 and errors.count("\n") == 1, errors
-    records = json.loads((tmp_path / "results.json").read_text())["data_movement"]
-    assert records[0]["settings"]["model"] == "lstm" and all(r["final"]["status"] == "done" for r in records)
+    os.killpg(run.pid, getattr(signal, name))
+    out, errors = run.communicate(timeout=60)
+    assert first.startswith("adding_problem rnn T=20") and run.returncode == 130 and errors == "", errors
+    made = records(tmp_path)
+    assert len(made) == 1 + out.count("\n") < 1000 and all(r["final"]["status"] == "done" for r in made)
+
+
+@pytest.mark.parametrize("asked", range(8))
+def test_a_step_that_is_stopped_between_its_parts_is_left_out(asked, monkeypatch):
+    times = iter(range(100))
+    monkeypatch.setattr(dm.harness, "stopped", lambda: next(times) >= asked)
+    assert dm.train(dm.Settings(T=9, model="rnn"), dm.Options()) is None and next(times) == asked + 1
+
+
+def test_used_from_a_thread_and_everything_is_given_back(here):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    codes = []
+    thread = threading.Thread(target=lambda: codes.append(dm.main(["--model", "scan", "--T", "9"])))
+    thread.start()
+    thread.join()
+    assert codes == [0] and dm.main(["--model", "scan", "--T", "8"]) == 0 and len(records(here)) == 2
+    assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+
+
+def test_the_documented_commands_are_those_of_the_program(monkeypatch, here):
+    lines = [line.strip() for line in dm.__doc__.splitlines()]
+    commands = [line.split("  ")[0].split()[2:] for line in lines if line.startswith("python3 data_movement.py")]
+    seen = []
+    monkeypatch.setattr(dm.harness, "run_and_save", lambda code, train, calls, *more: seen.append(calls[0][0]) or 0)
+    monkeypatch.setattr(dm, "gradcheck_all", lambda: seen.append("check") or 0)
+    assert [dm.main(words) for words in commands] == [0] * 4
+    assert seen == [dm.Settings(), dm.Settings(model="rnn", T=200),
+                    dm.Settings(task="3bit_memorization", model="rnn"), "check"]
+    assert (seen[2].hidden, seen[2].T) == (64, 60)

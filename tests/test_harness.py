@@ -23,6 +23,8 @@ from conftest import ROOT, assert_bad_input, run_script
 
 import adding_problem as ap
 import harness
+import provenance as provenance_py
+import records as records_py
 
 FOREVER = ["--rounds", "1000000", "--slowly", "--quiet"]
 METHODS = ("fork", "spawn", "forkserver")
@@ -31,8 +33,8 @@ METHODS = ("fork", "spawn", "forkserver")
 @pytest.fixture
 def folder(tmp_path):
     """An empty folder with the toy experiment and harness.py."""
-    for file in (ROOT / "tests" / "toy_experiment.py", ROOT / "harness.py"):
-        shutil.copy(file, tmp_path)
+    for file in ("tests/toy_experiment.py", *harness.PLUMBING):
+        shutil.copy(ROOT / file, tmp_path)
     return tmp_path
 
 
@@ -55,7 +57,8 @@ def begin(folder, *flags, seeds=(0,), **more):
     process = subprocess.Popen(
         **command(folder, *FOREVER, *flags, **more), start_new_session=True, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE)
-    wait_for(lambda: all((folder / f"begun-{seed}").exists() for seed in seeds))
+    files = [folder / f"begun-{seed}" for seed in seeds]
+    wait_for(lambda: all(file.exists() and file.read_text() for file in files))
     return process
 
 
@@ -218,7 +221,7 @@ def test_no_standard_output_at_all(folder):
 
 def test_progress_fits_80_columns_and_goes_by_its_own_pace(monkeypatch, capsys):
     clock = iter([0.0, 10.0, 20.0, 21.0, 1e5])
-    monkeypatch.setattr(harness.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(records_py.time, "perf_counter", lambda: next(clock))
     progress = harness.Progress(100, quiet=False)
     progress(60, "resumed")  # no pace is known yet
     progress(70, "on")  # 10 in 10 s
@@ -368,7 +371,7 @@ def test_a_file_system_without_locks_is_one_line(tmp_path, monkeypatch, capsys, 
     def no_lock(file, operation):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(harness.fcntl, "flock", no_lock)
+    monkeypatch.setattr(records_py.fcntl, "flock", no_lock)
     path = tmp_path / "r.json"
     for seed in range(3):
         harness.write_record(path, "e", record_of(seed))
@@ -405,8 +408,8 @@ def test_windows_own_locks(tmp_path, monkeypatch):
         def locking(descriptor, mode, length):
             taken.append((mode, length))
 
-    monkeypatch.setattr(harness, "fcntl", None)
-    monkeypatch.setattr(harness, "msvcrt", Msvcrt)
+    monkeypatch.setattr(records_py, "fcntl", None)
+    monkeypatch.setattr(records_py, "msvcrt", Msvcrt)
     harness.write_record(tmp_path / "r.json", "e", record_of(0))
     assert taken == [(1, 1)]
 
@@ -443,7 +446,8 @@ def test_from_standard_input_a_zip_and_a_notebook(folder):
     assert finished.returncode == 0 and records(folder, "stdin.json")[0]["provenance"]["fingerprint"] is None
     with zipfile.ZipFile(folder / "toy.zip", "w") as archive:
         archive.writestr("__main__.py", source)
-        archive.write(ROOT / "harness.py", "harness.py")
+        for name in harness.PLUMBING:
+            archive.write(ROOT / name, name)
     finished = run(folder, "--out", "zip.json", file="toy.zip")
     fingerprint = records(folder, "zip.json")[0]["provenance"]["fingerprint"]
     assert finished.returncode == 0 and fingerprint == toy.CODE.fingerprint
@@ -458,7 +462,7 @@ def test_a_record_says_what_its_bits_depend_on():
     assert {"git_commit", "git_dirty", "fingerprint", "python", "numpy", "blas", "platform", "processor", "simd",
             "date", "command", "wall_seconds"} <= found.keys()
     assert found["wall_seconds"] == 1.23 and isinstance(found["simd"], list)
-    if harness.blas_library():
+    if provenance_py.blas_library():
         assert found["blas_kernel"] and found["blas_threads"] >= 1
 
 
@@ -466,13 +470,13 @@ def test_provenance_costs_no_record(monkeypatch):
     def broken(*words, **more):
         raise OSError("no such program")
 
-    harness.git_state.cache_clear()
-    monkeypatch.setattr(harness.subprocess, "run", broken)
+    provenance_py.git_state.cache_clear()
+    monkeypatch.setattr(provenance_py.subprocess, "run", broken)
     monkeypatch.setattr(np, "show_config", broken)
-    monkeypatch.setattr(harness, "blas_library", broken)
+    monkeypatch.setattr(provenance_py, "blas_library", broken)
     found = harness.provenance(ap.CODE, 1.0)
     assert found["git_commit"] is None and "blas" not in found and found["fingerprint"] == ap.CODE.fingerprint
-    harness.git_state.cache_clear()
+    provenance_py.git_state.cache_clear()
 
 
 # Checkpoints

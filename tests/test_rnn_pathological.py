@@ -2,18 +2,19 @@
 
 import contextlib
 import dataclasses
-import io
 import json
 import os
-import shutil
+import re
 import signal
 import subprocess
 import sys
 import time
+import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
-from conftest import ROOT, assert_bad_input, execute, mutated, run_script
+from conftest import ROOT, execute, mutated
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ import tables_rnn_pathological as tables
 from make_rnn_pathological import CASES, FILE, LR, MODELS, MU, UPDATES, case, torch_answers
 from test_docs import committed
 
+import harness
 import make_rnn_pathological_gif as animation
 import rnn_pathological as rp
 import studies_rnn_pathological as studies
@@ -91,7 +93,7 @@ def expected(task, x, T, settings):
 @hypothesis_settings(max_examples=40, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_generators_meet_their_definitions(task, data):
-    T = data.draw(st.integers(rp.SHORTEST.get(task, 2), 70))
+    T = data.draw(st.integers(rp.TASKS[task].shortest, 70))
     n, seed = data.draw(st.integers(1, 6)), data.draw(st.integers(0, 2**32))
     special = {
         "noiseless_memorization": dict(bits=data.draw(st.integers(1, 6)), alphabet=data.draw(st.integers(2, 5))),
@@ -106,7 +108,7 @@ def test_generators_meet_their_definitions(task, data):
 
 @pytest.mark.parametrize("task", rp.TASKS)
 def test_chance_levels_and_uniform_answers(task):
-    n = 40_000
+    n = 10_000 if task == "random_permutation" else 40_000
     described = rp.task_of(rp.Settings(task=task, sequence_len=12))
     _, target = described.generate(np.random.default_rng(1), 12, n)
     if not described.classes:
@@ -129,6 +131,22 @@ def test_one_marker_is_not_enough_to_solve_addition_or_multiplication():
         mse = ((target - guess) ** 2).mean()
         assert mse == pytest.approx(one_marker, rel=0.03)
         assert mse > rp.task_of(rp.Settings(task=task)).solved
+
+
+def test_a_task_is_a_generator_and_its_entry(monkeypatch, tmp_path, small_test_set, capsys):
+    def make_last_bit(rng, T, n):
+        bits = rng.integers(0, 2, (T, n))
+        return rp.one_hot(bits, 2), bits[-1:]
+
+    monkeypatch.setitem(rp.TASKS, "last_bit", rp.Task(make_last_bit, T=7, n_in=2, n_out=2, chance=1 / 2, solved=0.8))
+    out = tmp_path / "results.json"
+    assert rp.main(["--task", "last_bit", "--epochs", "3", "--lr", "0.05", "--quiet", "--out", str(out)]) == 0
+    [record] = json.loads(out.read_text())["rnn_pathological"]
+    assert record["settings"]["sequence_len"] == 7 and record["final"]["solved"]
+    assert "constant answer: 0.5000" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        rp.main(["--task", "last_bit", "--sequence-len", "1"])
+    assert "last_bit needs 2" in capsys.readouterr().err
 
 
 def test_streams_are_apart():
@@ -302,24 +320,25 @@ def test_mse_is_the_mean_squared_error(small_test_set):
 # Gradients
 # ----------------------------------------------------------------------------------------------------------------------
 
-def test_gradient_check_passes_everywhere():
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        assert rp.gradcheck_all() == 0
-    lines = output.getvalue().splitlines()
+def test_gradient_check_passes_everywhere(capsys):
+    assert rp.main(["--gradcheck"]) == 0
+    lines = capsys.readouterr().out.splitlines()
     for task in rp.TASKS:
         for what in (*(f"tanh RNN, {init} start" for init in rp.INITS), "LSTM, ortho start", "ReLU RNN, ortho start",
                      "LSTM, trained weights", "tanh RNN, short sequences"):
             assert any(line.startswith(f"{task}, {what}") and line.endswith(": ok") for line in lines)
+    assert rp.main(["--gradcheck", "--task", "xor"]) == 0  # of one task
+    assert capsys.readouterr().out.splitlines() == [line for line in lines if line.startswith("xor,")]
 
 
 # (scope, old, new): each old stands once in its scope
 RNN_MUTANTS = [
     ("class RNN", "np.subtract(1, dz_all, out=dz_all)", "np.subtract(1.01, dz_all, out=dz_all)"),
     ("class RNN", "np.multiply(h_all, h_all, out=dz_all)", "np.multiply(h_all, 1, out=dz_all)"),
-    ("class RNN", "            dz *= dh\n", "            dz *= 0.5 * dh\n"),
-    ("class RNN", "            dz *= dh\n", "            dz += dh\n"),
+    ("class RNN", "            dz *= dh  #", "            dz *= 0.5 * dh  #"),
+    ("class RNN", "            dz *= dh  #", "            dz += dh  #"),
     ("class RNN", "np.ascontiguousarray(self.W[:, : self.H].T).dot", "np.ascontiguousarray(self.W[:, : self.H]).dot"),
-    ("class RNN", "            W_hh_T_dot(dz, dh)\n", "            W_hh_T_dot(dh.copy(), dh)\n"),
+    ("class RNN", "            W_hh_T_dot(dz, dh)  #", "            W_hh_T_dot(dh.copy(), dh)  #"),
     ("class RNN", "reversed(self.steps[self.first :])", "reversed(self.steps[self.first + 1 :])"),
     ("class RNN", "                dh += dh_read\n", "                dh[:] = dh_read\n"),
     ("class RNN", "                dh += dh_read\n", "                dh -= dh_read\n"),
@@ -333,13 +352,13 @@ RNN_MUTANTS = [
     ("class Cell", ".sum(0, out=self.dW)", ".mean(0, out=self.dW)"),
 ]
 LSTM_MUTANTS = [
-    ("class LSTM", "            dz_o *= dh\n", "            dz_o *= dc\n"),
+    ("class LSTM", "            dz_o *= dh  #", "            dz_o *= dc  #"),
     ("class LSTM", "dc += multiply(dh, dc_dh, part)", "dc[:] = multiply(dh, dc_dh, part)"),
-    ("class LSTM", "            dz_i *= dc\n", "            dz_i *= dh\n"),
-    ("class LSTM", "            dz_g *= dc\n", "            dz_g *= -dc\n"),
-    ("class LSTM", "                dz_f *= dc\n", "                dz_f *= dc * f\n"),
-    ("class LSTM", "                dc *= f\n", "                dc *= 0.9 * f\n"),
-    ("class LSTM", "            W_hh_T_dot(dz, dh)\n", "            W_hh_T_dot(0.99 * dz, dh)\n"),
+    ("class LSTM", "            dz_i *= dc  #", "            dz_i *= dh  #"),
+    ("class LSTM", "            dz_g *= dc  #", "            dz_g *= -dc  #"),
+    ("class LSTM", "                dz_f *= dc  #", "                dz_f *= dc * f  #"),
+    ("class LSTM", "                dc *= f  #", "                dc *= 0.9 * f  #"),
+    ("class LSTM", "            W_hh_T_dot(dz, dh)  #", "            W_hh_T_dot(0.99 * dz, dh)  #"),
     ("class LSTM", "        self.dW *= self.fold**2\n", "        self.dW *= self.fold\n"),
     ("class LSTM", "(self.W[:, : self.H] * self.fold**2).T", "(self.W[:, : self.H] * self.fold).T"),
     ("class LSTM", "                dh += dh_read\n", "                dh[:] = dh_read\n"),
@@ -369,16 +388,16 @@ def test_gradient_check_rejects_mutants(mutant):
     module = execute(mutated(SCRIPT, *mutant), "rnn_pathological_mutant")
     lstm = mutant in LSTM_MUTANTS
     models = [dict(cell="lstm")] if lstm else [{}, dict(activation="relu")]
-    checks = [dict(task=task, short=short, **model) for model in models
-              for task, short in (("noiseless_memorization", False), ("random_permutation", True), ("addition", False))]
-    rows = [row for check in checks for row in module.gradcheck(**check)]
-    assert not all(row[-1] for row in rows)
+    checks = (dict(task=task, short=short, **model) for model in models
+              for task, short in (("noiseless_memorization", False), ("random_permutation", True), ("addition", False)))
+    assert not all(row[-1] for check in checks for row in module.gradcheck(**check))
 
 
 def test_a_mutant_fails_the_command_with_exit_1(tmp_path):
-    mutant = tmp_path / SCRIPT
-    mutant.write_text(mutated(SCRIPT, *RNN_MUTANTS[4]), encoding="utf-8")
-    result = run_script(mutant, "--gradcheck", cwd=tmp_path)
+    (tmp_path / SCRIPT).write_text(mutated(SCRIPT, *RNN_MUTANTS[4]), encoding="utf-8")
+    result = subprocess.run(
+        [sys.executable, SCRIPT, "--gradcheck", "--task", "addition"], cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | dict(PYTHONPATH=str(ROOT)))
     assert result.returncode == 1 and "FAILED" in result.stdout
 
 
@@ -477,12 +496,9 @@ def test_training_learns_and_stops_on_training_batches(small_test_set):
 
 
 def test_a_run_that_solves_and_collapses_is_shown_as_that():
-    settings = rp.Settings(task="xor")
-    trainer = rp.Trainer(settings, rp.build(settings, settings.batch), rp.streams(0)["train"])
-    curve = rp.Curve(settings, trainer, quiet=True)
-    curve.history |= {"update": [0, 30, 60, 90], "test_accuracy": [0.5, 0.992, 0.999, 0.5]}
-    assert curve.solved() == 30
-    assert curve.best() == {"update": 60, "test_accuracy": 0.999}
+    history = {"update": [0, 30, 60, 90], "test_accuracy": [0.5, 0.992, 0.999, 0.5]}
+    assert rp.first_solved(history, rp.TASKS["xor"]) == 30
+    assert rp.best_point(history, rp.TASKS["xor"]) == {"update": 60, "test_accuracy": 0.999}
 
 
 def test_every_setting_is_in_the_record_and_the_headline_is_the_default():
@@ -541,7 +557,7 @@ def test_a_given_flag_wins_over_the_recipe():
     (["--cell", "lstm", "--activation", "relu"], "--activation needs --cell rnn"),
     (["--forget-bias", "2"], "--forget-bias needs --cell lstm"),
     (["--optimizer", "adam", "--momentum", "0.5"], "--momentum needs --optimizer momentum"),
-    (["--optimizer", "adam", "--nesterov"], "need --optimizer momentum"),
+    (["--optimizer", "adam", "--nesterov"], "--nesterov needs --optimizer momentum"),
     (["--momentum-warmup", "5"], "--momentum-warmup needs --momentum-max"),
     (["--momentum", "1.5"], "not between"),
     (["--curriculum", "5:1"], "START:STEP:THRESHOLD"), (["--curriculum", "0:1:0.9"], "at least 1"),
@@ -567,9 +583,12 @@ def test_bad_input_is_one_line_and_exit_2(arguments, words, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"schema": 2}', '{"schema": 1, "rnn_pathological": [3]}'])
-def test_a_foreign_results_file_is_refused_and_left_alone(text, tmp_path):
+def test_a_foreign_results_file_is_refused_and_left_alone(text, tmp_path, capsys):
     (tmp_path / "results.json").write_text(text)
-    assert_bad_input(run_script(SCRIPT, *SMOKE, cwd=tmp_path), "results.json")
+    with pytest.raises(SystemExit) as end:
+        rp.main([*SMOKE, "--out", str(tmp_path / "results.json")])
+    lines = capsys.readouterr()
+    assert end.value.code == 2 and lines.out == "" and lines.err.count("\n") == 1 and "results.json" in lines.err
     assert (tmp_path / "results.json").read_text() == text
 
 
@@ -578,64 +597,213 @@ def test_a_foreign_results_file_is_refused_and_left_alone(text, tmp_path):
     ["--activation", "relu", "--spectral-radius", "1e12"],  # overflows on the way to T
     ["--task", "xor", "--activation", "relu", "--spectral-radius", "1e12", "--sequence-len", "40"],
 ])
-def test_divergence_is_said_and_kept(arguments, tmp_path):
-    result = run_script(SCRIPT, *arguments, "--hidden", 8, "--epochs", 10, "--quiet", cwd=tmp_path)
-    assert result.returncode == 1 and "DIVERGED at update" in result.stdout and "Warning" not in result.stderr
-    record, = json.loads((tmp_path / "results.json").read_text())["rnn_pathological"]
+def test_divergence_is_said_and_kept(arguments, tmp_path, capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        out = tmp_path / "results.json"
+        assert rp.main([*arguments, "--hidden", "8", "--epochs", "10", "--quiet", "--out", str(out)]) == 1
+    assert "DIVERGED at update" in capsys.readouterr().out
+    record, = json.loads(out.read_text())["rnn_pathological"]
     assert record["final"]["status"] == "diverged" and not record["final"]["solved"]
-    assert "NaN" not in (tmp_path / "results.json").read_text()
+    assert "NaN" not in out.read_text()
 
 
-def test_interruption_keeps_what_was_computed(tmp_path):
+FOREVER = ["--epochs", "100000", "--eval-every", "1", "--hidden", "4"]
+
+
+def started(folder, *flags):
+    """A run without end, in a process group of its own, that has been evaluated at update 60."""
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "rnn_pathological.py"), "--epochs", "100000", "--eval-every", "1", "--hidden", "4"],
-        cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-    for line in process.stdout:
-        if "update     60" in line:
-            break
-    process.send_signal(signal.SIGINT)
+        [sys.executable, str(ROOT / SCRIPT), *FOREVER, *flags], cwd=folder, stdout=subprocess.PIPE, text=True,
+        start_new_session=True)
+    assert any("update     60" in line for line in process.stdout)
+    return process
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_interruption_keeps_what_was_computed(name, tmp_path):
+    process = started(tmp_path)
+    process.send_signal(getattr(signal, name))
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130 and "INTERRUPTED" in output
     record, = json.loads((tmp_path / "results.json").read_text())["rnn_pathological"]
     assert record["final"]["status"] == "interrupted" and len(record["history"]["update"]) >= 3
+    assert record["final"]["test_mse"] == pytest.approx(record["history"]["test_mse"][-1], rel=1e-5)
 
 
-def test_a_killed_run_leaves_the_old_file(tmp_path):
-    assert run_script(SCRIPT, *SMOKE, cwd=tmp_path).returncode == 0
+RUNNER = """
+import os, pathlib, sys
+sys.path.insert(0, {root!r})
+import {module} as experiment
+
+def evaluate(*arguments, whole=experiment.evaluate):
+    pathlib.Path(f"begun-{{os.getpid()}}").touch()
+    return whole(*arguments)
+
+experiment.evaluate = evaluate
+if __name__ == "__main__":
+    sys.exit(experiment.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("module, flags", [
+    ("rnn_pathological", FOREVER), ("temporal_order_study", ["--answer", "sum", "--updates", "100000000"])])
+def test_sigterm_to_the_group_keeps_the_runs_of_two_processes(module, flags, tmp_path):
+    (tmp_path / "runner.py").write_text(RUNNER.format(root=str(ROOT), module=module))
+    process = subprocess.Popen(
+        [sys.executable, "runner.py", *flags, "--seeds", "0-3", "--jobs", "2"], cwd=tmp_path, stdout=subprocess.PIPE,
+        text=True, start_new_session=True)
+    end = time.monotonic() + 60
+    while len(list(tmp_path.glob("begun-*"))) < 2 and time.monotonic() < end and process.poll() is None:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130 and output.count("INTERRUPTED") == 2
+    records = json.loads((tmp_path / "results.json").read_text())[module]
+    assert [record["final"]["status"] for record in records] == ["interrupted"] * 2
+
+
+def test_a_killed_run_leaves_the_old_file(tmp_path, capsys):
+    assert rp.main([*SMOKE, "--out", str(tmp_path / "results.json")]) == 0
     before = (tmp_path / "results.json").read_text()
-    command = [sys.executable, str(ROOT / "rnn_pathological.py"), "--epochs", "100000", "--quiet", "--seed", "5"]
-    process = subprocess.Popen(command, cwd=tmp_path)
-    time.sleep(1)
+    process = started(tmp_path, "--seed", "5")
     process.kill()
-    process.wait()
+    process.communicate()
     assert (tmp_path / "results.json").read_text() == before
 
 
-def test_a_full_disk_prints_the_record(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(rp, "N_TEST", 100)
-    monkeypatch.setattr(rp, "N_CURVE", 100)
-
+def test_a_full_disk_prints_the_record(tmp_path, monkeypatch, capsys, small_test_set):
     def fail(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(rp.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     assert rp.main([*SMOKE, "--out", str(tmp_path / "results.json")]) == 1
     output = capsys.readouterr()
     assert "No space left" in output.err
     assert json.loads(output.out.splitlines()[0])["settings"]["task"] == "addition"
-    assert [path.name for path in tmp_path.iterdir()] == ["results.json.lock"]
+    assert not (tmp_path / "results.json").exists() and not list(tmp_path.glob("*.tmp"))
 
 
-def test_runs_alone_in_an_empty_folder_and_jobs_change_nothing(tmp_path):
-    script = shutil.copy(ROOT / SCRIPT, tmp_path)
-    for jobs in (1, 2):
-        flags = ["--all", "--seeds", "0-1", *SMOKE, "--jobs", jobs, "--out", f"{jobs}.json"]
-        result = run_script(script, *flags, cwd=tmp_path)
-        assert result.returncode == 0, result.stderr
-        assert len(result.stdout.splitlines()) == 12 + 6
+def test_runs_alone_in_an_empty_folder_and_jobs_change_nothing(tmp_path, small_test_set, capsys):
+    flags = ["--all", "--seeds", "0-1", *SMOKE, "--out"]
+    assert rp.main([*flags, str(tmp_path / "1.json")]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 12 + 6
+    (tmp_path / "alone").mkdir()
+    source, sizes = harness.bundle(ROOT / SCRIPT), "N_TEST, N_CURVE = 10_000, 1000"
+    assert source.count(sizes) == 1
+    (tmp_path / "alone" / SCRIPT).write_text(source.replace(sizes, "N_TEST, N_CURVE = 300, 100"), encoding="utf-8")
+    result = subprocess.run(
+        [sys.executable, "-I", SCRIPT, *flags, "../2.json", "--jobs", "2"], cwd=tmp_path / "alone",
+        capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout.splitlines()) == 12 + 6
     one, two = (json.loads((tmp_path / f"{jobs}.json").read_text())["rnn_pathological"] for jobs in (1, 2))
+    assert len(one) == len(two) == 12
     for a, b in zip(one, two):
         assert (a["settings"], a["history"], a["final"]) == (b["settings"], b["history"], b["final"])
+
+
+# Long sequences
+
+
+@pytest.mark.parametrize("settings", [
+    dict(sequence_len=800), dict(sequence_len=800, dtype="float32"), dict(sequence_len=1500, hidden=8, batch=200),
+    dict(sequence_len=400, cell="lstm", hidden=32), dict(sequence_len=800, hidden=64, batch=8),
+    dict(task="random_permutation", sequence_len=200), dict(task="xor", sequence_len=1500, hidden=4, centre=True),
+    dict(task="temporal_order", sequence_len=1000, hidden=8), dict(hidden=300, batch=5),
+    dict(task="noiseless_memorization", sequence_len=300, bits=200, alphabet=20, hidden=16)], ids=str)
+def test_the_memory_that_is_admitted_is_what_is_needed(settings, monkeypatch):
+    monkeypatch.setattr(rp, "N_TEST", 200)
+    monkeypatch.setattr(rp, "N_CURVE", 200)
+    settings = rp.Settings(epochs=1, batches_per_epoch=2, **settings)
+    rp.means.cache_clear()
+    tracemalloc.start()
+    try:
+        rp.train(settings, rp.Options())
+        assert 0.8 * settings.bytes_needed() < tracemalloc.get_traced_memory()[1] < 1.1 * settings.bytes_needed()
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_needs_more_memory_than_is_admitted_is_refused():
+    assert rp.Settings(sequence_len=20_000, hidden=64).bytes_needed() > 3.8e9
+    with pytest.raises(ValueError, match="about 19 GB of memory"):
+        rp.Settings(sequence_len=100_000)
+
+
+def test_evaluation_stops_on_a_signal_and_counts_in_the_progress(monkeypatch, small_test_set):
+    calls, forward, said = [], rp.RNN.forward, []
+
+    def counting(net, x):
+        calls.append(x)
+        if len(calls) == 2:  # amid the first evaluation
+            harness.STOP.set()
+        return forward(net, x)
+
+    monkeypatch.setattr(rp, "N_CURVE", 10**7)
+    monkeypatch.setattr(rp.RNN, "forward", counting)
+    with harness.interruptible():
+        record = rp.train(rp.Settings(**SHORT), rp.Options())
+    assert len(calls) == 2 and record["final"]["status"] == "interrupted"
+    assert record["final"]["test_mse"] is None and record["history"]["update"] == [] and not record["final"]["solved"]
+    assert "nothing measured" in rp.summary(record)
+
+    monkeypatch.setattr(rp.RNN, "forward", forward)
+    monkeypatch.setattr(rp, "N_CURVE", 100)
+    monkeypatch.setattr(rp, "N_TEST", 10**7)  # the last evaluation is the longest part
+    monkeypatch.setattr(harness.Progress, "__call__", lambda self, done, text, every=0: (
+        said.append((done / self.total, text)), "held-out" in text and harness.STOP.set()))
+    with harness.interruptible():
+        record = rp.train(rp.Settings(**SHORT), rp.Options())
+    assert record["final"]["status"] == "interrupted" and record["final"]["update"] == 30
+    assert record["final"]["test_mse"] == pytest.approx(record["history"]["test_mse"][-1], rel=1e-5)
+    assert said[-1][1].startswith("held-out set: 100 of") and said[-1][0] < 0.01  # it is not "0 s left" before it
+
+
+# What is said
+
+
+def test_progress_fits_80_columns_and_the_last_line_names_the_constant_answer(capsys, tmp_path, small_test_set):
+    for task, constant in (("addition", "(half of it: [.0-9]+; constant answer: 0.16667)"),
+                           ("3bit_memorization", "(constant answer: 0.1250)")):
+        flags = ["--task", task, "--curriculum", "6:1:0.5", "--epochs", "2", "--hidden", "4"]
+        assert rp.main([*flags, "--out", str(tmp_path / "results.json")]) == 0
+        *lines, last = capsys.readouterr().out.splitlines()
+        assert len(lines) == 3 and "nan" not in lines[0] and "None" not in lines[0] and "s left" in lines[1]
+        assert re.search(constant.replace("(", r"\(").replace(")", r"\)"), last)
+    row = dict(update=999_999, longest=100_000, test_accuracy=0.5, test_mse=1.2345e-5, wrong_rate=0.5)
+    for task in ("xor", "addition"):
+        words = rp.progress_words(row, rp.Settings(task=task, curriculum="5:1:0.9"))
+        assert len(words + "  999 min, 9999 min left") <= 80
+
+
+EMBEDDED = """
+import os, signal, sys, threading
+before = dict(os.environ), signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+sys.path.insert(0, {root!r})
+import rnn_pathological, temporal_order_study
+rnn_pathological.N_TEST = temporal_order_study.N_TEST = temporal_order_study.N_PROBE = 100
+codes = []
+order = ["--updates", "2", "--sequence-len", "10"]
+for main, flags in ((rnn_pathological.main, {smoke}), (temporal_order_study.main, order)):
+    codes.append(main(flags))
+    thread = threading.Thread(target=lambda: codes.append(main(flags)))
+    thread.start()
+    thread.join()
+assert codes == [0, 0, 0, 0], codes
+assert (dict(os.environ), signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+"""
+
+
+def test_used_from_python_it_gives_everything_back_in_a_thread_and_without_docstrings(tmp_path):
+    code = EMBEDDED.format(root=str(ROOT), smoke=SMOKE)
+    environment = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
+    run = subprocess.run([sys.executable, "-OO", "-c", code], cwd=tmp_path, capture_output=True, text=True,
+                         env=environment)
+    assert run.returncode == 0 and run.stderr == "", run.stderr
+    for records in ("rnn_pathological", "temporal_order_study"):
+        [record] = json.loads((tmp_path / "results.json").read_text())[records]
+        assert record["provenance"]["blas_threads"] in (1, None) and record["provenance"]["fingerprint"]
 
 
 @pytest.mark.parametrize("command", [

@@ -1,15 +1,18 @@
 """temporal_order_study.py: sequences against their definition, probe, training, command line, committed records."""
 
+import contextlib
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
-from conftest import assert_bad_input, run_script
+from conftest import run_script
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from test_docs import committed
 
+import harness
 import rnn_pathological as rp
 import studies_rnn_pathological as studies
 import temporal_order_study as study
@@ -17,6 +20,13 @@ import temporal_order_study as study
 SCRIPT = "temporal_order_study.py"
 KINDS = [(symbols, places, answer) for symbols in ("distinct", "marked") for places in ("regions", "early", "halves")
          for answer in ("both", "parity", "sum")]
+
+
+@pytest.fixture
+def small_sets(monkeypatch):
+    monkeypatch.setattr(study, "N_TEST", 200)
+    monkeypatch.setattr(study, "N_CURVE", 100)
+    monkeypatch.setattr(study, "N_PROBE", 200)
 
 
 def settings_of(symbols, places, answer, **changes):
@@ -70,19 +80,17 @@ def test_three_corners_are_tasks_of_the_project(kind, task):
     np.testing.assert_allclose(*shares, atol=0.02)
 
 
-def test_the_net_and_its_training_are_those_of_the_experiment(monkeypatch):
-    """Temporal order, trained by rnn_pathological.py's Trainer on the same batches, ends in the same figures."""
-    monkeypatch.setattr(study, "N_TEST", 1000)
-    monkeypatch.setattr(study, "N_PROBE", 200)
-    mine, settings = study.Settings(updates=20), rp.Settings(task="temporal_order", dtype="float32")
-    rng, net = rp.streams(0), rp.build(settings, settings.batch)
-    rp.initialise(net, settings, rng["init"])
-    trainer, task = rp.Trainer(settings, net, None), study.task_of(mine)
-    trainer.batches = (task.generate(rng["train"], 60, settings.batch)[:2] for _ in range(20))
-    for _ in range(20):
-        trainer.update()
+def test_the_net_and_its_training_are_those_of_the_experiment(monkeypatch, small_sets):
+    """Temporal order, learned by rnn_pathological.py on the same batches, ends in the same figures."""
+    mine = study.Settings(updates=20)
+    settings = rp.Settings(task="temporal_order", dtype="float32", epochs=1, batches_per_epoch=20)
+    task = study.task_of(mine)
+    monkeypatch.setattr(rp, "training_batches", lambda rng, settings, lengths: iter(
+        lambda: task.generate(rng, settings.sequence_len, settings.batch)[:2], None))
+    *_, (net, _, _, last) = rp.learn(settings)
+    assert last
     record = study.train(mine, None)
-    for name, value in study.evaluate(mine, net.theta, 1000).items():
+    for name, value in study.evaluate(mine, net.theta, 200).items():
         assert record["final"][name] == rp.rounded(value)
     assert record["probe"]["end"] == study.probe(mine, net.theta)
 
@@ -101,9 +109,7 @@ SMALL = dict(sequence_len=10, hidden=8, updates=60)
 
 
 @pytest.mark.parametrize("kind", KINDS[:3])
-def test_same_seed_same_record_and_another_seed_another(kind, monkeypatch):
-    monkeypatch.setattr(study, "N_TEST", 200)
-    monkeypatch.setattr(study, "N_PROBE", 200)
+def test_same_seed_same_record_and_another_seed_another(kind, small_sets):
     first, second, other = (study.train(settings_of(*kind, **SMALL, seed=seed), None) for seed in (0, 0, 1))
     for record in (first, second, other):
         del record["provenance"]
@@ -119,7 +125,7 @@ def test_a_run_ends_when_it_is_solved():
     assert record["probe"]["end"]["first"] > record["probe"]["start"]["first"]
 
 
-def test_divergence_is_said(monkeypatch, tmp_path, capsys):
+def test_divergence_is_said(monkeypatch, tmp_path, capsys, small_sets):
     monkeypatch.setattr(study, "RATE", 1e30)
     monkeypatch.setattr(study, "CLIP", 1e30)
     flags = ["--answer", "sum", "--sequence-len", "10", "--hidden", "4", "--updates", "50"]
@@ -128,21 +134,65 @@ def test_divergence_is_said(monkeypatch, tmp_path, capsys):
     assert "NaN" not in (tmp_path / "results.json").read_text()
 
 
-def test_command_line(tmp_path):
+def test_command_line(tmp_path, capsys):
     flags = ["--sequence-len", "10", "--hidden", "4", "--updates", "20"]
     run = run_script(SCRIPT, *flags, "--seeds", "0-1", cwd=tmp_path)
     assert run.returncode == 0 and len(run.stdout.splitlines()) == 2, run.stderr
     assert len(json.loads((tmp_path / "results.json").read_text())[study.EXPERIMENT]) == 2
     for bad, words in ((["--answer", "product"], "invalid choice"), (["--sequence-len", "9"], "not between"),
-                       (["--seeds", "x"], "not a range"), (["--out", "absent/results.json"], "cannot write beside")):
-        assert_bad_input(run_script(SCRIPT, *bad, cwd=tmp_path), words)
+                       (["--seeds", "x"], "not a range"), (["--out", "absent/results.json"], "cannot write beside"),
+                       (["--sequence-len", "10000"], "GB of memory"), (["--seeds", "0-1", "--seed", "1"], "exclude")):
+        with pytest.raises(SystemExit) as end, contextlib.chdir(tmp_path):
+            study.main(bad)
+        lines = capsys.readouterr()
+        assert end.value.code == 2 and lines.out == "" and lines.err.count("\n") == 1 and words in lines.err
+
+
+@pytest.mark.parametrize("answer, constant", [("both", "(constant answer: 0.2500)"),
+                                              ("sum", "(constant answer: 0.16667)")])
+def test_progress_and_the_constant_answer(answer, constant, tmp_path, capsys, small_sets):
+    flags = ["--sequence-len", "10", "--hidden", "4", "--updates", "20", "--answer", answer]
+    assert study.main([*flags, "--out", str(tmp_path / "results.json")]) == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert len(lines) == 21 and "nan" not in lines[0] and "s left" in lines[1] and constant in last
+    row = dict(update=10**8) | dict.fromkeys(study.figures_of(settings_of("marked", "halves", answer)), 1.2345e-5)
+    assert len(study.progress_words(row) + "  999 min, 9999 min left") <= 80
+    assert study.main([*flags, "--quiet", "--out", str(tmp_path / "results.json")]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_evaluation_and_probe_stop_on_a_signal(monkeypatch, small_sets):
+    said, forward, calls = [], rp.RNN.forward, []
+    monkeypatch.setattr(study, "N_TEST", 10**7)  # the last evaluation is the longest part
+    monkeypatch.setattr(harness.Progress, "__call__", lambda self, done, text, every=0: (
+        said.append(text), "held-out" in text and harness.STOP.set()))
+    with harness.interruptible():
+        record = study.train(study.Settings(**SMALL), None)
+    assert record["final"]["status"] == "interrupted" and record["final"]["update"] == 60
+    assert record["final"]["test_accuracy"] == record["history"]["test_accuracy"][-1]
+    assert said[-1].startswith("held-out set: 100 of")
+    monkeypatch.setattr(rp.RNN, "forward", lambda net, x: calls.append(x) or harness.STOP.set() or forward(net, x))
+    with harness.interruptible():
+        record = study.train(study.Settings(**SMALL), None)
+    assert len(calls) == 1 and record["final"]["status"] == "interrupted" and record["history"]["update"] == []
+    assert record["probe"] == {"start": {"first": None, "second": None}, "end": {"first": None, "second": None}}
+    assert "nothing measured" in study.summary(record)
+
+
+def test_the_memory_that_is_admitted_is_what_is_needed():
+    for settings in (study.Settings(updates=2, hidden=16), study.Settings(updates=2, symbols="marked", answer="sum")):
+        tracemalloc.start()
+        try:
+            study.train(settings, None)
+            assert 0.8 < tracemalloc.get_traced_memory()[1] / settings.bytes_needed() < 1.1
+        finally:
+            tracemalloc.stop()
 
 
 def test_committed_records_are_of_this_code_and_complete():
     results = json.loads(committed("results.json"))
-    hashes = {"source_hash": rp.source_hash(study.__file__), "rnn_pathological": rp.source_hash(rp.__file__)}
     for arm in (*studies.ORDER.values(), *studies.ORDER_LAGS.values()):
         records = arm.records(results)
         assert len(records) == len(arm.seeds), arm.command()
         for record in records:
-            assert {name: record["provenance"][name] for name in hashes} == hashes
+            assert record["provenance"]["fingerprint"] == study.CODE.fingerprint

@@ -1,0 +1,322 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2.0"]
+# ///
+"""What a run leaves behind: printed lines, records in results.json, checkpoints.
+
+Whatever else fails, a result that was computed is saved or printed. Experiments reach all this
+through harness.py.
+"""
+
+import contextlib
+import errno
+import functools
+import hashlib
+import json
+import math
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+try:
+    import msvcrt
+except ImportError:
+    msvcrt = None
+
+
+# --------------------------------------------------------------------------------------------------
+# Output that may fail
+# --------------------------------------------------------------------------------------------------
+
+def say(text="", end="\n", stream="stdout"):
+    """Prints. An output that is gone (a closed pipe or terminal, a full disk) ends the printing and
+    not the run."""
+    try:
+        print(text, end=end, flush=True, file=getattr(sys, stream))
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            nowhere = open(os.devnull, "w")
+            os.dup2(nowhere.fileno(), getattr(sys, stream).fileno())
+        setattr(sys, stream, open(os.devnull, "w"))
+
+
+def complain(text):
+    """One line on standard error."""
+    say(text, stream="stderr")
+
+
+complain_once = functools.cache(complain)
+
+
+class Progress:
+    """A line per call with elapsed and remaining time; on a terminal it is redrawn.
+
+    The remaining time goes by the pace since the first call, as a resumed run begins with
+    something done.
+    """
+
+    def __init__(self, total, quiet):
+        self.total, self.quiet, self.start = total, quiet, time.perf_counter()
+        self.redraw = getattr(sys.stdout, "isatty", bool)()
+        self.first = self.shown = None  # time and count of the first call; time of the last line
+
+    def __call__(self, done, text, every=0):
+        """done: how much of the total; every: least seconds since the last line (a terminal: 1)."""
+        now = time.perf_counter()
+        self.first = self.first or (now, done)
+        wait = min(every, 1) if self.redraw else every
+        if self.quiet or (self.shown is not None and now - self.shown < wait):
+            return
+        self.shown, (since, before) = now, self.first
+        line = f"{text}  {duration(now - self.start)}"
+        if done > before:
+            left = (now - since) * (self.total - done) / (done - before)
+            line += f", {duration(left)} left"
+        if self.redraw:
+            say(f"\r\033[K{line[: shutil.get_terminal_size().columns - 1]}", end="")
+        else:
+            say(line)
+
+    def close(self):
+        if self.redraw and self.shown is not None:
+            say()
+
+
+def duration(seconds):
+    if seconds < 600:
+        return f"{seconds:.{0 if seconds >= 10 else 1}f} s"
+    return f"{seconds / 60:.0f} min"
+
+
+# --------------------------------------------------------------------------------------------------
+# Records
+# --------------------------------------------------------------------------------------------------
+
+SCHEMA = 1
+
+
+class ResultsError(Exception):
+    """A results file or checkpoint that cannot be read, is not ours, or cannot be written; the
+    message is one line."""
+
+
+def read_results(path):
+    """The contents of a results file: {"schema": 1, experiment: [record, ...], ...}; an absent file
+    is empty. Raises ResultsError."""
+    try:
+        results = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=no_number)
+    except FileNotFoundError:
+        return {"schema": SCHEMA}
+    except (ValueError, RecursionError) as error:
+        raise ResultsError(f"{path} is not valid JSON ({error}): move it away, or name another "
+                           "file") from error
+    except OSError as error:
+        raise ResultsError(f"cannot read {path}: {error}") from error
+    schema = results.get("schema") if isinstance(results, dict) else None
+    if not isinstance(schema, int) or schema < 1:
+        raise ResultsError(f"{path} is not a results file of this project: name another file")
+    if schema > SCHEMA:
+        raise ResultsError(f"{path} has schema {schema}, newer than this program's {SCHEMA}")
+    for name, records in results.items():
+        whole = isinstance(records, list) and all(well_formed(record) for record in records)
+        if name != "schema" and not whole:
+            raise ResultsError(f"{path} is damaged: {name} is not a list of whole records")
+    return results
+
+
+def no_number(word):
+    """Refuses NaN and Infinity, which are no JSON."""
+    raise ValueError(f"{word} is no JSON")
+
+
+def well_formed(record):
+    """Whether a record has the parts that every record has."""
+    if not isinstance(record, dict) or not isinstance(record.get("history", {}), dict):
+        return False
+    parts = [record.get(name) for name in ("settings", "final", "provenance")]
+    return (all(isinstance(part, dict) for part in parts)
+            and isinstance(record["final"].get("status"), str))
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Holds the lock of a results file, by whatever name it is reached: two scripts that end at
+    once lose nothing. A file system that knows no locks is reported, and works without."""
+    name, lock = f"{os.path.realpath(path)}.lock", None
+    others = os.path.exists(name) and not os.access(name, os.W_OK)  # another user's
+    try:
+        lock = open(name, "r" if others else "a+")
+        lock_file(lock)
+    except OSError as error:
+        complain_once(f"{path} cannot be locked ({error.strerror}): two runs that end at once may "
+                      "lose a record")
+    try:
+        yield
+    finally:
+        if lock:
+            lock.close()  # and with it the lock
+
+
+def lock_file(file):
+    """Waits for the lock of an open file. Raises OSError where there are none."""
+    if fcntl:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    elif msvcrt:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+    else:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+
+def check_results(path):
+    """Raises ResultsError unless a record can be added to the file; changes nothing in it."""
+    if os.path.exists(path) and not (os.path.isfile(path) and os.access(path, os.W_OK)):
+        raise ResultsError(f"{path} cannot be written")
+    try:
+        tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))).close()
+    except OSError as error:
+        raise ResultsError(f"cannot write beside {path}: {error}") from error
+    read_results(path)
+
+
+def write_record(path, experiment, record):
+    """Adds a record, or puts it in the place of the one with the same settings.
+
+    No other record is touched. A run that was cut short does not replace one that ran to its end.
+    Returns whether the record was written. Raises ResultsError.
+    """
+    with locked(path):
+        results, kept = read_results(path), []
+        for other in results.get(experiment, []):
+            if other["settings"] != record["settings"]:
+                kept.append(other)
+            elif cut_short(record) and not cut_short(other):
+                return False
+        kept.append(strict(record))
+        results[experiment] = sorted(kept, key=lambda entry: json.dumps(entry["settings"]))
+        write_results(path, results)
+    return True
+
+
+def cut_short(record):
+    return record["final"]["status"] == "interrupted"
+
+
+def write_results(path, results):
+    """Writes a results file, a record per line. Raises ResultsError."""
+    parts = [f'"schema": {results["schema"]}']
+    for name, records in results.items():
+        if name != "schema":
+            body = ",\n".join(json.dumps(record, allow_nan=False) for record in records)
+            parts.append(f'"{name}": [\n{body}\n]')
+    write_whole(path, ("{" + ",\n".join(parts) + "}\n").encode())
+
+
+def write_whole(path, content):
+    """Writes a file that is complete on disk before it takes the old one's name and mode: a kill or
+    a full disk leaves the old file. Raises ResultsError.
+
+    content: bytes, or a function that writes to an open file.
+    """
+    path = os.path.realpath(path)
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "wb") as file:
+            content(file) if callable(content) else file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(OSError):
+            shutil.copymode(path, temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ResultsError(f"cannot write {path}: {error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+
+
+def save(path, experiment, record):
+    """Writes a record; where that fails, prints it as JSON, so that nothing computed is lost.
+    Returns success."""
+    try:
+        if not write_record(path, experiment, record):
+            complain(f"{path} keeps its finished run of these settings, not the interrupted one")
+        return True
+    except Exception as error:
+        complain(f"{error}; the record follows on standard output")
+        say(json.dumps(strict(record)))
+        return False
+
+
+def strict(value):
+    """The same JSON value with null for every number that is not finite."""
+    if isinstance(value, dict):
+        return {key: strict(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def wilson(successes, n, z=1.959964):
+    """The 95% interval of a rate by Wilson (1927): (low, high)."""
+    rate, scale = successes / n, 1 + z * z / n
+    centre = rate + z * z / (2 * n)
+    half = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+# --------------------------------------------------------------------------------------------------
+# Checkpoints
+# --------------------------------------------------------------------------------------------------
+
+def checkpoint_path(out, identity):
+    """The file of a checkpoint, beside the file of results `out` and named after what is run (for
+    JSON); None if out is None."""
+    if out is None:
+        return None
+    name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
+    return Path(f"{out}.{name}.npz")
+
+
+def write_checkpoint(path, code, state, arrays):
+    """Writes a checkpoint, whole or not at all; a disk that refuses is reported, and training goes
+    on. path: None for no checkpoint."""
+    if path is None:
+        return
+    text = json.dumps(dict(state=state, fingerprint=code.fingerprint))
+    try:
+        write_whole(path, lambda file: np.savez(file, state=text, **arrays))
+    except ResultsError as error:
+        complain(error)
+
+
+def read_checkpoint(path, code):
+    """(state, arrays) of a checkpoint; None if there is none. Raises ResultsError for one that this
+    program cannot use."""
+    if path is None or not os.path.lexists(path):
+        return None
+    try:
+        if not os.path.isfile(path):
+            raise ValueError("it is no file")
+        with np.load(path, allow_pickle=False) as file:
+            if any(part.compress_type for part in file.zip.infolist()):
+                raise ValueError("it is compressed")  # so nothing in it is larger than the file
+            arrays = {name: file[name] for name in file.files}
+        held = json.loads(str(arrays.pop("state")))
+        state, fingerprint = held["state"], held["fingerprint"]
+    except Exception as error:  # whatever a broken file may raise
+        words = f"the checkpoint {path} cannot be read ({error}): move it away to start again"
+        raise ResultsError(" ".join(words.split())) from error
+    if fingerprint != code.fingerprint:
+        raise ResultsError(f"the checkpoint {path} was made by other code: move it away to start "
+                           "again")
+    return state, arrays

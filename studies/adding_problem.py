@@ -1,0 +1,75 @@
+"""The runs behind docs/adding_problem.md."""
+
+import adding_problem as ap
+from studies import Study
+
+TEN, FOUR, THREE = range(10), range(4), range(3)
+SEARCH_SEEDS, FRESH = range(100, 102), range(10, 20)
+
+HEADLINE = {"LSTM": dict(), "tanh RNN": dict(cell="rnn", iters=5000)}
+
+SMOKE = {
+    name: dict(T=10, hidden=4, iters=500, cell=cell)
+    for name, cell in (("LSTM", "lstm"), ("tanh RNN", "rnn"))}
+
+LAGS = {
+    f"{name}, T = {T}": settings | dict(T=T)
+    for T in (100, 500, 1000)
+    for name, settings in HEADLINE.items()}
+
+CELLS = {
+    "LSTM, forget gate": dict(),
+    "LSTM of 1997, no forget gate": dict(cell="lstm1997"),
+    "tanh RNN, Gaussian (5000 iterations)": dict(cell="rnn", iters=5000),
+    "tanh RNN, orthogonal": dict(cell="rnn", init="ortho"),
+    "IRNN": dict(cell="irnn"),
+}
+
+HIDDEN = {f"{H} units": dict(hidden=H) for H in (2, 4, 8, 16, 32)}
+
+STARTS = (0, 2, 3, 5, 8, 9)  # the four lowest and the two highest solve rates of ten seeds
+CROSSING = {  # schedule and first weights; the data follow the seed
+    (schedule, init_seed): dict(schedule=schedule, init_seed=init_seed)
+    for schedule in ("halving", "cosine") for init_seed in STARTS}
+
+_SMALL = dict(batch=8, iters=32_000)
+_COSINE = _SMALL | dict(schedule="cosine", lr=0.02)
+SEARCH = {
+    "the headline's recipe": dict(),
+    "cosine": dict(schedule="cosine"),
+    "batch 8, halved every 6000": _SMALL | dict(lr_decay_every=6000),
+    "batch 8, cosine, rate 0.02": _COSINE,
+    "the same, averaged weights": _COSINE | dict(average=0.999),
+    "the same, batch 4 growing to 32": _COSINE | dict(batch=4, batch_doublings=3, iters=17_064),
+    "the same, W_hh twice as large": _COSINE | dict(init_scale=1.0),
+    "the same, W_xh twice as large": _COSINE | dict(input_scale=1.0),
+    "the same, clip 0.05": _COSINE | dict(clip=0.05),
+    "the same, forget bias 3": _COSINE | dict(forget_bias=3.0),
+    "the same, 16 units": _COSINE | dict(hidden=16),
+    "the same, 16 units, clip 0.05": _COSINE | dict(hidden=16, clip=0.05),
+    "--best: the same, 16 units, clip 0.05, forget bias 3": ap.BEST,
+    "--best with 32 units, rate 0.015, clip 0.02": ap.BEST | dict(hidden=32, lr=0.015, clip=0.02),
+}
+
+
+def study(name, shows, grid, seeds, minutes, eval_every=100, snapshot_every=0, keep=("history",)):
+    options = dict(snapshot_every=snapshot_every, eval_every=eval_every)
+    return Study(name, shows, "adding_problem", grid, seeds, minutes, options, keep)
+
+
+STUDIES = [
+    study("smoke", "that everything works: four cells of a second", SMOKE, range(2), 0.1),
+    study("adding-animation", "the runs of the pictures and of the animation, seed 0",
+          HEADLINE, range(1), 0.2, snapshot_every=400, keep=("history", "weights", "snapshots")),
+    study("adding-headline", "the adding problem's recipe over ten seeds, LSTM and tanh RNN",
+          HEADLINE, TEN, 2.2, keep=("history", "weights")),
+    study("adding-cells", "which cell learns T = 100: five cells", CELLS, TEN, 6),
+    study("adding-lags", "T = 100, 500, 1000", LAGS, THREE, 9, eval_every=1000),
+    study("adding-hidden", "2 to 32 hidden units", HIDDEN, TEN, 11, eval_every=2000),
+    study("adding-crossing", "the weak seeds: first weights, data and schedules crossed",
+          CROSSING, FOUR, 9, eval_every=2000),
+    study("adding-search", "what was tried for a better recipe, on validation sequences",
+          SEARCH, SEARCH_SEEDS, 16, eval_every=4000),
+    study("adding-best", "the best recipe on fresh seeds", {"--best": ap.BEST}, FRESH, 5,
+          eval_every=1000),
+]

@@ -1,0 +1,190 @@
+"""The runs behind docs/lstm_1997.md.
+
+A record holds all trials of a row; rows of equal shape train in one lockstep. A label is the row,
+in words, and the reading of the text. Where no cap is given it is twice the paper's count.
+"""
+
+from studies import Study
+
+IDENTITY = ("T", "N", "q", "p", "blocks", "lr")  # what tells the rows of an experiment apart
+
+# Readings. The first two change nothing the text says; the others are the smallest named changes
+# that were expected to bring a row to the paper's figure.
+LITERAL, STEP = {}, dict(update="step")
+REBER = dict(update="step", ranges="table10", gate_start=0.5, output_error="flat-spot")
+WIDER = REBER | dict(ranges="wide")
+TWICE = dict(error_factor=2.0)
+LAG = TWICE | dict(ranges="table10")
+ADDING = LAG | dict(output_error="plain")
+LARGER, LARGEST = ADDING | dict(init_scale=12.0), ADDING | dict(init_scale=24.0)
+STEEPER = dict(output_error="flat-spot", ranges="table10")
+FULL = dict(gradient="full")
+
+
+def rows(task, readings, cap=None):
+    """A task's settings with each of some readings, {(row, reading): settings}; cap: training
+    sequences at most."""
+    words = [f"{key}={task[key]}" for key in IDENTITY if key in task]
+    name = " ".join([task["experiment"], *words])
+    capped = {} if cap is None else dict(max_sequences=cap)
+    return {(name, reading): task | capped | changes for reading, changes in readings.items()}
+
+
+def reber(blocks, lr):
+    return dict(experiment="1", blocks=blocks, lr=lr)
+
+
+def signals(experiment, T, N):
+    return dict(experiment=experiment, T=T, N=N)
+
+
+def lag(q, p):
+    return dict(experiment="2c", q=q, p=p)
+
+
+def adding(T):
+    return dict(experiment="4", T=T)
+
+
+# Tables 1 to 9
+_THREE = {"literal": LITERAL, "update step": STEP, "wider": WIDER}
+TABLE_1 = (
+    rows(reber(4, 0.1), _THREE) | rows(reber(3, 0.1), _THREE) | rows(reber(3, 0.2), _THREE)
+    | rows(reber(4, 0.5), _THREE)
+    | rows(reber(3, 0.5), {"literal": LITERAL, "update step": STEP, "reber": REBER}, 30_000))
+_TWO = {"literal": LITERAL, "update step": STEP}
+TABLE_2 = {
+    **rows(dict(experiment="2a"), _TWO),
+    **rows(dict(experiment="2a"), {"named changes": dict(
+        output_error="flat-spot", error_factor=2.0, add_cell_when=100, update="step")}, 15_000),
+    **rows(dict(experiment="2b"), _TWO),
+    **rows(dict(experiment="2b"), {"named changes": dict(
+        errors_at="end", output_error="plain", add_cell_when=100)}, 15_000)}
+_LITERAL, _ALONE = {"literal": LITERAL}, {"no recurrence": dict(recurrent="none")}
+TABLE_3 = (
+    rows(lag(50, 50), _LITERAL, 150_000) | rows(lag(100, 100), _LITERAL)
+    | rows(lag(200, 200), _LITERAL) | rows(lag(50, 50), _ALONE, 90_000)
+    | rows(lag(100, 100), _ALONE, 93_000) | rows(lag(200, 200), _ALONE, 99_000))
+TABLE_3_500 = rows(lag(500, 500), _ALONE, 114_000)  # without recurrence three times the paper's
+TABLE_3_1000 = (
+    rows(lag(1000, 1000), _ALONE, 147_000) | rows(lag(1000, 500), _ALONE, 147_000)
+    | rows(lag(1000, 200), _ALONE, 225_000) | rows(lag(1000, 100), _ALONE, 405_000)
+    | rows(lag(1000, 50), _ALONE, 609_000))
+TABLE_3_LONG = (
+    rows(lag(500, 500), _LITERAL) | rows(lag(1000, 1000), _LITERAL) | rows(lag(1000, 500), _LITERAL)
+    | rows(lag(1000, 200), _LITERAL) | rows(lag(1000, 100), _LITERAL)
+    | rows(lag(1000, 50), _LITERAL))
+_STEEPER = {"steeper": STEEPER}
+TABLES_4_TO_6 = (
+    rows(signals("3a", 100, 3), _LITERAL, 398_500) | rows(signals("3a", 100, 1), _LITERAL)
+    | rows(signals("3b", 100, 3), _LITERAL) | rows(signals("3b", 100, 1), _LITERAL, 392_200)
+    | rows(signals("3c", 100, 3), _LITERAL) | rows(signals("3c", 100, 1), _LITERAL)
+    | rows(signals("3a", 100, 3), _STEEPER) | rows(signals("3b", 100, 1), _STEEPER)
+    | rows(signals("3c", 100, 3), _STEEPER) | rows(signals("3b", 100, 1), {"larger": LARGER}))
+TABLES_4_AND_5_LONG = {
+    **rows(signals("3a", 1000, 3), _LITERAL, 452_500),
+    **rows(signals("3a", 1000, 3), _STEEPER, 904_900),
+    **rows(signals("3b", 1000, 1), {
+        "literal": LITERAL, "steeper, weights times 6": STEEPER | dict(init_scale=6.0),
+        "larger": LARGER, "largest": LARGEST}, 485_100)}
+TABLE_7 = rows(adding(100), _LITERAL, 1_000_000) | rows(adding(100), {"adding": ADDING}, 200_000)
+_ADDING = {"literal": LITERAL, "adding": ADDING, "larger": LARGER}
+TABLE_7_LONG = rows(adding(500), _ADDING) | rows(adding(1000), _ADDING, 853_000)
+TABLE_8 = rows(dict(experiment="5"), {"literal": LITERAL, "twice the error": TWICE,
+                                      "plain error": dict(output_error="plain")})
+TABLE_9 = {
+    **rows(dict(experiment="6a"), _LITERAL, 313_900),
+    **rows(dict(experiment="6a"), {"ranges of table 10": dict(ranges="table10")}),
+    **rows(dict(experiment="6b"), {"literal": LITERAL, "steeper": STEEPER,
+                                   "steeper, twice the error": STEEPER | TWICE})}
+PAPER = {  # every row of the paper's tables
+    **TABLE_1, **TABLE_2, **TABLE_3, **TABLE_3_500, **TABLE_3_1000, **TABLE_3_LONG, **TABLES_4_TO_6,
+    **TABLES_4_AND_5_LONG, **TABLE_7, **TABLE_7_LONG, **TABLE_8, **TABLE_9}
+
+# Section 6.1 and the remarks that the precise values hardly matter
+_COUNT = {"literal": LITERAL, "gate biases at 0": dict(bias_scale=0.0)}
+LIMITS = {
+    **rows(dict(experiment="xor"), _LITERAL), **rows(dict(experiment="parity"), _LITERAL),
+    **rows(signals("count", 11, 3), _COUNT), **rows(signals("count", 100, 99), _COUNT)}
+_BIASES = {f"gate biases times {scale:g}": dict(bias_scale=scale) for scale in (0.0, 0.5, 2.0)}
+VALUES_6A = rows(
+    dict(experiment="6a", trials=10),
+    _BIASES | {f"rate {lr:g}": dict(lr=lr) for lr in (0.1, 0.2, 1.0)}, 125_600)
+VALUES_4 = rows(
+    dict(experiment="4") | ADDING,
+    _BIASES | {f"rate {lr:g}": dict(lr=lr) for lr in (0.25, 1.0)}, 200_000)
+FULL_GRADIENT_BASE = (
+    rows(dict(experiment="6a"), _LITERAL) | rows(signals("3a", 100, 3), _LITERAL)
+    | rows(dict(experiment="xor"), _LITERAL))
+_FULL = {"full gradient": FULL}
+FULL_GRADIENT = (
+    rows(dict(experiment="6a", trials=10), _FULL) | rows(signals("3a", 100, 3), _FULL)
+    | rows(dict(experiment="xor"), _FULL))
+
+# Section 5.1.6
+OUTPUT_GATES_BASE = {label: TABLE_1[label] for label in list(TABLE_1)[-2:]}
+OUTPUT_GATES = rows(
+    reber(3, 0.5) | dict(output_gates="none"),
+    {"no output gates, update step": STEP, "no output gates, reber": REBER}, 30_000)
+
+# Readings of the rows that no reading has brought to the paper's figure
+RIDDLE_1 = {
+    **rows(reber(3, 0.5), {"update step, longer": STEP, "reber, longer": REBER}, 100_000),
+    **rows(reber(3, 0.5), {
+        "reber, h4 and flat spot 0.05": REBER | dict(ranges="h4", flat_spot=0.05),
+        "wider": WIDER,
+        "reber, weights times 2": REBER | dict(init_scale=2.0),
+        "reber, derivatives carried on": REBER | dict(carry_derivatives=True),
+        "reber, full gradient": REBER | FULL | dict(update="sequence")}, 30_000),
+    **rows(reber(3, 0.5), {"wider, longer": WIDER}, 100_000)}
+_LAG = {"lag": LAG}
+RIDDLE_2C = {
+    **rows(lag(50, 50), _LAG, 150_000), **rows(lag(100, 100), _LAG, 150_000),
+    **rows(lag(200, 200), _LAG, 150_000),
+    **rows(lag(50, 50), {
+        "lag, wide": LAG | dict(ranges="wide"), "lag, h4": LAG | dict(ranges="h4"),
+        "lag, gates start at 0.5": LAG | dict(gate_start=0.5),
+        "lag, weights times 0.5": LAG | dict(init_scale=0.5),
+        "lag, flat spot": LAG | dict(output_error="flat-spot")}, 60_000),
+    **rows(lag(100, 100), {"lag, weights times 0.1": LAG | dict(init_scale=0.1)}),
+    **rows(lag(200, 200), {"lag, weights times 0.1": LAG | dict(init_scale=0.1)}),
+    **rows(lag(200, 200), {"recurrence from zero": dict(recurrent="zero")})}
+RIDDLE_4 = rows(adding(500) | ADDING, {
+    "gate biases times 2": dict(bias_scale=2.0), "gate biases times 3": dict(bias_scale=3.0),
+    "rate 0.25": dict(lr=0.25), "wide": dict(ranges="wide")}, 418_000)
+FIRST_WEIGHTS = {
+    **rows(dict(experiment="4"), {"larger": LARGER}, 200_000),
+    **rows(adding(500), {"largest": LARGEST})}
+
+_FULL_BASE = {label: FULL_GRADIENT_BASE[label] for label in list(FULL_GRADIENT_BASE)[:2]}
+
+
+def study(name, shows, grid, minutes, keep=("history",)):
+    return Study(f"lstm-{name}", shows, "lstm_1997", grid, None, minutes, keep=keep)
+
+
+STUDIES = [
+    study("table-1", "embedded Reber grammar, Table 1", TABLE_1, 60),
+    study("table-2", "2a and 2b, Table 2", TABLE_2, 30, keep=None),
+    study("table-3", "2c with q = 50, 100 and 200, Table 3", TABLE_3, 20),
+    study("table-3-500", "2c with q = 500 and no recurrence, Table 3", TABLE_3_500, 3),
+    study("table-3-1000", "2c with q = 1000 and no recurrence, Table 3", TABLE_3_1000, 60),
+    study("table-3-long", "2c with q = 500 and 1000, literal, Table 3", TABLE_3_LONG, 190),
+    study("tables-4-to-6", "3a, 3b and 3c with T = 100, Tables 4 to 6", TABLES_4_TO_6, 40),
+    study("tables-4-and-5-long", "3a and 3b with T = 1000, Tables 4 and 5",
+          TABLES_4_AND_5_LONG, 220),
+    study("table-7", "adding with T = 100, Table 7", TABLE_7, 20, keep=None),
+    study("table-7-long", "adding with T = 500 and 1000, Table 7", TABLE_7_LONG, 400, keep=None),
+    study("table-8", "multiplication, Table 8", TABLE_8, 60, keep=None),
+    study("table-9", "temporal order, Table 9", TABLE_9, 40, keep=None),
+    study("output-gates", "section 5.1.6: without output gates", OUTPUT_GATES, 8),
+    study("limits", "section 6.1: exclusive or, parity, counting", LIMITS, 20),
+    study("full-gradient", "section 6.1: the full gradient", _FULL_BASE | FULL_GRADIENT, 18,
+          keep=None),
+    study("values-6a", "other gate biases and rates, Experiment 6a", VALUES_6A, 6),
+    study("values-4", "other gate biases and rates, Experiment 4", VALUES_4, 10),
+    study("riddle-2c", "further readings of 2c with q = 50 to 200", RIDDLE_2C, 25),
+    study("riddle-1", "further readings of the embedded Reber grammar", RIDDLE_1, 55),
+    study("riddle-4", "further readings of adding with T = 500", RIDDLE_4, 60),
+    study("first-weights", "adding with larger first weights, T = 100 and 500", FIRST_WEIGHTS, 25),
+]

@@ -1,0 +1,201 @@
+"""The runs behind docs/rnn_pathological.md."""
+
+import rnn_pathological as rp
+from studies import Study
+
+TEN, FIVE, THREE = range(10), range(5), range(3)
+
+HEADLINE = {
+    (task, init): dict(task=task, init=init)
+    for task in rp.HEADLINE_TASKS for init in rp.HEADLINE_INITS}
+
+RADII = (0.8, 1.0, 1.1)
+START_KINDS = {
+    "orthogonal": "ortho", "identity": "identity", "N(0, 1/H)": "gaussian",
+    "sparse, 15 incoming": "sparse"}
+
+
+def at_radius(init, rho):
+    """Orthogonal matrices and the identity have radius 1 as they fall; the headline's N(0, 0.1^2)
+    is N(0, 1/H) at about 0.8."""
+    as_it_falls = rho == 1 and init in ("ortho", "identity")
+    return dict(init=init) if as_it_falls else dict(init=init, spectral_radius=rho)
+
+
+SCALE = {
+    (task, init, rho): dict(task=task, dtype="float32") | at_radius(init, rho)
+    for task in rp.HEADLINE_TASKS for init in START_KINDS.values() for rho in RADII}
+
+LENGTH_STARTS = {"orthogonal": "ortho", "N(0, 0.1²)": "random", "identity": "identity"}
+LENGTHS = (20, 30, 60, 80, 100, 150, 200)
+LENGTH = {
+    (init, T): dict(task="3bit_memorization", sequence_len=T, init=init, dtype="float32")
+    for init in LENGTH_STARTS.values() for T in LENGTHS}
+
+# What cracks XOR
+_MIXED = dict(task="xor", curriculum="5:1:0.9", mixed_lengths=5, stop_at=0.999)
+_ADAM = dict(optimizer="adam", lr=1e-3, dtype="float32")
+_LONG_XOR = _MIXED | _ADAM | dict(input_scale=0.3, lr_decay_every=3000, epochs=300)
+XOR_30 = {"T = 30": _MIXED | dict(stop_at=0.9998, nesterov=True, lr_decay_every=2500, epochs=300)}
+XOR_LONGER = {
+    "T = 60": _LONG_XOR | dict(sequence_len=60),
+    "T = 100": _LONG_XOR | dict(sequence_len=100),
+    "T = 200": _LONG_XOR | dict(sequence_len=200, curriculum="5:2:0.9")}
+XOR_FIXED = {
+    "fixed T = 30, orthogonal start": dict(task="xor", epochs=100),
+    "fixed T = 30, N(0, 0.1^2)": dict(task="xor", init="random", epochs=100)}
+XOR_FIXED_LONGER = {  # more epochs, with other optimizers
+    "fixed T = 30, Adam": dict(_ADAM, task="xor", input_scale=0.3, epochs=300),
+    "fixed T = 30, Nesterov to 0.99": dict(
+        task="xor", nesterov=True, momentum_max=0.99, lr=2e-3, epochs=300, dtype="float32")}
+XOR_LESS = {  # one part of the recipe is missing
+    "curriculum to T = 30, no mixed lengths": dict(task="xor", curriculum="5:1:0.9", epochs=200),
+    "T = 30, N(0, 0.1^2) start, curriculum and mixed lengths":
+        dict(_MIXED, init="random", epochs=200)}
+XOR_HEAVY_BALL = {"T = 30, heavy ball, no decay, stopped at 0.999": dict(_MIXED, epochs=200)}
+
+XOR_LENGTHS = {
+    "fixed length": {}, "mixed lengths": dict(mixed_lengths=5),
+    "curriculum": dict(curriculum="5:1:0.9"),
+    "curriculum and mixed lengths": dict(curriculum="5:1:0.9", mixed_lengths=5)}
+XOR_OPTIMIZERS = {
+    "heavy ball, 0.01": {}, "Nesterov, 0.01": dict(nesterov=True),
+    "Adam, 0.001": dict(optimizer="adam", lr=1e-3)}
+XOR_SCALES = (0.1, 0.3, 1.0)
+XOR_GRID = {
+    (lengths, optimizer, scale): dict(
+        task="xor", stop_at=0.999, epochs=200, dtype="float32", input_scale=scale)
+    | XOR_LENGTHS[lengths] | XOR_OPTIMIZERS[optimizer]
+    for lengths in XOR_LENGTHS for optimizer in XOR_OPTIMIZERS for scale in XOR_SCALES}
+
+# A recipe for each of the other tasks
+MULTIPLICATION = {
+    "multiplication, T = 50": dict(
+        _ADAM, task="multiplication", sequence_len=50, curriculum="10:2:0.005", stop_at=0.002,
+        epochs=400)}
+SYMBOLS = {
+    "temporal_order_3, T = 100": dict(
+        _ADAM, task="temporal_order_3", sequence_len=100, input_scale=0.03, stop_at=0.999,
+        epochs=200),
+    "noiseless_memorization, ten 5-ary symbols, T = 80": dict(
+        _ADAM, task="noiseless_memorization", bits=10, alphabet=5, sequence_len=80, hidden=100,
+        input_scale=0.01, lr_decay_every=1000, stop_at=0.999, epochs=100)}
+MEMORY = {
+    "random_permutation, V = 20, T = 30": dict(
+        _ADAM, task="random_permutation", vocabulary=20, sequence_len=30, hidden=100,
+        input_scale=0.01, stop_at=0.999, epochs=100),
+    "noiseless_memorization, 5 bits, T = 100": dict(
+        _ADAM, task="noiseless_memorization", sequence_len=100, input_scale=0.01, stop_at=0.999,
+        epochs=100),
+    "3bit_memorization, T = 200": dict(
+        _ADAM, task="3bit_memorization", sequence_len=200, input_scale=0.01, stop_at=0.999,
+        epochs=100)}
+REACH = {
+    "3bit_memorization, T = 200, Adam, input scale 0.1":
+        MEMORY["3bit_memorization, T = 200"] | dict(input_scale=0.1)}
+
+# Beyond T = 200: the tanh RNN and the LSTM
+_LONG = dict(task="3bit_memorization", optimizer="adam", stop_at=0.999, dtype="float32", epochs=40)
+_GROW = _LONG | dict(curriculum="10:20:0.9", mixed_lengths=5, stop_at=0.998)
+BEYOND_NETS = ("tanh RNN, 64 units", "LSTM, 32 units")
+BEYOND_LENGTHS = (200, 400)
+_RNN, _LSTM = BEYOND_NETS
+BEYOND_FIXED = {
+    (net, T): settings | dict(sequence_len=T)
+    for T in BEYOND_LENGTHS for net, settings in {
+        _RNN: dict(_LONG, input_scale=0.01, lr=1e-3),
+        _LSTM: dict(_LONG, cell="lstm", hidden=32, lr=5e-3, forget_bias=6.0)}.items()}
+BEYOND_CURRICULUM = {
+    (net, T): settings | dict(sequence_len=T)
+    for T in BEYOND_LENGTHS for net, settings in {
+        _RNN: dict(_GROW, input_scale=0.1, lr=1e-3, epochs=100),
+        _LSTM: dict(_GROW, cell="lstm", hidden=32, lr=2e-3, input_scale=0.3, forget_bias=3.0),
+    }.items()}
+
+
+def table5(task, method, mu, **changes):
+    """Settings of a cell of Table 5 of Sutskever et al. (2013): NAG or CM (heavy ball), momentum mu
+    in the end."""
+    method_and_momentum = dict(task=task, nesterov=method == "NAG", momentum_max=mu)
+    return rp.sutskever_2013(task) | method_and_momentum | changes
+
+
+TABLE5_RATES = {  # the largest within 0.5% of the lowest training loss of the trials
+    ("addition", "NAG", 0.995): 1e-4, ("addition", "CM", 0.9): 1e-4,
+    ("multiplication", "NAG", 0.995): 1e-4, ("multiplication", "CM", 0.9): 1e-3}
+PAPER_TABLE5 = {  # their figures: the share of sequences with |error| > 0.04
+    ("addition", "NAG"): 0.00025, ("addition", "CM"): 0.43,
+    ("multiplication", "NAG"): 0.0013, ("multiplication", "CM"): 0.029}
+TABLE5_TRIALS = {
+    (kind, lr): table5(*kind, lr=lr, epochs=4, batches_per_epoch=500)
+    for kind in TABLE5_RATES for lr in (1e-3, 1e-4, 1e-5)}
+TABLE5 = {kind: table5(*kind, lr=lr) for kind, lr in TABLE5_RATES.items()}
+TABLE5_OTHER_RATES = {
+    kind: table5(*kind, lr=1e-3)
+    for kind in (("addition", "CM", 0.9), ("multiplication", "NAG", 0.995))}
+
+
+def order(T, symbols, places, answer, init="ortho"):
+    """Settings of temporal_order_study.py."""
+    return dict(symbols=symbols, places=places, answer=answer, sequence_len=T, init=init)
+
+
+ORDER = {
+    (answer, symbols, places): order(30, symbols, places, answer)
+    for answer in ("both", "sum", "parity") for symbols in ("distinct", "marked")
+    for places in ("regions", "halves")}
+ORDER_LAGS = {
+    (init, places): order(60, "distinct", places, "both", init)
+    for init in ("ortho", "random") for places in ("regions", "early")}
+
+
+def study(name, shows, grid, seeds, minutes, *, experiment="rnn_pathological", keep=("history",),
+          **options):
+    return Study(
+        f"pathological-{name}", shows, experiment, grid, seeds, minutes, options, keep)
+
+
+STUDIES = [
+    study("weights", "XOR at T = 30, seed 0, with the weights that a test evaluates again",
+          XOR_30, range(1), 0.1, keep=("history", "weights"), eval_every=4, keep_weights=True),
+    study("headline", "orthogonal and small random start on three tasks, ten seeds",
+          HEADLINE, TEN, 7),
+    study("xor", "XOR with a curriculum and mixed lengths, T = 30", XOR_30, TEN, 1.2, eval_every=4),
+    study("xor-longer", "XOR with a curriculum and mixed lengths, T = 60 to 200",
+          XOR_LONGER, FIVE, 1.8, eval_every=8),
+    study("xor-fixed", "XOR at a fixed length", XOR_FIXED, THREE, 0.75, eval_every=2),
+    study("xor-fixed-longer", "XOR at a fixed length, more epochs, Adam and Nesterov",
+          XOR_FIXED_LONGER, THREE, 0.75, eval_every=8),
+    study("xor-less", "XOR without mixed lengths, and with the small random start",
+          XOR_LESS, FIVE, 1.25, eval_every=8),
+    study("xor-heavy-ball", "XOR with a curriculum and mixed lengths, plain momentum",
+          XOR_HEAVY_BALL, TEN, 1.25, eval_every=4),
+    study("xor-grid", "what cracks XOR at T = 30: lengths, optimizer, input scale",
+          XOR_GRID, FIVE, 10, eval_every=20),
+    study("multiplication", "a recipe for multiplication", MULTIPLICATION, FIVE, 1, eval_every=8),
+    study("symbols", "recipes for three symbols in order, and for ten 5-ary symbols",
+          SYMBOLS, FIVE, 2, eval_every=4),
+    study("memory", "recipes for the permutation, five bits and three bits",
+          MEMORY, FIVE, 3, eval_every=2),
+    study("reach", "3-bit memorization at T = 200 with the default input scale",
+          REACH, THREE, 1, eval_every=2),
+    study("beyond-fixed", "3-bit memorization at T = 200 and 400, tanh RNN and LSTM",
+          BEYOND_FIXED, THREE, 1.5, eval_every=10),
+    study("beyond-curriculum",
+          "3-bit memorization with a curriculum to T = 200 and 400, tanh RNN and LSTM",
+          BEYOND_CURRICULUM, FIVE, 2.5, eval_every=10),
+    study("length", "solve rate against T for three starts", LENGTH, TEN, 35, eval_every=10),
+    study("scale", "four starts of W_hh, each at spectral radius 0.8, 1 and 1.1",
+          SCALE, FIVE, 12, eval_every=10),
+    study("order", "why temporal order is easy: symbols, places and answer, one at a time",
+          ORDER, FIVE, 3.75, experiment="temporal_order_study"),
+    study("order-lags", "temporal order at T = 60: where the symbols are, and the start",
+          ORDER_LAGS, FIVE, 1.25, experiment="temporal_order_study"),
+    study("sutskever-rates", "the learning rates for the next study, over 2000 updates",
+          TABLE5_TRIALS, range(100, 102), 8, eval_every=1),
+    study("sutskever",
+          "addition and multiplication of Sutskever et al. (2013), 50,000 updates",
+          TABLE5, range(4), 112, eval_every=5),
+    study("sutskever-other-rates", "the same with rates that blow up",
+          TABLE5_OTHER_RATES, range(1), 14, eval_every=5),
+]
