@@ -484,7 +484,7 @@ def summary(record):
     if settings.experiment == "1":
         words += f" (paper {PAPER})"
     n = final["test_sequences"]
-    return f"{words}; {np.mean(final['wrong']):.1f} wrong of {n} (a constant answer: {n})"
+    return f"{words}; {np.mean(final['wrong']):.1f} wrong of {n}, a constant answer: {n}"
 
 
 def main(argv=None):

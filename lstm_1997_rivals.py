@@ -4,29 +4,30 @@
 # ///
 """What the LSTM was compared with in 1997: RTRL, BPTT, Elman nets and the neural sequence chunker.
 
-Source: Hochreiter & Schmidhuber (1997), "Long Short-Term Memory", Neural Computation 9(8):1735-1780,
-sections 2, 3, 5.1 and 5.2, the rows of Tables 1 and 2 that are not LSTM. The methods: real-time
-recurrent learning (Robinson & Fallside 1987, Williams & Zipser 1989), back-propagation through time
-(Williams & Zipser 1992), Elman's procedure (1988), the two-net neural sequence chunker (Schmidhuber
-1992). The others have programs of their own: cascade_correlation.py and weight_guessing.py.
+Source: Hochreiter & Schmidhuber (1997), "Long Short-Term Memory", Neural Computation
+9(8):1735-1780, sections 2, 3, 5.1 and 5.2, the rows of Tables 1 and 2 that are not LSTM. The
+methods: real-time recurrent learning (Robinson & Fallside 1987, Williams & Zipser 1989),
+back-propagation through time (Williams & Zipser 1992), Elman's procedure (1988), the two-net neural
+sequence chunker (Schmidhuber 1992). Two more rivals have programs of their own:
+cascade_correlation.py and weight_guessing.py.
 
 Tasks: 1 predicts the embedded Reber grammar; 2a keeps the first symbol over p steps to predict the
 last. They are those of lstm_1997.py.
 
 Criterion: the number of training sequences until the paper's stopping criterion, over the paper's
-number of trials. A constant answer gets every sequence wrong. Beside it, what explains it: the error
-that arrives at the first symbol of a sequence.
+number of trials. A constant answer gets every sequence wrong. Beside it, what explains it: the
+error that arrives at the first symbol of a sequence.
 
 Commands:
-    python3 lstm_1997_rivals.py                                     RTRL, 2a, delay 4, rate 1
-    python3 lstm_1997_rivals.py --method chunker --experiment 2a    the chunker, delay 100
-    python3 lstm_1997_rivals.py --table 2 --p 4 10                  rows of a table of the paper
-    python3 lstm_1997_rivals.py --gradcheck                         every learning rule, before all else
+    python3 lstm_1997_rivals.py                                   RTRL on 2a, delay 4, rate 1
+    python3 lstm_1997_rivals.py --method chunker --experiment 2a  the chunker, delay 100
+    python3 lstm_1997_rivals.py --table 2 --p 4                   rows of a table of the paper
+    python3 lstm_1997_rivals.py --gradcheck                       every learning rule, before all else
 
-Expect: half an hour for the rows with delay 4; at delay 100 nothing but the chunker succeeds.
-Trials run in lockstep, each with its own weights and random streams: a trial gives the same bits
-alone and in company. A long run writes a checkpoint beside --out now and then and on Ctrl-C; the same
-command goes on from there.
+Expect: half an hour for the rows with delay 4; with delay 100 only the chunker learns. Trials run
+in lockstep, each with its own weights and random streams: a trial gives the same bits alone and in
+company. A long run writes a checkpoint beside --out now and then and on Ctrl-C; the same command
+goes on from there.
 """
 
 import dataclasses
@@ -52,8 +53,8 @@ CHUNK = lstm.CHUNK  # training sequences drawn at once for a trial: part of what
 
 # The rows of Tables 1 and 2 that are not LSTM. p: delay; hidden: hidden units; w: weights (Table 1
 # gives them as estimates); lr: learning rate; cap: training sequences after which our trials are
-# given up; success: per cent of the paper's trials; paper: training sequences until success. Table 2
-# lumps the rates 1 to 10 of p = 10 and p = 100; Elman's rate is not given.
+# given up; success: per cent of the paper's trials; paper: training sequences until success.
+# Table 2 lumps the rates 1 to 10 of p = 10 and p = 100; Elman's rate is not given.
 CONDITIONS = """
 table method   experiment p   hidden w     lr   trials cap     success paper
 1     rtrl     1          -   3      170   0.05 30     400000  some    173000
@@ -276,7 +277,8 @@ class Layout:
         self.outputs, self.hidden = self.inputs + extra_outputs, settings.hidden
         self.feedback = settings.experiment == "1" and settings.method in ("rtrl", "bptt")
         self.direct = settings.method != "elman"  # weights from inputs to outputs
-        self.key = (self.inputs, self.outputs, self.hidden, self.feedback, self.direct)
+        self.key = (  # equal for nets that can train together
+            settings.experiment, self.inputs, self.outputs, self.hidden, self.feedback, self.direct)
         # units that are seen a step later
         self.units = self.hidden + (self.outputs if self.feedback else 0)
         self.parts = (
@@ -953,8 +955,8 @@ class Lockstep(harness.SideBySide):
         first = rows[0]
         self.method, self.experiment = first.method, first.experiment
         self.layouts, self.size = layouts_of(first), sum(part.size for part in layouts_of(first))
-        several = f", {len(rows)} rows" if len(rows) > 1 else ""
-        super().__init__(rows, Trial, f"{self.method} {self.experiment} {first.p or ''}{several}")
+        title = f"{self.method} {self.experiment}" + (f" p={first.p}" if first.p else "")
+        super().__init__(rows, Trial, title + (f", {len(rows)} rows" if len(rows) > 1 else ""))
         self.measure = "median_wrong_strings" if first.p is None else "median_largest_error"
         self.history = [
             {"train_sequences": [], "trials_running": [], self.measure: []} for _ in rows]
@@ -1250,7 +1252,7 @@ def summary(record):
     wrong = [wrong for wrong, n in zip(final["wrong"], reached) if n is not None]
     if wrong:
         words += f"; {np.mean(wrong):.1f} wrong of {final['test_sequences']}"
-    words += f" (a constant answer: {final['test_sequences']})"
+    words += f"; a constant answer gets all {final['test_sequences']} wrong"
     return words + ("" if final["status"] == "done" else "  " + final["status"].upper())
 
 

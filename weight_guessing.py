@@ -287,7 +287,7 @@ def summary(record):
     wrong = [wrong for wrong, n in zip(final["wrong"], reached) if n is not None]
     if wrong:
         words += f"; {np.mean(wrong):.1f} wrong of {final['test_sequences']}"
-    return words + f" (a constant answer: {final['test_sequences'] // 2})"
+    return words + f"; a constant answer gets {final['test_sequences'] // 2} wrong"
 
 
 def main(argv=None):
