@@ -470,7 +470,8 @@ def parse(argv):
         settings = harness.from_flags(Settings, args)
         if not args.gradcheck:
             harness.check_results(args.out)
-            harness.read_checkpoint(checkpoint_of(settings, args.out), CODE)
+            queue = harness.OneByOne(settings, Trial)
+            harness.take_back(queue, checkpoint_of(settings, args.out), CODE)
     except (ValueError, harness.ResultsError) as error:
         parser.error(str(error))
     return settings, harness.from_flags(Options, args), args
@@ -484,7 +485,7 @@ def summary(record):
     if settings.experiment == "1":
         words += f" (paper {PAPER})"
     n = final["test_sequences"]
-    return f"{words}; {np.mean(final['wrong']):.1f} wrong of {n}, a constant answer: {n}"
+    return f"{words}; {np.mean(final['wrong']):.1f} wrong of {n} (a constant {n})"
 
 
 def main(argv=None):

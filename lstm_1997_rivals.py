@@ -22,7 +22,7 @@ Commands:
     python3 lstm_1997_rivals.py                                   RTRL on 2a, delay 4, rate 1
     python3 lstm_1997_rivals.py --method chunker --experiment 2a  the chunker, delay 100
     python3 lstm_1997_rivals.py --table 2 --p 4                   rows of a table of the paper
-    python3 lstm_1997_rivals.py --gradcheck                       every learning rule, before all else
+    python3 lstm_1997_rivals.py --gradcheck                       every learning rule, before anything
 
 Expect: half an hour for the rows with delay 4; with delay 100 only the chunker learns. Trials run
 in lockstep, each with its own weights and random streams: a trial gives the same bits alone and in
@@ -114,9 +114,9 @@ def read_rows(text):
     return tuple(TableRow(*map(value, line, TableRow._fields)) for line in lines)
 
 
-ROWS, OTHER_ROWS = read_rows(CONDITIONS), read_rows(OTHERS)
-METHODS = tuple(dict.fromkeys(row.method for row in ROWS))
-EXPERIMENTS = tuple(dict.fromkeys(row.experiment for row in ROWS))
+TABLE_ROWS, OTHER_ROWS = read_rows(CONDITIONS), read_rows(OTHERS)
+METHODS = tuple(dict.fromkeys(row.method for row in TABLE_ROWS))
+EXPERIMENTS = tuple(dict.fromkeys(row.experiment for row in TABLE_ROWS))
 IDENTITY = ("p", "hidden", "lr")  # the columns that tell the rows of a method and a task apart
 
 
@@ -196,7 +196,7 @@ class Settings:
     @property
     def rows(self):
         """The rows of this method and task."""
-        return [row for row in ROWS + OTHER_ROWS
+        return [row for row in TABLE_ROWS + OTHER_ROWS
                 if row.method == self.method and row.experiment == self.experiment]
 
     @property
@@ -208,7 +208,7 @@ class Settings:
     @property
     def in_paper(self):
         """Whether the paper has a row with these settings."""
-        return self.row in ROWS and self.agreement(self.row) == len(IDENTITY)
+        return self.row in TABLE_ROWS and self.agreement(self.row) == len(IDENTITY)
 
     @property
     def named(self):
@@ -713,7 +713,7 @@ def checked_nets(settings, updates):
     trials = [Trial(settings, seed) for seed in (settings.seed, settings.seed + 1)]
     theta = np.array([trial.start(layout.size) for trial in trials]) * 4
     net = Net(layout, theta, lane_settings)
-    x, target, end = stacked([trial.draw(updates + 1) for trial in trials])
+    x, target, end = lstm.side_by_side([trial.draw(updates + 1) for trial in trials])
     for k in range(updates):
         net.learn_bptt(x[k], target[k], end[k])
     net = Net(layout, net.theta, lane_settings._replace(lr=np.ones(2)))
@@ -859,7 +859,7 @@ def check_chunker(settings):
     theta = np.array([trial.start(split + layouts[1].size) for trial in trials]) * 4
     lane_settings = LaneSettings.of([settings] * 2)._replace(lr=np.ones(2))
     pair = RecordedChunker(layouts, theta, lane_settings)
-    x, target, end = (part[0] for part in stacked([trial.draw(1) for trial in trials]))
+    x, target, end = (part[0] for part in lstm.side_by_side([trial.draw(1) for trial in trials]))
     nets = pair.automatizer, pair.chunker
     change = changes_of(theta, nets, lambda: pair.learn(x, target, end, every_step=False))
     change = change.reshape(2, -1)
@@ -933,12 +933,6 @@ class Trial:
         self.rng["train"].bit_generator.state = state["stream"]
 
 
-def stacked(batches):
-    """Puts the lanes' Sequences side by side: x and target (n, T, R) symbols, end (n, R)."""
-    names = ("x", "target", "end")
-    return [np.stack([getattr(batch, name) for batch in batches], axis=-1) for name in names]
-
-
 def rounded(values):
     """A list of numbers with six significant digits."""
     return [float(f"{value:.6g}") for value in values]
@@ -970,8 +964,8 @@ class Lockstep(harness.SideBySide):
         self.trials = [self.trials[k] for k in lanes]
         if not self.trials:
             return
-        self.theta = self.theta[self.beside(list(lanes))]
-        settings = LaneSettings.of([trial.settings for trial in self.beside(self.trials)])
+        self.theta = self.theta[self.two_or_more(list(lanes))]
+        settings = LaneSettings.of([trial.settings for trial in self.two_or_more(self.trials)])
         if self.method == "chunker":
             self.pair = Chunker(self.layouts, self.theta, settings)
             self.net = self.pair.automatizer
@@ -979,15 +973,16 @@ class Lockstep(harness.SideBySide):
             self.net = Net(self.layouts[0], self.theta, settings)
             self.rule = RULES[self.method](self.net) if self.method in RULES else None
 
-    def beside(self, items):
-        """The items of the lanes, a single one twice."""
+    @staticmethod
+    def two_or_more(items):
+        """A list with an item for each lane: a single one twice."""
         return items * 2 if len(items) == 1 else items
 
     def advance(self):
         """CHUNK training sequences for each trial, and the tests that fall due. A chunk that is cut
         short is undone."""
         before = self.theta.copy(), [trial.state() for trial in self.trials]
-        x, target, end = stacked(self.beside([trial.draw(CHUNK) for trial in self.trials]))
+        x, target, end = lstm.side_by_side(self.two_or_more([trial.draw(CHUNK) for trial in self.trials]))
         with np.errstate(all="ignore"):
             for k in range(CHUNK):
                 if harness.stopped():
@@ -1105,7 +1100,7 @@ class Lockstep(harness.SideBySide):
         """A point of the training curves: at most 100 for each row. largest: of 2a, the largest
         errors, if they are known."""
         for row, history in zip(self.rows, self.history):
-            every = math.ceil(row.max_sequences / (100 * CHUNK)) * CHUNK
+            every = lstm.round_up(row.max_sequences, 100 * CHUNK) // 100
             lanes = [lane for lane, trial in enumerate(self.trials) if trial.settings == row]
             if not lanes or self.count % every:
                 continue
@@ -1190,7 +1185,7 @@ def stacks(rows):
     def alike(row):
         return row.method, layouts_of(row)[0].key, row.update, row.test_every
 
-    return harness.grouped(rows, alike, lstm.STACK)
+    return harness.grouped(rows, alike, lstm.MOST_TRIALS)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -1212,32 +1207,33 @@ def parse(argv):
     if args.table and named_task:
         parser.error("--table and --experiment exclude each other")
     if not args.table and "--method" in args.given and not named_task:
-        of_method = [row.experiment for row in ROWS if row.method == args.method]
+        of_method = [row.experiment for row in TABLE_ROWS if row.method == args.method]
         args.experiment = of_method[-1]
     try:
-        rows = [harness.from_flags(Settings, args, **row) for row in chosen_rows(args)]
-        if args.table and not rows:
-            parser.error("no row of the paper has all these settings")
-        rows = rows or [harness.from_flags(Settings, args)]
+        rows = [harness.from_flags(Settings, args, **chosen) for chosen in chosen_rows(args)]
         if not args.gradcheck:
             harness.check_results(args.out)
             for group in stacks(rows):
-                harness.read_checkpoint(checkpoint_of(group, args.out), CODE)
+                checkpoint = checkpoint_of(group, args.out)
+                if checkpoint.exists():
+                    harness.take_back(Lockstep(group), checkpoint, CODE)
     except (ValueError, harness.ResultsError) as error:
         parser.error(str(error))
     return rows, harness.from_flags(Options, args), args
 
 
 def chosen_rows(args):
-    """The rows of --table that agree with the other flags: dicts of what tells rows apart."""
-    names = ("method", "experiment", *IDENTITY)
+    """For each row that is to run, the settings that go before the flags'. Raises ValueError."""
+    if not args.table:
+        return [{}]
     chosen = {name: getattr(args, name) for name in IDENTITY if getattr(args, name) is not None}
     if "--method" in args.given:
         chosen["method"] = args.method
-    return [
-        {name: getattr(row, name) for name in names}
-        for row in ROWS if row.table in (args.table or ())
-        and all(getattr(row, name) == value for name, value in chosen.items())]
+    rows = [row._asdict() for row in TABLE_ROWS if row.table in args.table]
+    rows = [row for row in rows if chosen.items() <= row.items()]
+    if not rows:
+        raise ValueError("no row of the paper has all these settings")
+    return [{name: row[name] for name in ("method", "experiment", *IDENTITY)} for row in rows]
 
 
 def summary(record):
@@ -1251,8 +1247,8 @@ def summary(record):
         words += f" (paper {row.success}{per_cent}, {row.paper or 'never'})"
     wrong = [wrong for wrong, n in zip(final["wrong"], reached) if n is not None]
     if wrong:
-        words += f"; {np.mean(wrong):.1f} wrong of {final['test_sequences']}"
-    words += f"; a constant answer gets all {final['test_sequences']} wrong"
+        tests = final["test_sequences"]
+        words += f"; {np.mean(wrong):.1f} wrong of {tests} (a constant {tests})"
     return words + ("" if final["status"] == "done" else "  " + final["status"].upper())
 
 
@@ -1261,12 +1257,13 @@ def main(argv=None):
     if args.gradcheck:
         return gradcheck_all()
 
-    def forget(records):
+    def remove_checkpoint(records):
         ended = [Settings(**record["settings"]) for record in records]
         checkpoint_of(ended, options.out).unlink(missing_ok=True)
 
     calls = [(group, options, options.quiet) for group in stacks(rows)]
-    code = harness.run_and_save(CODE, train_together, calls, options, summary, ended=forget)
+    code = harness.run_and_save(
+        CODE, train_together, calls, options, summary, ended=remove_checkpoint)
     if code == 130:
         harness.complain("interrupted; the same command goes on from the checkpoint")
     return code

@@ -271,7 +271,8 @@ def parse(argv):
         runs = [harness.from_flags(Settings, args, **row) for row in (ROWS if args.all else [{}])]
         harness.check_results(args.out)
         for settings in runs:
-            harness.read_checkpoint(checkpoint_of(settings, args.out), CODE)
+            queue = harness.OneByOne(settings, Trial)
+            harness.take_back(queue, checkpoint_of(settings, args.out), CODE)
     except (ValueError, harness.ResultsError) as error:
         parser.error(str(error))
     return runs, harness.from_flags(Options, args)
@@ -286,20 +287,21 @@ def summary(record):
     words = f"{settings.named}: {lstm.counts(reached)}; guesses: {lstm.counts(guesses)}"
     wrong = [wrong for wrong, n in zip(final["wrong"], reached) if n is not None]
     if wrong:
-        words += f"; {np.mean(wrong):.1f} wrong of {final['test_sequences']}"
-    return words + f"; a constant answer gets {final['test_sequences'] // 2} wrong"
+        tests = final["test_sequences"]
+        words += f"; {np.mean(wrong):.1f} wrong of {tests} (a constant {tests // 2})"
+    return words
 
 
 def main(argv=None):
     runs, options = parse(argv)
     calls = [(settings, options, options.quiet or options.jobs > 1) for settings in runs]
 
-    def forget(records):
+    def remove_checkpoint(records):
         for record in records:
             path = checkpoint_of(Settings(**record["settings"]), options.out)
             path.unlink(missing_ok=True)
 
-    code = harness.run_and_save(CODE, train, calls, options, summary, ended=forget)
+    code = harness.run_and_save(CODE, train, calls, options, summary, ended=remove_checkpoint)
     if code == 130:
         harness.complain("interrupted; the same command goes on from the checkpoint")
     return code
