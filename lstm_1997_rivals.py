@@ -959,7 +959,7 @@ class Lockstep(harness.SideBySide):
         self.method, self.experiment = first.method, first.experiment
         self.layouts, self.size = layouts_of(first), sum(part.size for part in layouts_of(first))
         title = f"{self.method} {self.experiment}" + (f" p={first.p}" if first.p else "")
-        super().__init__(rows, Trial, title + (f", {len(rows)} rows" if len(rows) > 1 else ""))
+        super().__init__(rows, Trial, title)
         self.measure = "median_wrong_strings" if first.p is None else "median_largest_error"
         self.history = [
             {"train_sequences": [], "trials_running": [], self.measure: []} for _ in rows]
@@ -1195,7 +1195,7 @@ def stacks(rows):
     def alike(row):
         return row.method, layouts_of(row)[0].key, row.update, row.test_every
 
-    return harness.grouped(rows, alike, lstm.MOST_TRIALS)
+    return harness.grouped(rows, alike, lstm.STACK)
 
 
 # --------------------------------------------------------------------------------------------------
