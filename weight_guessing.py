@@ -294,7 +294,7 @@ def summary(record):
 
 def main(argv=None):
     runs, options = parse(argv)
-    calls = [(settings, options, options.quiet or options.jobs > 1) for settings in runs]
+    calls = [(settings, options, options.quiet) for settings in runs]
 
     def remove_checkpoint(records):
         for record in records:
