@@ -163,8 +163,8 @@ def test_a_signal_to_the_group_keeps_what_ended_in_both_processes(tmp_path):
     """Weights so small that no net is right: every trial is given up soon, and there are many."""
     words = ["--all", "--jobs", "2", "--trials", "1000", "--init", "1e-3", "--max-sequences", "1100"]
     process = subprocess.Popen(
-        [sys.executable, ROOT / SCRIPT, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True)
+        [sys.executable, ROOT / SCRIPT, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, start_new_session=True)
     assert "1 of 1000 trials ended" in process.stdout.readline()
     os.killpg(process.pid, signal.SIGTERM)
     _, complaint = process.communicate(timeout=100)
