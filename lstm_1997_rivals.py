@@ -558,12 +558,12 @@ class Sensitivities:
         weights `into`."""
         net, ends = self.net, self.net.layout.ends
         if net.layout.feedback:
-            change = vecmat(delta_o, self.net_o)  # sum over k of delta_k dnet_k/dw
+            dw = vecmat(delta_o, self.net_o)  # sum over k of delta_k dnet_k/dw
         else:
-            change = vecmat(vecmat(delta_o, net.W_o[lanes]), self.P[lanes])
+            dw = vecmat(vecmat(delta_o, net.W_o[lanes]), self.P[lanes])
         for k, (weights, part) in enumerate(zip(into, self.parts)):
-            columns = change[:, ends[k - 1] if k else 0 : ends[k]]
-            weights[lanes] += columns.reshape(len(change), *part)
+            columns = dw[:, ends[k - 1] if k else 0 : ends[k]]
+            weights[lanes] += columns.reshape(len(dw), *part)
         if not net.layout.feedback:
             W_o, V_o = into[2:]
             W_o[lanes] += delta_o[:, :, None] * net.z[lanes][:, None]
@@ -737,10 +737,10 @@ class SquaredError:
 
     def foresee(self, theta, at_once=128):
         """Computes what check_gradient asks for at the weights theta."""
-        for change in (1e-30j, lstm.CENTRAL_STEP, -lstm.CENTRAL_STEP):
+        for nudge in (1e-30j, lstm.CENTRAL_STEP, -lstm.CENTRAL_STEP):
             for first in range(0, theta.size, at_once):
                 steps = np.eye(min(at_once, theta.size - first), theta.size, first)
-                self.compute(theta + change * steps)
+                self.compute(theta + nudge * steps)
 
     def compute(self, several):
         """Takes up the errors at several weights: (n, all weights of both lanes)."""
@@ -800,7 +800,7 @@ def check_rtrl(settings, updates):
         return [], [], worst
     loss, theta = SquaredError(net.layout, x, target, end), net.theta.ravel()
     loss.foresee(theta)
-    rows = [lstm.check_gradient(loss, theta, -change, named) for change in (bptt, rtrl)]
+    rows = [lstm.check_gradient(loss, theta, -learned, named) for learned in (bptt, rtrl)]
     return *rows, worst
 
 
@@ -808,10 +808,10 @@ def check_elman(settings, updates):
     """check_gradient's rows of Elman's procedure against the derivative with frozen contexts."""
     net, x, target, end = checked_nets(settings, updates)
     rule = Truncated(net)
-    change = changes_of(
+    learned = changes_of(
         net.theta, [net], lambda: net.learn_online(rule, x, target, end, every_step=False))
     loss = frozen_context_error(net, x, target, end)
-    return lstm.check_gradient(loss, net.theta.ravel(), -change, by_lane(net.layout))
+    return lstm.check_gradient(loss, net.theta.ravel(), -learned, by_lane(net.layout))
 
 
 class RecordedChunker(Chunker):
@@ -870,11 +870,11 @@ def check_chunker(settings):
     pair = RecordedChunker(layouts, theta, lane_settings)
     x, target, end = (part[0] for part in lstm.side_by_side([trial.draw(1) for trial in trials]))
     nets = pair.automatizer, pair.chunker
-    change = changes_of(theta, nets, lambda: pair.learn(x, target, end, every_step=False))
-    change = change.reshape(2, -1)
+    learned = changes_of(theta, nets, lambda: pair.learn(x, target, end, every_step=False))
+    learned = learned.reshape(2, -1)
     losses, parts = chunker_losses(pair, x, target, end), (slice(split), slice(split, None))
     return [
-        lstm.check_gradient(loss, theta[:, part].ravel(), -change[:, part].ravel(), by_lane(layout))
+        lstm.check_gradient(loss, theta[:, part].ravel(), -learned[:, part].ravel(), by_lane(layout))
         for loss, part, layout in zip(losses, parts, layouts)]
 
 
