@@ -708,7 +708,7 @@ CHECKS = (  # every kind of net; two lanes each
 def checked_nets(settings, updates):
     """Two lanes of unsaturated nets with rate 1, and their weights after some updates; x, target,
     end of a sequence."""
-    (layout, *_), lane_settings = layouts_of(settings), LaneSettings.of([settings] * 2)
+    layout, lane_settings = layouts_of(settings)[0], LaneSettings.of([settings] * 2)
     trials = [Trial(settings, seed) for seed in (settings.seed, settings.seed + 1)]
     theta = np.array([trial.start(layout.size) for trial in trials]) * 4
     net = Net(layout, theta, lane_settings)
