@@ -13,7 +13,7 @@ half of the sequence. The target at the last step is the sum of the two marked v
 them must be kept over up to T - 1 steps of noise.
 
 Criterion: the mean squared error (MSE) on 512 held-out sequences, and the solve rate, the fraction
-of them with |error| < 0.04. A constant 0 has an MSE of 2/3; the second marked value alone gives 1/3.
+of them with |error| < 0.04. A constant 0 has an MSE of 2/3, the second marked value alone 1/3.
 
 Commands:
     python3 adding_problem.py                       the headline run: LSTM, T = 100, 8 units, seed 0
@@ -101,7 +101,7 @@ class Settings:
         choices=("float64", "float32"))
 
     def __post_init__(self):
-        """Fills what depends on the cell. Raises ValueError for settings that do not go together."""
+        """Fills what was left out. Raises ValueError for settings that do not go together."""
         harness.fill(self)
         if self.cell == "irnn" and self.init != "identity":
             raise ValueError(f"--cell irnn starts at the identity, not at --init {self.init}")
@@ -158,10 +158,12 @@ class Options(harness.CommonOptions):
 
 # --- shared: streams ---
 def streams(seed):
-    """The four independent random streams of a seed: init, train, eval, display. Returns a dict of Generators."""
+    """The four independent random streams of a seed: init, train, eval, display. Returns a dict of
+    Generators."""
     children = np.random.SeedSequence(seed).spawn(4)
     names = ("init", "train", "eval", "display")
-    return {name: np.random.Generator(np.random.PCG64(child)) for name, child in zip(names, children)}
+    return {name: np.random.Generator(np.random.PCG64(child))
+            for name, child in zip(names, children)}
 # --- end shared ---
 
 
@@ -181,7 +183,8 @@ def make_sequences(rng, T, n):
 
 
 def training_batches(rng, T, B):
-    """Yields batches (x, y) without end. Many are drawn at once: the numbers depend on rng, T and B alone."""
+    """Yields batches (x, y) without end. Many are drawn at once; the numbers depend on rng, T and B
+    alone."""
     at_once = max(1, STOCK // (T * B))
     while True:
         x, y = make_sequences(rng, T, at_once * B)
@@ -195,12 +198,14 @@ def training_batches(rng, T, B):
 
 # --- shared: cells ---
 class Cell:
-    """What the cells share: flat parameters with named views, the stack of [h; x; 1], and the linear readout.
+    """What the cells share: flat parameters with named views, the stack of [h; x; 1], the readout.
 
-    One matrix W holds [W_hh | W_xh | b_h], so that a step's net input is W [h_{t-1}; x_t; 1]. Arrays are feature-major:
-    every column is a sequence. A cell built for T steps also runs any shorter sequence, in its last slots.
+    One matrix W holds [W_hh | W_xh | b_h], so that a step's net input is W [h_{t-1}; x_t; 1].
+    Arrays are feature-major: every column is a sequence. A cell built for T steps also runs any
+    shorter sequence, in its last slots.
 
-    gates: a letter for each block of H rows in W, "" for a plain RNN; outputs: how many of the last steps are read out.
+    gates: a letter for each block of H rows in W, "" for a plain RNN; outputs: how many of the last
+    steps are read out.
     """
 
     def __init__(self, gates, n_in, H, n_out, T, B, outputs, dtype, theta):
@@ -300,13 +305,14 @@ class RNN(Cell):
 class LSTM(Cell):
     """The LSTM, with the forget gate of Gers, Schmidhuber & Cummins (2000) or, as in 1997, without.
 
-    o_t, i_t, f_t = sigma(W_h h_{t-1} + W_x x_t + b)    output, input and forget gate, each with its own W_h, W_x, b
-    g_t = tanh(W_hg h_{t-1} + W_xg x_t + b_g)           candidate
-    c_t = i_t g_t + f_t c_{t-1}                         cell state; without forget gate c_t = i_t g_t + c_{t-1}
+    o_t, i_t, f_t = sigma(W_h h_{t-1} + W_x x_t + b)   gates, each with its own W_h, W_x, b
+    g_t = tanh(W_hg h_{t-1} + W_xg x_t + b_g)          candidate
+    c_t = i_t g_t + f_t c_{t-1}                        cell state; without forget gate f_t = 1
     h_t = o_t tanh(c_t),  y = W_hy h + b_y
 
-    One tanh serves all gates: sigma(z) = (1 + tanh(z/2)) / 2. With a = tanh(fold z), fold = 1/2 for the sigmoid gates
-    and 1 for g, the derivative of every gate is fold^2 (1 - a^2); fold^2 is multiplied into W_hh^T and dW.
+    One tanh serves all gates: sigma(z) = (1 + tanh(z/2)) / 2. With a = tanh(fold z), fold = 1/2 for
+    the sigmoid gates and 1 for g, the derivative of every gate is fold^2 (1 - a^2); fold^2 is
+    multiplied into W_hh^T and dW.
     """
 
     def __init__(self, n_in, H, n_out, T, B, outputs=1, dtype=float, theta=None, forget_gate=True):
@@ -375,7 +381,8 @@ class LSTM(Cell):
         self.dW *= self.fold**2
 
     def local_derivatives(self):
-        """Fills dz with dh_t/dz_o and dc_t/dz of the other gates (over fold^2), and dc_dh with dh_t/dc_t, at once."""
+        """Fills dz with dh_t/dz_o and dc_t/dz of the other gates (over fold^2), and dc_dh with
+        dh_t/dc_t, for all steps at once."""
         used = slice(self.first, self.T)
         a, dz, tanh_c, dc_dh = self.a[used], self.dz[used], self.tanh_c[used], self.dc_dh[used]
         np.multiply(a, a, out=dz)
@@ -410,7 +417,7 @@ def build(settings, B, theta=None):
 
 
 def initialise(net, settings, rng):
-    """Draws the start: W_hh by --init, W_xh from N(0, 1/2), both scaled, W_hy from N(0, 1/H), biases 0."""
+    """Draws the start: W_hh by --init, W_xh from N(0, 1/2), both scaled, W_hy from N(0, 1/H)."""
     H = net.H
     tensors = net.tensors(net.theta)
     for name, tensor in tensors.items():
@@ -424,7 +431,7 @@ def initialise(net, settings, rng):
 
 
 def recurrent_start(init, H, rng):
-    """An (H, H) matrix: gaussian N(0, 1/H), identity, or ortho (Haar: QR of a Gaussian, signs fixed)."""
+    """An (H, H) matrix: gaussian N(0, 1/H), identity, or ortho (Haar: QR of a Gaussian)."""
     if init == "identity":
         return np.eye(H)
     gaussian = rng.normal(0, H**-0.5, (H, H))
@@ -455,7 +462,7 @@ def clip_norm(grad, limit):
 
 # --- shared: adam ---
 class Adam:
-    """Adam (Kingma & Ba 2015) on a flat parameter vector, in place; betas 0.9 and 0.999, epsilon 1e-8."""
+    """Adam (Kingma & Ba 2015) on a flat parameter vector, in place."""
 
     def __init__(self, theta, beta1=0.9, beta2=0.999, epsilon=1e-8):
         self.theta, self.beta1, self.beta2, self.epsilon = theta, beta1, beta2, epsilon
@@ -498,13 +505,15 @@ CENTRAL_STEP = 1e-5
 def check_gradient(loss, theta, grad, tensors):
     """Compares grad with two numerical derivatives of loss at every entry of theta, none left out.
 
-    loss: flat vector (real or complex) -> scalar; tensors: flat vector -> dict of named views. The complex step
-    imag L(theta + ih) / h, h = 1e-30, is exact to rounding (Squire & Trapp 1998); central differences stand beside it.
-    The relative error is |a - n| / (|a| + |n|), where the denominator is at least the floor below which a derivative
-    is rounding: 1e-5 of the tensor's largest for the complex step (whose sums carry some 1e-16 of that), and the
-    rounding of the loss over the step and the tolerance for central differences.
-    Returns a row per tensor: name, entries, worst complex error, its index, worst central error, whether it passes.
-    A tensor whose gradient is zero throughout does not pass.
+    loss: flat vector (real or complex) -> scalar; tensors: flat vector -> dict of named views. The
+    complex step imag L(theta + ih) / h, h = 1e-30, is exact to rounding (Squire & Trapp 1998);
+    central differences stand beside it. The relative error is |a - n| / (|a| + |n|), where the
+    denominator is at least the floor below which a derivative is rounding: 1e-5 of the tensor's
+    largest for the complex step (whose sums carry some 1e-16 of that), and the rounding of the loss
+    over the step and the tolerance for central differences.
+
+    Returns a row per tensor: name, entries, worst complex error, its index, worst central error,
+    whether it passes. A tensor whose gradient is zero throughout does not pass.
     """
     exact, central = np.empty_like(theta), np.empty_like(theta)
     for k in range(theta.size):
@@ -527,22 +536,6 @@ def check_gradient(loss, theta, grad, tensors):
         index = ",".join(str(int(k)) for k in worst)
         rows.append((name, analytic.size, float(complex_error.max()), index, float(central_error.max()), passes))
     return rows
-
-
-def report_gradients(title, rows):
-    """Prints a line for a checked model, a line for each tensor that fails. Returns whether all pass."""
-    name, _, complex_error, index, _, _ = max(rows, key=lambda row: row[2])
-    central_error = max(row[4] for row in rows)
-    passed, weights = all(row[-1] for row in rows), sum(row[1] for row in rows)
-    harness.say(
-        f"{title}: {weights} weights, worst relative error {complex_error:.1e} (complex step, "
-        f"{name}[{index}]), {central_error:.1e} (central differences): "
-        f"{'ok' if passed else 'FAILED'}")
-    for name, _, complex_error, index, central_error, passes in rows:
-        if not passes:
-            harness.say(f"    {name}: complex step {complex_error:.1e} at [{index}], "
-                        f"central differences {central_error:.1e}")
-    return passed
 # --- end shared ---
 
 
@@ -574,7 +567,7 @@ def gradcheck_all():
     passed = True
     for cell in CELLS:
         for updates, where in ((0, "random weights"), (300, "trained weights")):
-            passed &= report_gradients(f"{cell}, {where}", gradcheck(cell, updates=updates))
+            passed &= harness.report_gradients(f"{cell}, {where}", gradcheck(cell, updates=updates))
     return 0 if passed else 1
 
 
@@ -584,8 +577,8 @@ def gradcheck_all():
 
 # --- shared: divergence ---
 class Divergence:
-    """Says when a run has diverged: a loss that is not finite, or above 1000 times the constant predictor's for 100
-    updates in a row."""
+    """Says when a run has diverged: a loss that is not finite, or above 1000 times the constant
+    predictor's for 100 updates in a row."""
 
     def __init__(self, constant_loss):
         self.limit, self.above = 1000 * constant_loss, 0

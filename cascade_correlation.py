@@ -298,7 +298,7 @@ def gradcheck_all():
     passed = True
     for experiment in ("1", "2a"):
         rows = check_candidates(experiment)
-        passed &= lstm.report_gradients(f"Cascade-correlation, candidates, {experiment}", rows)
+        passed &= harness.report_gradients(f"Cascade-correlation, candidates, {experiment}", rows)
     return 0 if passed else 1
 
 

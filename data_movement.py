@@ -352,10 +352,12 @@ def cost(program, *arguments, width=1):
 
 # --- shared: streams ---
 def streams(seed):
-    """The four independent random streams of a seed: init, train, eval, display. Returns a dict of Generators."""
+    """The four independent random streams of a seed: init, train, eval, display. Returns a dict of
+    Generators."""
     children = np.random.SeedSequence(seed).spawn(4)
     names = ("init", "train", "eval", "display")
-    return {name: np.random.Generator(np.random.PCG64(child)) for name, child in zip(names, children)}
+    return {name: np.random.Generator(np.random.PCG64(child))
+            for name, child in zip(names, children)}
 # --- end shared ---
 
 

@@ -16,7 +16,6 @@ import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
-import re
 import signal
 import sys
 import threading
@@ -301,31 +300,44 @@ def grouped(rows, alike, most):
     return [group for fitting in groups.values() for group in fitting]
 
 
+def report_gradients(title, rows):
+    """Prints a line for a checked model, by the rows of its gradient check, and one for each tensor
+    that fails. Returns whether all pass."""
+    name, _, complex_error, index, _, _ = max(rows, key=lambda row: row[2])
+    central_error = max(row[4] for row in rows)
+    passed, weights = all(row[-1] for row in rows), sum(row[1] for row in rows)
+    say(
+        f"{title}: {weights} weights, worst relative error {complex_error:.1e} (complex step, "
+        f"{name}[{index}]), {central_error:.1e} (central differences): "
+        f"{'ok' if passed else 'FAILED'}")
+    for name, _, complex_error, index, central_error, passes in rows:
+        if not passes:
+            say(f"    {name}: complex step {complex_error:.1e} at [{index}], "
+                f"central differences {central_error:.1e}")
+    return passed
+
+
 # --------------------------------------------------------------------------------------------------
 # One file
 # --------------------------------------------------------------------------------------------------
 
-PLUMBING = "provenance.py", "records.py", "flags.py", "harness.py"
+PLUMBING = "provenance", "records", "flags", "harness"  # in the order in which they import
 
 
 def bundle(file):
-    """The source of an experiment with what it imports of ours in its place: the plumbing as it
-    stands, an experiment that it extends as a text that is executed."""
-    folder, here, lines = Path(file).resolve().parent, Path(__file__).parent, []
-    parts = [(here / name).read_text(encoding="utf-8") for name in PLUMBING]
-    plumbing = "\n\n".join(parts).split(f"\n\n\n# {98 * '-'}\n# One file")[0]
-    plumbing = re.sub(r"\nfrom (provenance|records|flags) import \([^)]*\)", "", plumbing)
+    """The source of an experiment in one piece: before it imports a module of ours, the text of
+    that module, which is executed in the module's place."""
+    folder, lines = Path(file).resolve().parent, []
     for line in Path(file).read_text(encoding="utf-8").splitlines():
         words = line.split("#")[0].split()
-        if words == ["import", "harness"]:
-            lines += [plumbing, "", "sys.modules.update(harness=sys.modules[__name__])", line, ""]
-        elif words[:1] == ["import"] and (folder / f"{words[1]}.py").exists():
-            name, text = words[1], (folder / f"{words[1]}.py").read_text(encoding="utf-8")
-            lines += [f"sys.modules.update({name}=type(sys)({name!r}))",
-                      f"vars(sys.modules[{name!r}]).update(__source__=r'''", text + "''')",
-                      f"exec(sys.modules[{name!r}].__source__, vars(sys.modules[{name!r}]))", line]
-        else:
-            lines.append(line)
+        if words[:1] == ["import"] and (folder / f"{words[1]}.py").exists():
+            for name in PLUMBING if words[1] == "harness" else (words[1],):
+                lines += [
+                    f"sys.modules.update({name}=type(sys)({name!r}))",
+                    f"vars(sys.modules[{name!r}]).update(__source__=r'''",
+                    (folder / f"{name}.py").read_text(encoding="utf-8") + "''')",
+                    f"exec(sys.modules[{name!r}].__source__, vars(sys.modules[{name!r}]))"]
+        lines.append(line)
     return "\n".join(lines)
 
 

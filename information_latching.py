@@ -180,10 +180,12 @@ class Options(harness.CommonOptions):
 
 # --- shared: streams ---
 def streams(seed):
-    """The four independent random streams of a seed: init, train, eval, display. Returns a dict of Generators."""
+    """The four independent random streams of a seed: init, train, eval, display. Returns a dict of
+    Generators."""
     children = np.random.SeedSequence(seed).spawn(4)
     names = ("init", "train", "eval", "display")
-    return {name: np.random.Generator(np.random.PCG64(child)) for name, child in zip(names, children)}
+    return {name: np.random.Generator(np.random.PCG64(child))
+            for name, child in zip(names, children)}
 # --- end shared ---
 
 
@@ -713,7 +715,7 @@ def loss_and_gradient(net, y, sign):
 
 # --- shared: adam ---
 class Adam:
-    """Adam (Kingma & Ba 2015) on a flat parameter vector, in place; betas 0.9 and 0.999, epsilon 1e-8."""
+    """Adam (Kingma & Ba 2015) on a flat parameter vector, in place."""
 
     def __init__(self, theta, beta1=0.9, beta2=0.999, epsilon=1e-8):
         self.theta, self.beta1, self.beta2, self.epsilon = theta, beta1, beta2, epsilon
@@ -741,13 +743,15 @@ CENTRAL_STEP = 1e-5
 def check_gradient(loss, theta, grad, tensors):
     """Compares grad with two numerical derivatives of loss at every entry of theta, none left out.
 
-    loss: flat vector (real or complex) -> scalar; tensors: flat vector -> dict of named views. The complex step
-    imag L(theta + ih) / h, h = 1e-30, is exact to rounding (Squire & Trapp 1998); central differences stand beside it.
-    The relative error is |a - n| / (|a| + |n|), where the denominator is at least the floor below which a derivative
-    is rounding: 1e-5 of the tensor's largest for the complex step (whose sums carry some 1e-16 of that), and the
-    rounding of the loss over the step and the tolerance for central differences.
-    Returns a row per tensor: name, entries, worst complex error, its index, worst central error, whether it passes.
-    A tensor whose gradient is zero throughout does not pass.
+    loss: flat vector (real or complex) -> scalar; tensors: flat vector -> dict of named views. The
+    complex step imag L(theta + ih) / h, h = 1e-30, is exact to rounding (Squire & Trapp 1998);
+    central differences stand beside it. The relative error is |a - n| / (|a| + |n|), where the
+    denominator is at least the floor below which a derivative is rounding: 1e-5 of the tensor's
+    largest for the complex step (whose sums carry some 1e-16 of that), and the rounding of the loss
+    over the step and the tolerance for central differences.
+
+    Returns a row per tensor: name, entries, worst complex error, its index, worst central error,
+    whether it passes. A tensor whose gradient is zero throughout does not pass.
     """
     exact, central = np.empty_like(theta), np.empty_like(theta)
     for k in range(theta.size):
@@ -770,22 +774,6 @@ def check_gradient(loss, theta, grad, tensors):
         index = ",".join(str(int(k)) for k in worst)
         rows.append((name, analytic.size, float(complex_error.max()), index, float(central_error.max()), passes))
     return rows
-
-
-def report_gradients(title, rows):
-    """Prints a line for a checked model, a line for each tensor that fails. Returns whether all pass."""
-    name, _, complex_error, index, _, _ = max(rows, key=lambda row: row[2])
-    central_error = max(row[4] for row in rows)
-    passed, weights = all(row[-1] for row in rows), sum(row[1] for row in rows)
-    harness.say(
-        f"{title}: {weights} weights, worst relative error {complex_error:.1e} (complex step, "
-        f"{name}[{index}]), {central_error:.1e} (central differences): "
-        f"{'ok' if passed else 'FAILED'}")
-    for name, _, complex_error, index, central_error, passes in rows:
-        if not passes:
-            harness.say(f"    {name}: complex step {complex_error:.1e} at [{index}], "
-                        f"central differences {central_error:.1e}")
-    return passed
 # --- end shared ---
 
 
@@ -833,9 +821,9 @@ def gradcheck_all():
         for name, choice in CHECKED.items():
             for updates, where in ((0, "random weights"), (200, "trained weights")):
                 rows = gradcheck(choice, units, updates)
-                passed &= report_gradients(f"{name}, {words}, {where}", rows)
+                passed &= harness.report_gradients(f"{name}, {words}, {where}", rows)
     rows = gradcheck(CHECKED["srnn"], task="latch1994")
-    passed &= report_gradients("srnn, latch1994, random weights", rows)
+    passed &= harness.report_gradients("srnn, latch1994, random weights", rows)
     return 0 if passed else 1
 
 
@@ -845,8 +833,8 @@ def gradcheck_all():
 
 # --- shared: divergence ---
 class Divergence:
-    """Says when a run has diverged: a loss that is not finite, or above 1000 times the constant predictor's for 100
-    updates in a row."""
+    """Says when a run has diverged: a loss that is not finite, or above 1000 times the constant
+    predictor's for 100 updates in a row."""
 
     def __init__(self, constant_loss):
         self.limit, self.above = 1000 * constant_loss, 0

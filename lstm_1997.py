@@ -355,10 +355,12 @@ class Options(harness.CommonOptions):
 
 # --- shared: streams ---
 def streams(seed):
-    """The four independent random streams of a seed: init, train, eval, display. Returns a dict of Generators."""
+    """The four independent random streams of a seed: init, train, eval, display. Returns a dict of
+    Generators."""
     children = np.random.SeedSequence(seed).spawn(4)
     names = ("init", "train", "eval", "display")
-    return {name: np.random.Generator(np.random.PCG64(child)) for name, child in zip(names, children)}
+    return {name: np.random.Generator(np.random.PCG64(child))
+            for name, child in zip(names, children)}
 # --- end shared ---
 
 
@@ -1198,13 +1200,15 @@ CENTRAL_STEP = 1e-5
 def check_gradient(loss, theta, grad, tensors):
     """Compares grad with two numerical derivatives of loss at every entry of theta, none left out.
 
-    loss: flat vector (real or complex) -> scalar; tensors: flat vector -> dict of named views. The complex step
-    imag L(theta + ih) / h, h = 1e-30, is exact to rounding (Squire & Trapp 1998); central differences stand beside it.
-    The relative error is |a - n| / (|a| + |n|), where the denominator is at least the floor below which a derivative
-    is rounding: 1e-5 of the tensor's largest for the complex step (whose sums carry some 1e-16 of that), and the
-    rounding of the loss over the step and the tolerance for central differences.
-    Returns a row per tensor: name, entries, worst complex error, its index, worst central error, whether it passes.
-    A tensor whose gradient is zero throughout does not pass.
+    loss: flat vector (real or complex) -> scalar; tensors: flat vector -> dict of named views. The
+    complex step imag L(theta + ih) / h, h = 1e-30, is exact to rounding (Squire & Trapp 1998);
+    central differences stand beside it. The relative error is |a - n| / (|a| + |n|), where the
+    denominator is at least the floor below which a derivative is rounding: 1e-5 of the tensor's
+    largest for the complex step (whose sums carry some 1e-16 of that), and the rounding of the loss
+    over the step and the tolerance for central differences.
+
+    Returns a row per tensor: name, entries, worst complex error, its index, worst central error,
+    whether it passes. A tensor whose gradient is zero throughout does not pass.
     """
     exact, central = np.empty_like(theta), np.empty_like(theta)
     for k in range(theta.size):
@@ -1227,22 +1231,6 @@ def check_gradient(loss, theta, grad, tensors):
         index = ",".join(str(int(k)) for k in worst)
         rows.append((name, analytic.size, float(complex_error.max()), index, float(central_error.max()), passes))
     return rows
-
-
-def report_gradients(title, rows):
-    """Prints a line for a checked model, a line for each tensor that fails. Returns whether all pass."""
-    name, _, complex_error, index, _, _ = max(rows, key=lambda row: row[2])
-    central_error = max(row[4] for row in rows)
-    passed, weights = all(row[-1] for row in rows), sum(row[1] for row in rows)
-    harness.say(
-        f"{title}: {weights} weights, worst relative error {complex_error:.1e} (complex step, "
-        f"{name}[{index}]), {central_error:.1e} (central differences): "
-        f"{'ok' if passed else 'FAILED'}")
-    for name, _, complex_error, index, central_error, passes in rows:
-        if not passes:
-            harness.say(f"    {name}: complex step {complex_error:.1e} at [{index}], "
-                        f"central differences {central_error:.1e}")
-    return passed
 # --- end shared ---
 
 
@@ -1366,7 +1354,7 @@ def gradcheck_all():
             harness.say(f"{title}, truncated: {weights} weights, worst relative error {worst:.1e} "
                         f"(A.17 to A.26 in forward mode): {'ok' if good else 'FAILED'}")
             if settings.experiment not in ("2a", "2b"):  # without recurrence the two are the same
-                passed &= report_gradients(f"{title}, full", check_full(settings, updates))
+                passed &= harness.report_gradients(f"{title}, full", check_full(settings, updates))
     return 0 if passed else 1
 
 

@@ -881,7 +881,7 @@ def check_chunker(settings):
 def gradcheck_all():
     """Every learning rule over every kind of net, at the start and after some updates. Returns the
     exit code."""
-    passed, report = True, lstm.report_gradients
+    passed, report = True, harness.report_gradients
     starts = ((0, "random weights"), (30, "trained weights"))
     for choice in CHECKS:
         settings = Settings(**choice)

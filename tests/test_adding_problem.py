@@ -157,7 +157,7 @@ def test_gradcheck_command_fails_on_a_mutant_and_passes_without(tmp_path):
     source = mutated("adding_problem.py", "class LSTM(Cell)", "dz_f *= dc", "dz_f *= 0")
     (tmp_path / "adding_problem.py").write_text(source, encoding="utf-8")
     for name in ap.harness.PLUMBING:
-        shutil.copy(ROOT / name, tmp_path)
+        shutil.copy(ROOT / f"{name}.py", tmp_path)
     command = [sys.executable, "adding_problem.py", "--gradcheck"]
     failed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert failed.returncode == 1 and "W_hf" in failed.stdout and "FAILED" in failed.stdout

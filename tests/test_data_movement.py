@@ -436,7 +436,7 @@ def records(folder):
 
 
 def test_with_harness_in_a_folder(tmp_path):
-    for file in ("data_movement.py", *dm.harness.PLUMBING):
+    for file in ("data_movement.py", *(f"{name}.py" for name in dm.harness.PLUMBING)):
         shutil.copy(ROOT / file, tmp_path)
     command = [sys.executable, "-OO", "data_movement.py", "--T", "10", "--model", "rnn"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)

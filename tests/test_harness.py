@@ -33,7 +33,7 @@ METHODS = ("fork", "spawn", "forkserver")
 @pytest.fixture
 def folder(tmp_path):
     """An empty folder with the toy experiment and harness.py."""
-    for file in ("tests/toy_experiment.py", *harness.PLUMBING):
+    for file in ("tests/toy_experiment.py", *(f"{name}.py" for name in harness.PLUMBING)):
         shutil.copy(ROOT / file, tmp_path)
     return tmp_path
 
@@ -447,7 +447,7 @@ def test_from_standard_input_a_zip_and_a_notebook(folder):
     with zipfile.ZipFile(folder / "toy.zip", "w") as archive:
         archive.writestr("__main__.py", source)
         for name in harness.PLUMBING:
-            archive.write(ROOT / name, name)
+            archive.write(ROOT / f"{name}.py", f"{name}.py")
     finished = run(folder, "--out", "zip.json", file="toy.zip")
     fingerprint = records(folder, "zip.json")[0]["provenance"]["fingerprint"]
     assert finished.returncode == 0 and fingerprint == toy.CODE.fingerprint

@@ -317,7 +317,7 @@ def test_the_gradient_check_rejects_a_wrong_backward_pass(where, choice, old, ne
     wrong = mutant(where, old, new)
     R = 2 if where == "Cell" or "np.repeat" in new else 1
     with np.errstate(all="ignore"):
-        assert not all(row[-1] for row in wrong.gradcheck(choice, units=2, updates=1, T=10, R=R))  # 1: buffers used before
+        assert not all(row[-1] for row in wrong.gradcheck(choice, units=2, updates=1, T=10, R=R))  # buffers in use
 
 
 def saturated_errors(made, choice):
@@ -572,7 +572,7 @@ def test_a_foreign_results_file_is_refused_and_left_alone(tmp_path, capsys):
 
 
 def test_the_script_runs_copied_with_harness_and_its_record_is_complete(tmp_path):
-    for file in (FILE.name, *latching.harness.PLUMBING):
+    for file in (FILE.name, *(f"{name}.py" for name in latching.harness.PLUMBING)):
         shutil.copy(ROOT / file, tmp_path)
     ended = subprocess.run(
         [sys.executable, "-OO", "information_latching.py", "--T", "5", "--updates", "20", "--seeds", "4-6"],

@@ -20,6 +20,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tests" / "reference")]
+import studies_rnn_pathological as studies
 import tables_rnn_pathological as tables
 from make_rnn_pathological import CASES, FILE, LR, MODELS, MU, UPDATES, case, torch_answers
 from test_docs import committed
@@ -27,7 +28,6 @@ from test_docs import committed
 import harness
 import make_rnn_pathological_gif as animation
 import rnn_pathological as rp
-import studies_rnn_pathological as studies
 import visualize_rnn_pathological as pictures
 
 SCRIPT = "rnn_pathological.py"

@@ -61,10 +61,9 @@ def test_a_curve_has_at_most_100_points():
 
 
 def test_every_row_of_the_papers_tables_is_in_a_study():
-    import weight_guessing as guessing
-
     import lstm_1997 as lstm
     import lstm_1997_rivals as rivals
+    import weight_guessing as guessing
 
     def cells(experiment):
         return [cell for study in EVERY if study.experiment == experiment for cell in study.cells()]

@@ -6,6 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import studies_rnn_pathological as studies
 from conftest import run_script
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -14,7 +15,6 @@ from test_docs import committed
 
 import harness
 import rnn_pathological as rp
-import studies_rnn_pathological as studies
 import temporal_order_study as study
 
 SCRIPT = "temporal_order_study.py"
