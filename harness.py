@@ -327,15 +327,15 @@ PLUMBING = "provenance", "records", "flags", "harness"  # in the order in which 
 def bundle(file):
     """The source of an experiment in one piece: before it imports a module of ours, the text of
     that module, which is executed in the module's place."""
-    folder, lines = Path(file).resolve().parent, []
+    folder, lines, quotes = Path(file).resolve().parent, [], 3 * "'"
     for line in Path(file).read_text(encoding="utf-8").splitlines():
         words = line.split("#")[0].split()
         if words[:1] == ["import"] and (folder / f"{words[1]}.py").exists():
             for name in PLUMBING if words[1] == "harness" else (words[1],):
                 lines += [
                     f"sys.modules.update({name}=type(sys)({name!r}))",
-                    f"vars(sys.modules[{name!r}]).update(__source__=r'''",
-                    (folder / f"{name}.py").read_text(encoding="utf-8") + "''')",
+                    f"vars(sys.modules[{name!r}]).update(__source__=r{quotes}",
+                    (folder / f"{name}.py").read_text(encoding="utf-8") + f"{quotes})",
                     f"exec(sys.modules[{name!r}].__source__, vars(sys.modules[{name!r}]))"]
         lines.append(line)
     return "\n".join(lines)
