@@ -123,8 +123,9 @@ def test_f_strings_and_docstrings_are_read_alike_everywhere():
 
 
 ALLOWED = {  # what the code behind a fingerprint may take from harness.py: nothing of it is a number that is kept
-    "Code", "CommonOptions", "Progress", "ResultsError", "by", "change", "checkpoint_path", "complain", "fill",
-    "flag_of", "provenance", "read_checkpoint", "resumable", "say", "setting", "stopped", "strict", "write_checkpoint"}
+    "Code", "CommonOptions", "OneByOne", "Progress", "ResultsError", "SideBySide", "by", "change", "checkpoint_path",
+    "complain", "fill", "flag_of", "provenance", "read_checkpoint", "resumable", "say", "setting", "stopped", "strict",
+    "write_checkpoint"}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
