@@ -740,22 +740,22 @@ def test_a_resumed_lockstep_has_the_same_bytes(reading, monkeypatch):
     assert second.count == 75 and same_state(whole, second)
 
 
-@pytest.mark.parametrize("when", [30, 101, 130, 2100])
-def test_a_chunk_or_a_test_that_is_cut_short_is_undone(when, monkeypatch):
-    """harness.stopped() is asked after every update (of 100) and between the parts of a test."""
+@pytest.mark.parametrize("when, counts", [
+    (30, [0, 100, 200]), (102, [0, 100, 200]), (150, [100, 100, 200]), (206, [100, 100, 200]), (230, [100, 100, 200])])
+def test_a_chunk_or_a_test_that_is_cut_short_is_undone(when, counts, monkeypatch):
+    """harness.stopped() is asked before each of the 100 updates of a chunk, before each half of the two trials' tests
+    of the criterion, and before each of the 20 parts of their tests at the end."""
     settings = lstm.Settings(experiment="3a", T=20, N=3, trials=2, max_sequences=200, test_every=100)
     whole, cut = lstm.Lockstep([settings]), lstm.Lockstep([settings])
     asked = iter(range(1, 10**6))
     monkeypatch.setattr(harness, "stopped", lambda: next(asked) == when)
-    cut.advance()
-    monkeypatch.undo()
-    assert cut.count == (0 if when <= 101 else 100)
-    if when > 101:
-        cut.restore(*as_read(*cut.state()))
-    while not cut.ended:
+    for count in counts:
         cut.advance()
-    while not whole.ended:
+        assert cut.count == count
+    assert next(asked) == 248 + (when if when < 105 else when - 104) + 1
+    for _ in range(2):
         whole.advance()
+    assert cut.ended and whole.ended
     assert without_provenance(cut.record(0)) == without_provenance(whole.record(0))
 
 
