@@ -318,12 +318,12 @@ def bundle(file):
     for line in Path(file).read_text(encoding="utf-8").splitlines():
         words = line.split("#")[0].split()
         if words == ["import", "harness"]:
-            lines += [plumbing, "", 'harness = sys.modules["harness"] = sys.modules[__name__]', ""]
+            lines += [plumbing, "", "sys.modules.update(harness=sys.modules[__name__])", line, ""]
         elif words[:1] == ["import"] and (folder / f"{words[1]}.py").exists():
             name, text = words[1], (folder / f"{words[1]}.py").read_text(encoding="utf-8")
-            lines += [f"{words[-1]} = sys.modules[{name!r}] = type(sys)({name!r})",
-                      f"{words[-1]}.__source__ = r'''", text + "'''",
-                      f"exec({words[-1]}.__source__, vars({words[-1]}))"]
+            lines += [f"sys.modules.update({name}=type(sys)({name!r}))",
+                      f"vars(sys.modules[{name!r}]).update(__source__=r'''", text + "''')",
+                      f"exec(sys.modules[{name!r}].__source__, vars(sys.modules[{name!r}]))", line]
         else:
             lines.append(line)
     return "\n".join(lines)

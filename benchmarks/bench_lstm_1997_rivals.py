@@ -1,15 +1,10 @@
-"""Cost of the rows of lstm_1997_rivals.py: processor time per training sequence of a whole stack, and up to the cap.
+"""Cost of the rows of lstm_1997_rivals.py: processor time per training sequence of a lockstep, and up to the cap.
 
     python3 benchmarks/bench_lstm_1997_rivals.py        writes benchmarks/lstm_1997_rivals.json
 
-Every stack trains as in a real run, its trials side by side, in double precision on one thread; processor time, rounds
-interleaved, medians. Until the cap: as if no trial ever stopped, so an upper bound.
+Every lockstep trains as in a real run, its trials side by side, in double precision on one thread; processor time,
+rounds interleaved, medians. Until the cap: as if no trial ever stopped, so an upper bound.
 """
-
-import os
-
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
 
 import json
 import statistics
@@ -19,6 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+import harness
+import lstm_1997 as lstm
 import lstm_1997_rivals as rivals
 
 ROUNDS = 3
@@ -26,19 +23,19 @@ SECONDS = 0.3  # processor time of a round, at least
 
 
 def stacks():
-    """The stacks of Tables 1 and 2 that learn by gradients."""
+    """The rows of Tables 1 and 2, those that train together side by side."""
     names = ("method", "experiment", *rivals.IDENTITY)
-    lines = [line for line in rivals.LINES if line.method in rivals.GRADIENT]
-    return rivals.stacks([rivals.Settings(**{name: getattr(line, name) for name in names}) for line in lines])
+    return rivals.stacks([
+        rivals.Settings(**{name: getattr(row, name) for name in names}) for row in rivals.TABLE_ROWS])
 
 
 def learner(rows):
-    """A function that trains a stack by one more sequence for each trial."""
-    stack = rivals.Stack(rows, ROOT / "unused")
-    x, target, end = rivals.stacked([trial.draw(20) for trial in stack.trials])
+    """A function that trains some rows by one more sequence for each trial."""
+    lockstep = rivals.Lockstep(rows)
+    x, target, end = lstm.side_by_side([trial.draw(20) for trial in lockstep.trials])
 
     def learn(k):
-        stack.learn(x[k % 20], target[k % 20], end[k % 20])
+        lockstep.learn(x[k % 20], target[k % 20], end[k % 20])
 
     return learn
 
@@ -52,6 +49,7 @@ def seconds_per_sequence(learn):
 
 
 def main():
+    harness.blas_threads(1)
     groups = stacks()
     learners = [learner(rows) for rows in groups]
     times = [[] for _ in groups]
