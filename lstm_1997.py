@@ -1639,9 +1639,9 @@ class Lockstep(harness.SideBySide):
             self.leave(lane, diverged=True)
             return True
         if trial.added_after is None:
-            when = settings.add_cell_when
-            stalled = error >= self.lanes.last_error[lane]
-            if stalled if when is None else self.count >= when:
+            when, stalled = settings.add_cell_when, error >= self.lanes.last_error[lane]
+            due = stalled if when is None else self.count >= when
+            if due:
                 trial.added_after = self.count
         if settings.test_every and self.count % settings.test_every == 0:
             tester = self.tester(lane)
