@@ -11,33 +11,34 @@ are missing, adding_problem.py is run for them first.
 """
 
 import dataclasses
+import functools
 import sys
-from pathlib import Path
 
-import imageio.v3 as iio
 import numpy as np
 
 import adding_problem as ap
+import harness
+import pictures
+import studies
 import visualize_adding_problem as viz
-from pictures import plt, writable_folder
 
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
     """Which run to animate; every other setting is the experiment's default."""
 
-    seed: int = ap.setting(0, "seed of the run", "run", low=0, high=2**63 - 1)
-    T: int = ap.setting(100, "steps in a sequence", "run", low=2, high=100_000)
-    hidden: int = ap.setting(8, "hidden units", "run", low=1, high=4096)
-    iters: int = ap.setting(8000, "training iterations", "run", low=1, high=10**8)
-    snapshot_every: int = ap.setting(400, "iterations between frames", "run", low=1, high=10**8)
-    fps: int = ap.setting(6, "frames per second", "animation", low=1, high=50)
-    results: str = ap.setting("results.json", "file of results", "files")
-    out: str = ap.setting("adding_problem.gif", "file of the animation", "files")
+    seed: int = harness.setting(0, "seed of the run", "run", low=0, high=2**63 - 1)
+    T: int = harness.setting(100, "steps in a sequence", "run", low=2, high=100_000)
+    hidden: int = harness.setting(8, "hidden units", "run", low=1, high=4096)
+    iters: int = harness.setting(8000, "training iterations", "run", low=1, high=10**8)
+    snapshot_every: int = harness.setting(400, "iterations between frames", "run", low=1, high=10**8)
+    fps: int = harness.setting(6, "frames per second", "animation", low=1, high=pictures.MOST_FPS)
+    results: str = harness.setting("results.json", "file of results", "files")
+    out: str = harness.setting("adding_problem.gif", "file of the animation", "files")
 
 
 def frame(record, snapshot, x, target, limit):
-    """One frame as an array (height, width, 3) of bytes; limit is the common range of the cell states."""
+    """The figure of one frame; limit is the common range of the cell states."""
     net = viz.load(record, snapshot["weights"])
     y = net.forward(x)[0, 0, 0]
     c = net.c[1:, :, 0]
@@ -45,7 +46,7 @@ def frame(record, snapshot, x, target, limit):
     seen = np.array(history["iteration"]) <= iteration
     sequences, mse = np.array(history["train_sequences"]) / 1000, np.array(history["test_mse"])
 
-    figure = plt.figure(figsize=(9.6, 4.4), dpi=80, layout="constrained")
+    figure = pictures.blank(figsize=(9.6, 4.4), dpi=80, layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=(1.35, 1))
     top, bottom, right = (figure.add_subplot(cell) for cell in (grid[0, 0], grid[1, 0], grid[:, 1]))
     marked = viz.draw_sequence(top, x[:, :, 0])
@@ -63,32 +64,28 @@ def frame(record, snapshot, x, target, limit):
                    va="top", fontsize=8)
     right.set(yscale="log", xlabel="training sequences (thousands)", ylabel="test MSE",
               title=f"{iteration * record['settings']['batch']:,} sequences: MSE {mse[seen][-1]:.4f}")
-    figure.canvas.draw()
-    pixels = np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()
-    plt.close(figure)
-    return pixels
+    return figure
 
 
-def main(argv=None):
-    parser = ap.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False)
-    ap.add_flags(parser, Flags)
-    flags = ap.from_flags(Flags, parser.parse_args(argv))
-    try:
-        settings = ap.Settings(seed=flags.seed, T=flags.T, hidden=flags.hidden, iters=flags.iters)
-        ap.read_results(flags.results)
-        writable_folder(Path(flags.out).parent)
-        record = viz.find_or_run(flags.results, settings, flags.snapshot_every)
-    except (ValueError, OSError, ap.ResultsError) as error:
-        parser.error(str(error))
+def frames(flags):
+    """A function for each frame."""
+
+    def fits(record):
+        kept = [snapshot["iteration"] for snapshot in record.get("snapshots", [])]
+        return kept == list(range(0, flags.iters + 1, flags.snapshot_every))
+
+    settings = dict(seed=flags.seed, T=flags.T, hidden=flags.hidden, iters=flags.iters)
+    record = studies.find_or_run(
+        flags.results, ap.EXPERIMENT, settings, "--snapshot-every", str(flags.snapshot_every), fits=fits)
     x, target = viz.display_sequences(record["settings"], 1)
     net = viz.load(record)
     net.forward(x)
     limit = abs(net.c).max()
-    frames = [frame(record, snapshot, x, target, limit) for snapshot in record["snapshots"]]
-    durations = [1000 / flags.fps] * (len(frames) - 1) + [2000]  # ms; the last frame rests
-    iio.imwrite(flags.out, frames, extension=".gif", duration=durations, loop=0, optimize=True)
-    print(f"{flags.out}: {len(frames)} frames, {Path(flags.out).stat().st_size / 1000:.0f} kB")
-    return 0
+    return [functools.partial(frame, record, snapshot, x, target, limit) for snapshot in record["snapshots"]]
+
+
+def main(argv=None):
+    return pictures.animate(__doc__, argv, frames, Flags, rest=2000)
 
 
 if __name__ == "__main__":

@@ -9,24 +9,33 @@
 Nothing is trained here. If the two records are absent, the commands that make them are run first.
 """
 
-import argparse
-import io
-import os
+import dataclasses
+import functools
 import sys
 
-import imageio.v3 as imageio
 import numpy as np
 
+import harness
+import pictures
 import rnn_pathological as rp
-import studies_rnn_pathological as studies
-from visualize_rnn_pathological import COLOUR, GREY, NAME, complete, plt
+import studies
+from visualize_rnn_pathological import COLOUR, GREY, LOOK, NAME
 
 TASK = "3bit_memorization"
 
 
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """How fast the animation is, where its records are and where it goes."""
+
+    fps: int = harness.setting(8, "frames per second", "animation", low=1, high=pictures.MOST_FPS)
+    results: str = harness.setting("results.json", "file of results", "files")
+    out: str = harness.setting("rnn_pathological.gif", "file of the animation", "files")
+
+
 def frame(curves, end, chance, constant_loss):
-    """One picture (rows, columns, 3) with the curves up to point `end`; curves: {init: history}."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6))
+    """The figure of one frame, with the curves up to point `end`; curves: {init: history}."""
+    fig, (left, right) = pictures.subplots(1, 2, figsize=(8.4, 3.6), dpi=80)
     total = max(history["update"][-1] for history in curves.values())
     for init, history in curves.items():
         update = history["update"][: end + 1]
@@ -41,34 +50,21 @@ def frame(curves, end, chance, constant_loss):
     right.set(xlim=(0, total), ylim=(0, 1.03), xlabel="updates", ylabel="held-out accuracy")
     left.legend(loc="lower left", fontsize=9)
     fig.suptitle(f"3-bit memorization, T = 60, start of W_hh: update {update[-1]:4d}", fontsize=11)
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=80)
-    plt.close(fig)
-    buffer.seek(0)
-    return imageio.imread(buffer)[..., :3]
+    return fig
+
+
+def frames(flags):
+    """A function for each frame: every second point of the curves, and the last."""
+    curves = {
+        init: studies.find_or_run(flags.results, rp.EXPERIMENT, dict(task=TASK, init=init))["history"]
+        for init in rp.HEADLINE_INITS}
+    task, points = rp.task_of(rp.Settings(task=TASK)), min(len(history["update"]) for history in curves.values())
+    shown = np.unique([*range(0, points, 2), points - 1])
+    return [functools.partial(frame, curves, end, task.chance, task.constant_loss) for end in shown]
 
 
 def main(argv=None):
-    parser = rp.Parser(description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--results", default="results.json", help="file of results")
-    parser.add_argument("--out", default="rnn_pathological.gif", help="file of the animation")
-    parser.add_argument("--fps", type=rp.flag_value(int, 1, 60), default=8, help="frames a second")
-    args = parser.parse_args(argv)
-    if not os.access(os.path.dirname(os.path.abspath(args.out)), os.W_OK):
-        parser.error(f"{args.out} cannot be written")
-    arms = [studies.Arm(f"{TASK}, {init}", dict(task=TASK, init=init), range(1)) for init in rp.HEADLINE_INITS]
-    try:
-        results = complete(arms, args.results)
-    except rp.ResultsError as error:
-        parser.error(str(error))
-    curves = {arm.settings["init"]: arm.records(results)[0]["history"] for arm in arms}
-    task, points = rp.task_of(rp.Settings(task=TASK)), min(len(history["update"]) for history in curves.values())
-    shown = np.unique([*range(0, points, 2), points - 1])
-    frames = [frame(curves, end, task.chance, task.constant_loss) for end in shown]
-    durations = [1000 / args.fps] * (len(frames) - 1) + [2500]
-    imageio.imwrite(args.out, np.stack(frames), extension=".gif", duration=durations, loop=0)
-    print(f"{args.out}: {len(frames)} frames, {os.path.getsize(args.out) / 1000:.0f} kB")
-    return 0
+    return pictures.animate(__doc__, argv, frames, Flags, rest=2500, changes=LOOK)
 
 
 if __name__ == "__main__":

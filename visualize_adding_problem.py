@@ -17,7 +17,10 @@ import sys
 import numpy as np
 
 import adding_problem as ap
-from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW, plt, run_first, save, writable_folder
+import harness
+import pictures
+import studies
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW
 
 LSTM_COLOUR, RNN_COLOUR, MARK_COLOUR = BLUE, RED, ORANGE
 GREY = "#999999"
@@ -25,65 +28,34 @@ UNIT_COLOURS = BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE
 
 
 @dataclasses.dataclass(frozen=True)
-class Flags:
+class Flags(pictures.Flags):
     """Which runs to draw; every other setting is the experiment's default."""
 
-    seed: int = ap.setting(0, "seed of the runs drawn", "runs", low=0, high=2**63 - 1)
-    T: int = ap.setting(100, "steps in a sequence", "runs", low=2, high=100_000)
-    hidden: int = ap.setting(8, "hidden units", "runs", low=1, high=4096)
-    iters: int = ap.setting(8000, "training iterations of the LSTM", "runs", low=1, high=10**8)
-    rnn_iters: int = ap.setting(5000, "training iterations of the tanh RNN", "runs", low=1, high=10**8)
-    results: str = ap.setting("results.json", "file of results", "files")
-    outdir: str = ap.setting("viz", "folder of the pictures", "files")
+    seed: int = harness.setting(0, "seed of the runs drawn", "runs", low=0, high=2**63 - 1)
+    T: int = harness.setting(100, "steps in a sequence", "runs", low=2, high=100_000)
+    hidden: int = harness.setting(8, "hidden units", "runs", low=1, high=4096)
+    iters: int = harness.setting(8000, "training iterations of the LSTM", "runs", low=1, high=10**8)
+    rnn_iters: int = harness.setting(
+        5000, "training iterations of the tanh RNN", "runs", low=1, high=10**8)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Records
 # ----------------------------------------------------------------------------------------------------------------------
 
-def find(results, settings):
-    """The record of these settings that ran to its end, or None."""
-    wanted = dataclasses.asdict(settings)
-    matching = [record for record in results.get(ap.EXPERIMENT, []) if record["settings"] == wanted]
-    return next((record for record in matching if record["final"]["status"] == "done"), None)
-
-
-def find_or_run(path, settings, snapshot_every=None):
-    """The record of these settings; adding_problem.py is run for it where it or its snapshots are missing.
-
-    Raises ResultsError for an unusable file, SystemExit with the experiment's exit code if its run fails.
-    """
-    record = find(ap.read_results(path), settings)
-    if record and (snapshot_every is None or has_snapshots(record, snapshot_every)):
-        return record
-    flags = [(f"--{name.replace('_', '-')}", str(value)) for name, value in dataclasses.asdict(settings).items()
-             if value is not None]
-    words = [*(word for flag in flags for word in flag), "--out", path]
-    if snapshot_every is not None:
-        words += ["--snapshot-every", str(snapshot_every)]
-    print(f"no such run in {path}: running adding_problem.py ({settings.cell}, seed {settings.seed})", flush=True)
-    run_first(ap.__file__, *words)
-    return find(ap.read_results(path), settings)
-
-
-def has_snapshots(record, every):
-    """Whether a record holds a snapshot at every multiple of `every`."""
-    kept = [snapshot["iteration"] for snapshot in record.get("snapshots", [])]
-    return kept == list(range(0, record["settings"]["iters"] + 1, every))
-
-
-def siblings(results, settings):
-    """The finished records that differ from settings in nothing but the seed and were evaluated at the same times."""
-    seeds = {record["settings"]["seed"] for record in results.get(ap.EXPERIMENT, [])}
-    times = find(results, settings)["history"]["iteration"]
-    found = (find(results, dataclasses.replace(settings, seed=seed)) for seed in sorted(seeds))
-    return [record for record in found if record and record["history"]["iteration"] == times]
+def siblings(results, record):
+    """The finished records that differ from this one in nothing but the seed and were evaluated at the same times."""
+    settings = ap.Settings(**record["settings"])
+    seeds = {other["settings"]["seed"] for other in results.get(ap.EXPERIMENT, [])}
+    found = (studies.find(results, ap.EXPERIMENT, dataclasses.replace(settings, seed=seed)) for seed in sorted(seeds))
+    times = record["history"]["iteration"]
+    return [other for other in found
+            if other and other["final"]["status"] == "done" and other["history"]["iteration"] == times]
 
 
 def load(record, weights=None, batch=1):
     """The net of a record, with its final weights or those of a snapshot, for batches of a given width."""
-    settings = record["settings"]
-    net = ap.build(settings["cell"], settings["hidden"], settings["T"], batch)
+    net = ap.build(ap.Settings(**record["settings"]), batch)
     for name, tensor in net.tensors(net.theta).items():
         tensor[:] = (weights or record["weights"])[name]
     return net
@@ -100,7 +72,7 @@ def display_sequences(settings, n):
 
 def training_curves(lstm, rnn, lstm_seeds, rnn_seeds):
     """Held-out MSE and solve rate against training sequences; bands over seeds where there are several."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+    figure, axes = pictures.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
     arms = ((lstm, lstm_seeds, LSTM_COLOUR, "LSTM"), (rnn, rnn_seeds, RNN_COLOUR, "tanh RNN"))
     for axis, column in zip(axes, ("test_mse", "solve_rate")):
         for record, seeds, colour, name in arms:
@@ -133,8 +105,9 @@ def predictions(lstm, rnn, rnn_seeds):
     panels = [(lstm, LSTM_COLOUR, "LSTM"), (rnn, RNN_COLOUR, "tanh RNN")]
     if len(rnn_seeds) > 1:
         best = min(rnn_seeds, key=lambda record: record["final"]["test_mse"])
-        panels.append((best, RNN_COLOUR, f"tanh RNN, best of {len(rnn_seeds)} seeds"))
-    figure, axes = plt.subplots(
+        if "weights" in best:
+            panels.append((best, RNN_COLOUR, f"tanh RNN, best of {len(rnn_seeds)} seeds"))
+    figure, axes = pictures.subplots(
         1, len(panels), figsize=(4.3 * len(panels), 5.2), layout="constrained", sharex=True, sharey=True)
     for axis, (record, colour, name) in zip(axes, panels):
         x, target = ap.held_out(ap.Settings(**record["settings"]))
@@ -165,7 +138,7 @@ def sample_sequences(lstm, rnn):
     """Four sequences with target and both predictions."""
     x, target = display_sequences(lstm["settings"], 4)
     y_lstm, y_rnn = (load(record, batch=4).forward(x)[0, 0] for record in (lstm, rnn))
-    figure, axes = plt.subplots(4, 1, figsize=(9, 8), layout="constrained", sharex=True)
+    figure, axes = pictures.subplots(4, 1, figsize=(9, 8), layout="constrained", sharex=True)
     for k, axis in enumerate(axes):
         draw_sequence(axis, x[:, :, k])
         axis.set_title(f"target {target[k]:+.3f}    LSTM {y_lstm[k]:+.3f}    tanh RNN {y_rnn[k]:+.3f}", loc="left")
@@ -180,7 +153,7 @@ def cell_state(lstm):
     net = load(lstm)
     y = net.forward(x)[0, 0, 0]
     states = {"c": net.c[1:], "h": net.h}
-    figure, axes = plt.subplots(3, 1, figsize=(9, 7.5), layout="constrained", sharex=True)
+    figure, axes = pictures.subplots(3, 1, figsize=(9, 7.5), layout="constrained", sharex=True)
     marked = draw_sequence(axes[0], x[:, :, 0])
     axes[0].set_title(f"target {target[0]:+.3f}, prediction {y:+.3f}", loc="left")
     axes[0].legend(loc="lower right", ncols=2, fontsize=8, bbox_to_anchor=(1, 1))
@@ -205,7 +178,7 @@ def gate_activity(lstm):
     marked = np.flatnonzero(x[:, 1, 0])
     names = [("i", "input gate"), ("f", "forget gate"), ("o", "output gate")]
     names = [(gate, name) for gate, name in names if gate in states]
-    figure, axes = plt.subplots(len(names), 1, figsize=(9, 2.3 * len(names) + 0.6), layout="constrained", sharex=True)
+    figure, axes = pictures.subplots(len(names), 1, figsize=(9, 2.3 * len(names) + 0.6), layout="constrained", sharex=True)
     for axis, (gate, name) in zip(np.atleast_1d(axes), names):
         activity = states[gate][:, :, 0].T
         image = axis.imshow(activity, aspect="auto", cmap="viridis", vmin=0, vmax=1, interpolation="none")
@@ -228,7 +201,7 @@ def weights(lstm):
                       np.array(lstm["weights"][f"W_h{gate}"])] for gate in names}
     limit = max(abs(block).max() for blocks in stacked.values() for block in blocks)
     H = lstm["settings"]["hidden"]
-    figure, axes = plt.subplots(1, len(names), figsize=(3.1 * len(names) + 0.8, 3.4), layout="constrained", sharey=True)
+    figure, axes = pictures.subplots(1, len(names), figsize=(3.1 * len(names) + 0.8, 3.4), layout="constrained", sharey=True)
     for axis, (gate, name) in zip(axes, names.items()):
         image = axis.imshow(np.hstack(stacked[gate]), cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
         axis.axvline(2.5, color="black", lw=1)
@@ -246,31 +219,26 @@ def weights(lstm):
 # Command line
 # ----------------------------------------------------------------------------------------------------------------------
 
-def main(argv=None):
-    parser = ap.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False)
-    ap.add_flags(parser, Flags)
-    flags = ap.from_flags(Flags, parser.parse_args(argv))
-    try:
-        settings = ap.Settings(seed=flags.seed, T=flags.T, hidden=flags.hidden, iters=flags.iters)
-        rnn_settings = ap.Settings(
-            cell="rnn", seed=flags.seed, T=flags.T, hidden=flags.hidden, iters=flags.rnn_iters)
-        ap.read_results(flags.results)
-        writable_folder(flags.outdir)
-        lstm, rnn = find_or_run(flags.results, settings), find_or_run(flags.results, rnn_settings)
-        results = ap.read_results(flags.results)
-    except (ValueError, OSError, ap.ResultsError) as error:
-        parser.error(str(error))
-    rnn_seeds = siblings(results, rnn_settings)
-    pictures = {
-        "training_curves": training_curves(lstm, rnn, siblings(results, settings), rnn_seeds),
-        "predictions": predictions(lstm, rnn, rnn_seeds),
-        "sample_sequences": sample_sequences(lstm, rnn),
-        "cell_state": cell_state(lstm),
-        "gate_activity": gate_activity(lstm),
-        "weights": weights(lstm),
+def book(flags):
+    """Every picture by name."""
+    changes = dict(seed=flags.seed, T=flags.T, hidden=flags.hidden)
+    lstm, rnn = (
+        studies.find_or_run(flags.results, ap.EXPERIMENT, changes | own, fits=lambda record: "weights" in record)
+        for own in (dict(iters=flags.iters), dict(cell="rnn", iters=flags.rnn_iters)))
+    results = harness.read_results(flags.results)
+    lstm_seeds, rnn_seeds = siblings(results, lstm), siblings(results, rnn)
+    return {
+        "training_curves": lambda: training_curves(lstm, rnn, lstm_seeds, rnn_seeds),
+        "predictions": lambda: predictions(lstm, rnn, rnn_seeds),
+        "sample_sequences": lambda: sample_sequences(lstm, rnn),
+        "cell_state": lambda: cell_state(lstm),
+        "gate_activity": lambda: gate_activity(lstm),
+        "weights": lambda: weights(lstm),
     }
-    save(pictures.items(), flags.outdir)
-    return 0
+
+
+def main(argv=None):
+    return pictures.draw_all(__doc__, argv, book, Flags)
 
 
 if __name__ == "__main__":

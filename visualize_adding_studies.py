@@ -10,15 +10,16 @@ Writes adding_lags.png, adding_cells.png, adding_hidden.png, adding_weak_seeds.p
 trained here: where records are missing, reproduce.py is run for their study first, which may take an hour.
 """
 
-import argparse
+import functools
 import sys
-from pathlib import Path
 
 import numpy as np
 
 import adding_problem as ap
-import studies_adding_problem as studies
-from pictures import BLUE, GREEN, ORANGE, PURPLE, RED, plt, run_first, save, writable_folder
+import pictures
+import studies
+from pictures import BLUE, GREEN, ORANGE, PURPLE, RED
+from studies.adding_problem import FOUR, STARTS
 
 
 def column(records, name):
@@ -49,7 +50,7 @@ def solve_rates(axis, title="Solve rate"):
 def lags(found):
     """Held-out MSE against training sequences, a panel per length, a line per seed."""
     lengths = sorted({records[0]["settings"]["T"] for records in found.values()})
-    figure, axes = plt.subplots(1, len(lengths), figsize=(11, 4), layout="constrained", sharey=True)
+    figure, axes = pictures.subplots(1, len(lengths), figsize=(11, 4), layout="constrained", sharey=True)
     for axis, T in zip(axes, lengths):
         for name, colour in (("tanh RNN", RED), ("LSTM", BLUE)):
             for k, record in enumerate(found[f"{name}, T = {T}"]):
@@ -66,7 +67,7 @@ def lags(found):
 
 def by_seed(found, title, colours):
     """MSE and solve rate, a column per arm, a dot per seed."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+    figure, axes = pictures.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
     for axis, name in zip(axes, ("test_mse", "solve_rate")):
         for k, (records, colour) in enumerate(zip(found.values(), colours)):
             dots(axis, k, column(records, name), colour)
@@ -90,16 +91,16 @@ def hidden(found):
 
 def weak_seeds(found):
     """Solve rates of first weights crossed with data, a panel per schedule."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 5.2), layout="constrained")
+    figure, axes = pictures.subplots(1, 2, figsize=(9, 5.2), layout="constrained")
     for axis, schedule in zip(axes, ("halving", "cosine")):
-        rates = np.array([column(found[schedule, init], "validation_solve_rate") for init in studies.STARTS])
+        rates = np.array([column(found[schedule, init], "validation_solve_rate") for init in STARTS])
         image = axis.imshow(rates, cmap="cividis", vmin=0.75, vmax=1)
         for (row, place), value in np.ndenumerate(rates):
             axis.text(place, row, f"{value:.2f}"[1:] if value < 0.995 else "1.0", ha="center", va="center", fontsize=7,
                       color="black" if value > 0.9 else "white")
         axis.set(title=f"--schedule {schedule}: mean {rates.mean():.3f}", xlabel="seed of the training data",
-                 ylabel="seed of the first weights", xticks=studies.FOUR)
-        axis.set_yticks(range(len(studies.STARTS)), studies.STARTS)
+                 ylabel="seed of the first weights", xticks=FOUR)
+        axis.set_yticks(range(len(STARTS)), STARTS)
         axis.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, label=f"fraction of 4096 validation sequences with |error| < {ap.TOLERANCE}")
     return figure
@@ -107,7 +108,7 @@ def weak_seeds(found):
 
 def recipes(search, best):
     """Validation MSE of everything that was tried, and the test MSE of the chosen recipe on fresh seeds."""
-    figure, axis = plt.subplots(figsize=(10, 6.4), layout="constrained")
+    figure, axis = pictures.subplots(figsize=(10, 6.4), layout="constrained")
     values = {label: column(records, "validation_mse") for label, records in search.items()}
     order = sorted(values, key=lambda label: -np.median(values[label]))
     for k, label in enumerate(order):
@@ -135,33 +136,15 @@ PICTURES = {
 }
 
 
-def complete(path):
-    """The results with every record of the studies; reproduce.py is run for a study that lacks one."""
-    results = ap.read_results(path)
-    for name in studies.GROUPS:
-        try:
-            studies.arms(results, name)
-        except KeyError:
-            print(f"{path} lacks runs of {name}: running reproduce.py {name}", flush=True)
-            run_first(Path(ap.__file__).with_name("reproduce.py"), name, "--out", path)
-            results = ap.read_results(path)
-    return results
+def book(flags):
+    """Every picture by name."""
+    results = studies.complete(flags.results, *(name for _, needed in PICTURES.values() for name in needed))
+    return {name: functools.partial(draw, *(studies.arms(results, study) for study in needed))
+            for name, (draw, needed) in PICTURES.items()}
 
 
 def main(argv=None):
-    parser = ap.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False,
-                       formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--results", default="results.json", help="file of results")
-    parser.add_argument("--outdir", default="viz", help="folder of the pictures")
-    args = parser.parse_args(argv)
-    try:
-        writable_folder(args.outdir)
-        results = complete(args.results)
-    except (OSError, ap.ResultsError) as error:
-        parser.error(str(error))
-    figures = (draw(*(studies.arms(results, study) for study in needed)) for draw, needed in PICTURES.values())
-    save(zip(PICTURES, figures), args.outdir)
-    return 0
+    return pictures.draw_all(__doc__, argv, book)
 
 
 if __name__ == "__main__":

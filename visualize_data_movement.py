@@ -7,19 +7,20 @@
     python3 visualize_data_movement.py --outdir viz
 
 Writes data_movement.png (cost against T, and which arrays it goes to) and data_movement_depths.png (at which depths the
-reads are). Where a record is missing, data_movement.py is run for it first.
+reads are). Where a record is missing, reproduce.py is run for it first.
 """
 
-import dataclasses
+import functools
 import sys
 
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-import data_movement as dm
-from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW, plt, run_first, save, writable_folder
+import pictures
+import studies
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW
+from studies.data_movement import LENGTHS
 
-LENGTHS = (25, 50, 100, 200, 400, 800)
 MODELS = (  # model, label and where it stands (T, cost, side), colour, marker
     ("lstm", "LSTM, 8 units", (25, 2e8, "left"), BLUE, "o"),
     ("rnn", "tanh RNN, 8 units", (800, 1.1e7, "right"), RED, "s"),
@@ -44,41 +45,6 @@ LABELS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Flags:
-    """Where the records are and the pictures go."""
-
-    results: str = dm.setting("results.json", "file of results", "files")
-    outdir: str = dm.setting("viz", "folder of the pictures", "files")
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Records
-# ----------------------------------------------------------------------------------------------------------------------
-
-def find(results, settings):
-    """Final figures of the step with these settings (a dict), or None."""
-    records = results.get(dm.EXPERIMENT, [])
-    return next((record["final"] for record in records if record["settings"] == settings), None)
-
-
-def find_or_run(path, results, **changes):
-    """Final figures of the step with these settings; data_movement.py is run for it where results lack them.
-
-    Raises ResultsError for an unusable file, SystemExit with the exit code if the run fails.
-    """
-    settings = dataclasses.asdict(dm.Settings(**changes))
-    final = find(results, settings)
-    if final is None:
-        flags = [word for name, value in settings.items() if value is not None
-                 for word in (f"--{name.replace('_', '-')}", str(value))]
-        name = f"{settings['model']}, T = {settings['T']}"
-        print(f"no such step in {path}: running data_movement.py ({name})", flush=True)
-        run_first(dm.__file__, *flags, "--out", path)
-        final = find(dm.read_results(path), settings)
-    return final
-
-
 # ----------------------------------------------------------------------------------------------------------------------
 # Pictures
 # ----------------------------------------------------------------------------------------------------------------------
@@ -90,7 +56,7 @@ def shares(final, width="8"):
 
 def costs(by_length, steps):
     """Cost against T, and the arrays that it goes to."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained", width_ratios=(1, 1.25))
+    figure, (left, right) = pictures.subplots(1, 2, figsize=(12, 5), layout="constrained", width_ratios=(1, 1.25))
     for model, label, (x, y, side), colour, marker in MODELS:
         cost = [final["cost"]["8"] for final in by_length[model]]
         exponent = np.polyfit(np.log(LENGTHS), np.log(cost), 1)[0]
@@ -121,7 +87,7 @@ def costs(by_length, steps):
 
 def depths(panels):
     """Reads and their cost by depth, in octaves, stacked by array."""
-    figure, axes = plt.subplots(2, len(panels), figsize=(12, 6.6), layout="constrained", sharex="col")
+    figure, axes = pictures.subplots(2, len(panels), figsize=(12, 6.6), layout="constrained", sharex="col")
     for column, (label, final) in enumerate(panels):
         title = label.replace("\n", ", ")
         for axis, key, total in ((axes[0, column], "reads_by_octave_of_depth", final["reads"]),
@@ -148,21 +114,21 @@ def depths(panels):
 # Command line
 # ----------------------------------------------------------------------------------------------------------------------
 
+def book(flags):
+    """Both pictures by name."""
+    results = studies.complete(flags.results, "data-movement")
+
+    def figures(**settings):
+        return studies.find(results, "data_movement", settings)["final"]
+
+    by_length = {model: [figures(model=model, T=T) for T in LENGTHS] for model, *_ in MODELS}
+    steps = [(label, figures(**settings)) for label, settings in STEPS]
+    return {"data_movement": functools.partial(costs, by_length, steps),
+            "data_movement_depths": functools.partial(depths, [steps[1], steps[3]])}
+
+
 def main(argv=None):
-    parser = dm.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False)
-    dm.add_flags(parser, Flags)
-    flags = dm.from_flags(Flags, parser.parse_args(argv))
-    try:
-        results = dm.read_results(flags.results)
-        writable_folder(flags.outdir)
-        by_length = {
-            model: [find_or_run(flags.results, results, model=model, T=T) for T in LENGTHS] for model, *_ in MODELS}
-        steps = [(label, find_or_run(flags.results, results, **changes)) for label, changes in STEPS]
-    except (OSError, dm.ResultsError) as error:
-        parser.error(str(error))
-    pictures = {"data_movement": costs(by_length, steps), "data_movement_depths": depths([steps[1], steps[3]])}
-    save(pictures.items(), flags.outdir)
-    return 0
+    return pictures.draw_all(__doc__, argv, book)
 
 
 if __name__ == "__main__":

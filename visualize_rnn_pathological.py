@@ -9,34 +9,30 @@
 Nothing is trained here. If a record that a picture needs is absent, the command that makes it is run first.
 """
 
-import argparse
-import shlex
+import functools
 import sys
 
 import numpy as np
 
+import harness
+import pictures
 import rnn_pathological as rp
-import studies_rnn_pathological as studies
-from information_latching import wilson
-from pictures import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, plt, run_first, save, writable_folder
+import studies
+import studies.rnn_pathological as grids
+from pictures import BLUE, GREEN, ORANGE, PURPLE, RED, SKY
 
 GREY = "#777777"
 COLOUR = {"ortho": BLUE, "random": RED}
 NAME = {"ortho": "orthogonal", "random": "random, N(0, 0.1²)"}
-plt.rcParams |= {
+LOOK = {
     "axes.grid": True, "grid.alpha": 0.25, "figure.constrained_layout.use": True, "savefig.dpi": 110,
     "axes.titlesize": "large"}
 
 
-def complete(arms, path):
-    """The results file, with the records of these arms in it: commands of those that are absent are run first."""
-    results = rp.read_results(path)
-    for arm in arms:
-        if len(arm.records(results)) < len(arm.seeds):
-            print(f"{path} has not all records of '{arm.label}'; running: {arm.command()}", flush=True)
-            run_first(arm.experiment.__file__, *shlex.split(arm.command())[2:], "--out", path)
-            results = rp.read_results(path)
-    return results
+def arms(results, *names):
+    """The records of some studies of these tasks by label; a name without its first word."""
+    return {label: records for name in names
+            for label, records in studies.arms(results, f"pathological-{name}").items()}
 
 
 def curves(records, column):
@@ -64,12 +60,12 @@ def title(settings):
 
 def plot_ortho_vs_random(results):
     """Held-out loss and metric of the headline, ten seeds as bands."""
-    fig, axes = plt.subplots(2, 3, figsize=(12.5, 6.4), sharex=True)
-    arms = {(arm.settings["task"], arm.settings["init"]): arm.records(results) for arm in studies.HEADLINE}
+    fig, axes = pictures.subplots(2, 3, figsize=(12.5, 6.4), sharex=True)
+    found = arms(results, "headline")
     for (top, bottom), task in zip(axes.T, rp.HEADLINE_TASKS):
         described = rp.task_of(rp.Settings(task=task))
         for k, init in enumerate(rp.HEADLINE_INITS):
-            records = arms[task, init]
+            records = found[task, init]
             band(top, records, "test_loss", COLOUR[init], NAME[init])
             band(bottom, records, metric_of(records), COLOUR[init], NAME[init])
             solved = [record["final"]["updates_to_solve"] for record in records]
@@ -80,7 +76,7 @@ def plot_ortho_vs_random(results):
             end = sum(record["final"]["solved"] for record in records)
             bottom.annotate(f"{end} of {len(records)} end solved", (0.98, 0.67 - 0.09 * k), color=COLOUR[init],
                             xycoords="axes fraction", ha="right", fontsize=9, weight="bold")
-        top.set(yscale="log", title=title(arms[task, "ortho"][0]["settings"]))
+        top.set(yscale="log", title=title(found[task, "ortho"][0]["settings"]))
         top.axhline(described.constant_loss, color=GREY, ls=":", lw=1.2, label="constant answer")
         bottom.axhline(described.chance, color=GREY, ls=":", lw=1.2, label="constant answer")
         bottom.axhline(described.solved, color=GREEN, ls="--", lw=1.2, label="solved beyond this line")
@@ -100,20 +96,19 @@ def plot_summary_table(results):
     header = ["task", "T", "figure", "constant\nanswer", "start", "seed 0", "ten seeds: median [range]", "ever\nsolved",
               "solved\nat the end"]
     rows, colours = [], []
-    for arm in studies.HEADLINE:
-        records = arm.records(results)
-        described, metric = rp.task_of(rp.Settings(**arm.settings)), metric_of(records)
+    for (task, init), records in arms(results, "headline").items():
+        described, metric = rp.task_of(rp.Settings(task=task)), metric_of(records)
         values = [record["final"][metric] for record in records]
         end = sum(record["final"]["solved"] for record in records)
         ever = sum(record["final"]["updates_to_solve"] is not None for record in records)
         rows.append([
-            arm.settings["task"], records[0]["settings"]["sequence_len"],
-            "accuracy" if described.classes else "MSE", f"{described.chance:.3f}", NAME[arm.settings["init"]],
+            task, records[0]["settings"]["sequence_len"], "accuracy" if described.classes else "MSE",
+            f"{described.chance:.3f}", NAME[init],
             f"{values[0]:.3f}", f"{np.median(values):.3f} [{min(values):.3f}, {max(values):.3f}]",
             f"{ever} of {len(records)}", f"{end} of {len(records)}"])
         shade = "#d9efe7" if end == len(records) else "#fbe3d6" if end == 0 else "#fff3d1"
         colours.append(["white"] * 8 + [shade])
-    fig, ax = plt.subplots(figsize=(12, 3.1))
+    fig, ax = pictures.subplots(figsize=(12, 3.1))
     ax.axis("off")
     table = ax.table(rows, colLabels=header, cellColours=colours, loc="center", cellLoc="center",
                      colWidths=[0.15, 0.04, 0.08, 0.08, 0.15, 0.07, 0.21, 0.09, 0.1])
@@ -130,16 +125,16 @@ def plot_summary_table(results):
 
 def plot_spectrum(results):
     """Singular values of W_hh of the headline's own matrices, seed 0, before and after training."""
-    fig, axes = plt.subplots(1, 3, figsize=(12.5, 4.2), sharey=True)
+    fig, axes = pictures.subplots(1, 3, figsize=(12.5, 4.2), sharey=True)
+    found = arms(results, "headline")
     for ax, task in zip(axes, rp.HEADLINE_TASKS):
-        for arm in studies.HEADLINE:
-            if arm.settings["task"] == task:
-                record, init = arm.records(results)[0], arm.settings["init"]
-                for when, style in (("start", "--"), ("end", "-")):
-                    found = record["spectrum"][when]
-                    values = found["singular_values"]
-                    ax.plot(np.linspace(0, 1, len(values)), values, style, lw=2, color=COLOUR[init],
-                            label=f"{init}, {when}: radius {found['spectral_radius']:.2f}")
+        for init in rp.HEADLINE_INITS:
+            record = found[task, init][0]
+            for when, style in (("start", "--"), ("end", "-")):
+                spectrum = record["spectrum"][when]
+                values = spectrum["singular_values"]
+                ax.plot(np.linspace(0, 1, len(values)), values, style, lw=2, color=COLOUR[init],
+                        label=f"{init}, {when}: radius {spectrum['spectral_radius']:.2f}")
         ax.set(title=title(record["settings"]), xlabel="rank of the singular value (0 largest, 1 smallest)")
         ax.legend(fontsize=8.5)
     axes[0].set(ylabel="singular value of W_hh", ylim=(0, None))
@@ -178,7 +173,7 @@ def draw_symbols(ax, glyphs, symbols):
 
 def plot_task_examples(results):
     """One sequence of each task, drawn from the display stream: nothing of results is needed."""
-    fig, axes = plt.subplots(len(rp.TASKS), 1, figsize=(11, 12))
+    fig, axes = pictures.subplots(len(rp.TASKS), 1, figsize=(11, 12))
     for ax, task in zip(axes, rp.TASKS):
         settings = rp.Settings(task=task, **{"sequence_len": 30} | EXAMPLES.get(task, {}))
         x, target = rp.task_of(settings).generate(rp.streams(3)["display"], settings.sequence_len, 1)
@@ -197,22 +192,26 @@ def plot_task_examples(results):
     return fig
 
 
-def plot_each(ax, arm, results, column, colour, label):
+def plot_each(ax, records, column, colour, label):
     """A line for each seed."""
-    for k, record in enumerate(arm.records(results)):
+    for k, record in enumerate(records):
         history = record["history"]
         ax.plot(history["update"], history[column], color=colour, lw=1.3, alpha=0.8, label=None if k else label)
 
 
+XOR_WITHOUT = ("xor-fixed", "xor-fixed-longer", "xor-less")
+
+
 def plot_xor(results):
     """XOR at T = 30: with a length curriculum and at a fixed length; and how far the length can be pushed."""
-    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.3))
-    plot_each(left, studies.XOR[0], results, "test_accuracy", BLUE, "curriculum and mixed lengths")
-    for arm, colour in zip(studies.XOR_WITHOUT, (ORANGE, PURPLE, RED, GREEN, SKY)):
-        plot_each(left, arm, results, "test_accuracy", colour, arm.label)
-    for arm, colour in zip(studies.XOR, (BLUE, GREEN, PURPLE, ORANGE)):
-        plot_each(middle, arm, results, "longest", colour, arm.label)
-        plot_each(right, arm, results, "test_accuracy", colour, arm.label)
+    fig, (left, middle, right) = pictures.subplots(1, 3, figsize=(13, 4.3))
+    solved, without = arms(results, "xor", "xor-longer"), arms(results, *XOR_WITHOUT)
+    plot_each(left, solved["T = 30"], "test_accuracy", BLUE, "curriculum and mixed lengths")
+    for (label, records), colour in zip(without.items(), (ORANGE, PURPLE, RED, GREEN, SKY)):
+        plot_each(left, records, "test_accuracy", colour, label)
+    for (label, records), colour in zip(solved.items(), (BLUE, GREEN, PURPLE, ORANGE)):
+        plot_each(middle, records, "longest", colour, label)
+        plot_each(right, records, "test_accuracy", colour, label)
     left.set(title="XOR, T = 30", ylabel="held-out accuracy at T = 30", ylim=(0.2, 1.03))
     middle.set(title="Up to T = 200: length the curriculum has reached", ylabel="longest training sequence (steps)",
                ylim=(0, None))
@@ -225,11 +224,11 @@ def plot_xor(results):
     return fig
 
 
-def plot_rates(ax, groups, results, xs, shift, colour, marker, label, style="-"):
-    """Share of runs that end solved, a group of arms at each x, with Wilson intervals, drawn a little to the side."""
-    counts = [[record["final"]["solved"] for arm in arms for record in arm.records(results)] for arms in groups]
+def plot_rates(ax, groups, xs, shift, colour, marker, label, style="-"):
+    """Share of runs that end solved, a list of records at each x, with Wilson intervals, drawn a little to the side."""
+    counts = [[record["final"]["solved"] for record in records] for records in groups]
     rates = np.array([np.mean(solved) for solved in counts])
-    low, high = np.array([wilson(sum(solved), len(solved)) for solved in counts]).T
+    low, high = np.array([harness.wilson(sum(solved), len(solved)) for solved in counts]).T
     bars = np.maximum([rates - low, high - rates], 0)
     ax.errorbar(np.asarray(xs) + shift, rates, bars, color=colour, marker=marker, ms=6, ls=style, lw=1.8,
                 elinewidth=1.1, capsize=2.5, label=label)
@@ -237,13 +236,14 @@ def plot_rates(ax, groups, results, xs, shift, colour, marker, label, style="-")
 
 def plot_length(results):
     """Share of solved seeds against T, three starts."""
-    fig, ax = plt.subplots(figsize=(8.5, 4.3))
+    fig, ax = pictures.subplots(figsize=(8.5, 4.3))
     looks = {"ortho": (BLUE, "o", -1.5), "random": (RED, "s", 0), "identity": (GREEN, "^", 1.5)}
-    for label, init in studies.LENGTH_STARTS.items():
-        arms, (colour, marker, shift) = [studies.LENGTH[init, T] for T in studies.LENGTHS], looks[init]
-        plot_rates(ax, [[arm] for arm in arms], results, studies.LENGTHS, shift, colour, marker, label)
-    ax.set(title=f"3-bit memorization at a fixed length, {len(arms[0].seeds)} seeds (bars: 95% Wilson intervals)",
-           xlabel="T, steps in a sequence", xticks=studies.LENGTHS, ylim=(-0.03, 1.03),
+    found = arms(results, "length")
+    for label, init in grids.LENGTH_STARTS.items():
+        groups, (colour, marker, shift) = [found[init, T] for T in grids.LENGTHS], looks[init]
+        plot_rates(ax, groups, grids.LENGTHS, shift, colour, marker, label)
+    ax.set(title=f"3-bit memorization at a fixed length, {len(groups[0])} seeds (bars: 95% Wilson intervals)",
+           xlabel="T, steps in a sequence", xticks=grids.LENGTHS, ylim=(-0.03, 1.03),
            ylabel="share of seeds that end solved")
     ax.legend(title="start of W_hh")
     return fig
@@ -251,16 +251,16 @@ def plot_length(results):
 
 def plot_scale(results):
     """Share of solved seeds against the spectral radius of the start, four kinds of start."""
-    fig, axes = plt.subplots(1, 4, figsize=(14.5, 4.3), sharey=True)
+    fig, axes = pictures.subplots(1, 4, figsize=(14.5, 4.3), sharey=True)
     looks = {"ortho": (BLUE, "o"), "identity": (GREEN, "^"), "gaussian": (RED, "s"), "sparse": (ORANGE, "D")}
+    found = arms(results, "scale")
     for ax, tasks in zip(axes, [[task] for task in rp.HEADLINE_TASKS] + [rp.HEADLINE_TASKS]):
-        for k, (label, init) in enumerate(studies.START_KINDS.items()):
-            groups = [[studies.SCALE[task, init, rho] for task in tasks] for rho in studies.RADII]
-            plot_rates(ax, groups, results, studies.RADII, 0.008 * (k - 1.5), *looks[init], label)
-        name = title(groups[0][0].records(results)[0]["settings"]) if len(tasks) == 1 else "the three tasks together"
-        runs = sum(len(arm.seeds) for arm in groups[0])
-        ax.set(title=f"{name}\n({runs} runs a point)", xlabel="spectral radius of W_hh at the start",
-               xticks=studies.RADII, ylim=(-0.03, 1.03))
+        for k, (label, init) in enumerate(grids.START_KINDS.items()):
+            groups = [[record for task in tasks for record in found[task, init, rho]] for rho in grids.RADII]
+            plot_rates(ax, groups, grids.RADII, 0.008 * (k - 1.5), *looks[init], label)
+        name = title(groups[0][0]["settings"]) if len(tasks) == 1 else "the three tasks together"
+        ax.set(title=f"{name}\n({len(groups[0])} runs a point)", xlabel="spectral radius of W_hh at the start",
+               xticks=grids.RADII, ylim=(-0.03, 1.03))
     axes[0].set_ylabel("share of runs that end solved")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     fig.suptitle("Scale against structure of the start (bars: 95% Wilson intervals)", fontsize=11)
@@ -269,26 +269,26 @@ def plot_scale(results):
 
 def plot_order(results):
     """Updates to solve, from temporal order to addition and XOR; and which symbol is learned first."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(13, 5), width_ratios=(1.35, 1))
+    fig, (left, right) = pictures.subplots(1, 2, figsize=(13, 5), width_ratios=(1.35, 1))
     colours = {"both": BLUE, "sum": ORANGE, "parity": RED}
     names = {("both", "distinct", "regions"): " = temporal order", ("sum", "marked", "halves"): " = addition",
              ("parity", "marked", "halves"): " = XOR"}
-    for row, ((answer, *_), arm) in enumerate(studies.ORDER.items()):
-        finals = [record["final"] for record in arm.records(results)]
+    for row, ((answer, *_), records) in enumerate(arms(results, "order").items()):
+        finals = [record["final"] for record in records]
         solved = [final["update"] for final in finals if final["solved"]]
         left.plot(solved, np.full(len(solved), row), "o", color=colours[answer], alpha=0.6, ms=6)
         left.text(1.02, row, f"{len(solved)} of {len(finals)}", color=colours[answer], va="center", fontsize=9,
                   transform=left.get_yaxis_transform())
     labels = [f"{answer}, {symbols}, {places}{names.get((answer, symbols, places), '')}"
-              for answer, symbols, places in studies.ORDER]
+              for answer, symbols, places in grids.ORDER]
     left.set(yticks=np.arange(len(labels)), yticklabels=labels, xlabel="updates to solve (50 sequences each)",
              title="T = 30: answer, symbols, places (at the right: seeds solved)", xscale="log", xlim=(40, 2600),
              ylim=(len(labels) - 0.5, -0.5))
     styles = {"regions": "-", "early": "--"}
-    for (init, places), arm in studies.ORDER_LAGS.items():
+    for (init, places), records in arms(results, "order-lags").items():
         if init == "ortho":
             for which, colour in (("first", SKY), ("second", PURPLE)):
-                update, values = held(arm.records(results), f"{which}_right")
+                update, values = held(records, f"{which}_right")
                 place = {"first": "10-20%", "second": "50-60%" if places == "regions" else "20-30%"}[which]
                 other = ", the other at 20-30%" if (which, places) == ("first", "early") else ""
                 right.plot(update, values, styles[places], color=colour, lw=2, label=f"{which}, at {place}{other}")
@@ -308,11 +308,12 @@ def held(records, column):
 
 def plot_xor_grid(results):
     """Seeds that solve XOR at T = 30, for each combination of lengths, optimizer and input scale."""
-    optimizers, scales = list(studies.XOR_OPTIMIZERS), studies.XOR_SCALES
-    fig, axes = plt.subplots(1, len(studies.XOR_LENGTHS), figsize=(13, 3.2), sharey=True)
-    for ax, lengths in zip(axes, studies.XOR_LENGTHS):
-        found = [[[r["final"]["solved"] for r in studies.XOR_GRID[lengths, optimizer, scale].records(results)]
-                  for scale in scales] for optimizer in optimizers]
+    optimizers, scales = list(grids.XOR_OPTIMIZERS), grids.XOR_SCALES
+    fig, axes = pictures.subplots(1, len(grids.XOR_LENGTHS), figsize=(13, 3.2), sharey=True)
+    grid = arms(results, "xor-grid")
+    for ax, lengths in zip(axes, grids.XOR_LENGTHS):
+        found = [[[record["final"]["solved"] for record in grid[lengths, optimizer, scale]] for scale in scales]
+                 for optimizer in optimizers]
         rates = [[np.mean(solved) for solved in row] for row in found]
         ax.imshow(rates, cmap="cividis", vmin=0, vmax=1, aspect="auto")
         for y, row in enumerate(found):
@@ -328,12 +329,14 @@ def plot_xor_grid(results):
 
 def plot_table5(results):
     """Share of wrong sequences over training in the setting of Sutskever et al. (2013), beside their figures."""
-    fig, axes = plt.subplots(1, 2, figsize=(12, 4.4), sharey=True)
+    fig, axes = pictures.subplots(1, 2, figsize=(12, 4.4), sharey=True)
     looks = {"NAG": (BLUE, "Nesterov 0.995"), "CM": (ORANGE, "heavy ball 0.9")}
-    for (task, method, _), arm in studies.TABLE5.items():
+    study = studies.load()["pathological-sutskever"]
+    for task, method, mu in study.grid:
         ax, (colour, name) = axes[int(task == "multiplication")], looks[method]
-        plot_each(ax, arm, results, "wrong_rate", colour, f"{name}, here: each seed")
-        paper = studies.PAPER_TABLE5[task, method]
+        records = [studies.find(results, study.experiment, settings) for settings in study.row((task, method, mu))]
+        plot_each(ax, filter(None, records), "wrong_rate", colour, f"{name}, here: each seed")
+        paper = grids.PAPER_TABLE5[task, method]
         ax.axhline(paper, color=colour, ls="--", lw=1.2, label=f"{name}, the paper: {paper:g}")
         ax.set(yscale="log", title=f"{task}, T = 80", xlabel="updates (100 sequences each)", ylim=(1e-4, 1.3))
     for ax in axes:
@@ -344,13 +347,14 @@ def plot_table5(results):
 
 def plot_beyond(results):
     """Where the plain net's reach ends: solved seeds of tanh RNN and LSTM at growing T."""
-    fig, ax = plt.subplots(figsize=(8.5, 4.2))
-    lengths = studies.BEYOND_LENGTHS
-    looks = {"fixed": ("x", ":", "fixed length"), "curriculum to": ("o", "-", "curriculum, mixed lengths")}
+    fig, ax = pictures.subplots(figsize=(8.5, 4.2))
+    lengths = grids.BEYOND_LENGTHS
+    looks = {"beyond-fixed": ("x", ":", "fixed length"), "beyond-curriculum": ("o", "-", "curriculum, mixed lengths")}
     for row, (way, (marker, style, words)) in enumerate(looks.items()):
-        for column, (net, colour) in enumerate(zip(studies.BEYOND_NETS, (BLUE, ORANGE))):
-            groups, shift = [[studies.BEYOND[net, way, T]] for T in lengths], 0.05 * (2 * row + column - 1.5)
-            plot_rates(ax, groups, results, np.arange(len(lengths)), shift, colour, marker, f"{net}, {words}", style)
+        found = arms(results, way)
+        for column, (net, colour) in enumerate(zip(grids.BEYOND_NETS, (BLUE, ORANGE))):
+            groups, shift = [found[net, T] for T in lengths], 0.05 * (2 * row + column - 1.5)
+            plot_rates(ax, groups, np.arange(len(lengths)), shift, colour, marker, f"{net}, {words}", style)
     ax.set(xticks=np.arange(len(lengths)), xticklabels=lengths, xlabel="T, steps in a sequence", ylim=(-0.03, 1.03),
            ylabel="share of seeds that end solved",
            title="3-bit memorization beyond the plain net's reach (bars: 95% Wilson intervals)")
@@ -365,25 +369,19 @@ PICTURES = {
     "momentum_2013": plot_table5, "lstm_reach": plot_beyond}
 
 
-def drawn():
-    """Every arm that a picture needs, but for the hours of the 2013 table: of that, the seeds there are, are drawn."""
-    grids = (studies.BEYOND, studies.LENGTH, studies.SCALE, studies.ORDER, studies.ORDER_LAGS, studies.XOR_GRID)
-    return [*studies.HEADLINE, *studies.XOR, *studies.XOR_WITHOUT, *(arm for grid in grids for arm in grid.values())]
+NEEDED = (  # studies; of the hours of pathological-sutskever what there is is drawn
+    "headline", "xor", "xor-longer", *XOR_WITHOUT, "length", "scale", "order", "order-lags", "xor-grid", "beyond-fixed",
+    "beyond-curriculum")
+
+
+def book(flags):
+    """Every picture by name."""
+    results = studies.complete(flags.results, *(f"pathological-{name}" for name in NEEDED))
+    return {name: functools.partial(plot, results) for name, plot in PICTURES.items()}
 
 
 def main(argv=None):
-    parser = rp.Parser(description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--results", default="results.json", help="file of results")
-    parser.add_argument("--outdir", default="viz", help="where the pictures go")
-    args = parser.parse_args(argv)
-    try:
-        writable_folder(args.outdir)
-        rp.read_results(args.results)
-        results = complete(drawn(), args.results)
-    except (OSError, rp.ResultsError) as error:
-        parser.error(str(error))
-    save(((name, plot(results)) for name, plot in PICTURES.items()), args.outdir)
-    return 0
+    return pictures.draw_all(__doc__, argv, book, changes=LOOK)
 
 
 if __name__ == "__main__":
