@@ -1,10 +1,12 @@
-"""Tables and sentences of the data movement of a training step, from results.json."""
+"""Tables and sentences of the data movement of a training step."""
 
 import numpy as np
 
 import data_movement as dm
+import studies
+from studies.data_movement import LENGTHS
+from tables.writing import claim, markdown
 
-LENGTHS = (25, 50, 100, 200, 400, 800)
 HIDDEN = (2, 4, 8, 16, 32)
 MODELS = (("LSTM, 8 units", {"model": "lstm"}), ("tanh RNN, 8 units", {"model": "rnn"}),
           ("marked values, markers read", {"model": "scan"}), ("marked values, positions given", {"model": "shortcut"}))
@@ -13,12 +15,11 @@ PATHOLOGICAL = (("tanh RNN, 64 units", {"model": "rnn"}), ("LSTM, 64 units", {"m
 
 
 def final(results, **changes):
-    """The final figures of the step with these settings; KeyError if there is none."""
-    wanted = dm.dataclasses.asdict(dm.Settings(**changes))
-    for entry in results["data_movement"]:
-        if entry["settings"] == wanted:
-            return entry["final"]
-    raise KeyError(f"results.json has no step of {changes}")
+    """The final figures of the step with these settings. KeyError if there is none."""
+    record = studies.find(results, "data_movement", changes)
+    if record is None:
+        raise KeyError(f"results.json has no step of {changes}")
+    return record["final"]
 
 
 def pathological(results, model):
@@ -41,89 +42,87 @@ def plain(number):
 
 def costs(results):
     """Cost against T, with the exponent over all lengths and over the last doubling."""
-    rows = ["| one training step, 8-byte elements | " + " | ".join(f"T = {T}" for T in LENGTHS)
-            + " | exponent in T | 400 to 800 |", "|---" * (len(LENGTHS) + 3) + "|"]
+    rows = []
     for name, changes in MODELS:
         cost = [final(results, T=T, **changes)["cost"]["8"] for T in LENGTHS]
-        rows.append(f"| {name} | " + " | ".join(f"{value:,}" for value in cost)
-                    + f" | {plain(exponent(LENGTHS, cost))} | {plain(exponent(LENGTHS[-2:], cost[-2:]))} |")
-    return "\n".join(rows)
+        rows.append([name, *(f"{value:,}" for value in cost), plain(exponent(LENGTHS, cost)),
+                     plain(exponent(LENGTHS[-2:], cost[-2:]))])
+    return markdown(
+        ["one training step, 8-byte elements", *(f"T = {T}" for T in LENGTHS), "exponent in T", "400 to 800"], rows)
 
 
 def steps(results):
     """T = 100 and the pathological nets: reads, depth, cost at three element sizes."""
-    rows = ["| one training step | weights | instructions | reads | mean depth, elements | most elements on the stack "
-            "| cost, 1 byte | 4 bytes | 8 bytes |", "|---" * 9 + "|"]
     lines = [(f"{name}, T = 100", final(results, **changes)) for name, changes in MODELS]
     lines += [(f"{name}, T = 60", pathological(results, **changes)) for name, changes in PATHOLOGICAL]
+    rows = []
     for name, figures in lines:
-        cost = " | ".join(f"{figures['cost'][width]:,}" for width in ("1", "4", "8"))
-        rows.append(f"| {name} | {figures['weights']:,} | {figures['instructions']:,} | {figures['reads']:,} | "
-                    f"{figures['mean_depth_elements']:.1f} | {figures['most_live_elements']:,} | {cost} |")
-    return "\n".join(rows)
+        cost = [f"{figures['cost'][width]:,}" for width in ("1", "4", "8")]
+        rows.append([name, f"{figures['weights']:,}", f"{figures['instructions']:,}", f"{figures['reads']:,}",
+                     f"{figures['mean_depth_elements']:.1f}", f"{figures['most_live_elements']:,}", *cost])
+    return markdown(
+        ["one training step", "weights", "instructions", "reads", "mean depth, elements",
+         "most elements on the stack", "cost, 1 byte", "4 bytes", "8 bytes"], rows)
 
 
 def arrays(results):
     """Share of cost and of reads, and mean depth, by array."""
     lines = [("LSTM, 8 units, T = 100", final(results)), ("tanh RNN, 8 units, T = 100", final(results, model="rnn")),
              ("tanh RNN, 64 units, T = 60", pathological(results, "rnn"))]
-    rows = ["| reads of | " + " | ".join(f"{name}: cost, reads, mean depth" for name, _ in lines) + " |",
-            "|---" * (len(lines) + 1) + "|"]
+    rows = []
     for array in sorted(dm.ARRAYS, key=lambda name: -share(lines[0][1], name)):
         cells = [f"{share(figures, array):.1%}, {figures['arrays'][array]['reads'] / figures['reads']:.1%}, "
                  f"{figures['arrays'][array]['mean_depth_elements']:.0f}" for _, figures in lines]
-        rows.append(f"| {array} | " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+        rows.append([array, *cells])
+    return markdown(["reads of", *(f"{name}: cost, reads, mean depth" for name, _ in lines)], rows)
 
 
 def phases(results):
     lines = [("LSTM, 8 units, T = 100", final(results)), ("tanh RNN, 8 units, T = 100", final(results, model="rnn")),
              ("tanh RNN, 64 units, T = 60", pathological(results, "rnn")),
              ("LSTM, 64 units, T = 60", pathological(results, "lstm"))]
-    names = ("forward", "backward", "clip", "optimizer")
-    rows = ["| share of the cost | " + " | ".join(names) + " |", "|---" * 5 + "|"]
+    names, rows = ("forward", "backward", "clip", "optimizer"), []
     for name, figures in lines:
         parts = (figures["phases"][phase]["cost"]["8"] / figures["cost"]["8"] for phase in names)
-        rows.append(f"| {name} | " + " | ".join(f"{part:.1%}" for part in parts) + " |")
-    return "\n".join(rows)
+        rows.append([name, *(f"{part:.1%}" for part in parts)])
+    return markdown(["share of the cost", *names], rows)
 
 
 def hidden(results):
     """Cost and shares against the number of hidden units."""
-    rows = ["| T = 100, 8-byte elements | " + " | ".join(f"{H} units" for H in HIDDEN) + " | exponent, 16 to 32 |",
-            "|---" * (len(HIDDEN) + 2) + "|"]
+    rows = []
     for name, model in (("LSTM", "lstm"), ("tanh RNN", "rnn")):
         figures = [final(results, model=model, hidden=H) for H in HIDDEN]
         cost = [entry["cost"]["8"] for entry in figures]
         matrix = [share(entry, "recurrent matrix") for entry in figures]
         both = [part + share(entry, "recurrent gradient") for part, entry in zip(matrix, figures)]
-        rows.append(f"| {name}: cost | " + " | ".join(f"{value:,}" for value in cost)
-                    + f" | {plain(exponent(HIDDEN[-2:], cost[-2:]))} |")
-        rows.append(f"| {name}: recurrent matrix | " + " | ".join(f"{part:.1%}" for part in matrix) + " | |")
-        rows.append(f"| {name}: recurrent matrix and its gradient | " + " | ".join(f"{part:.1%}" for part in both) + " | |")
-    return "\n".join(rows)
+        rows += [
+            [f"{name}: cost", *(f"{value:,}" for value in cost), plain(exponent(HIDDEN[-2:], cost[-2:]))],
+            [f"{name}: recurrent matrix", *(f"{part:.1%}" for part in matrix), None],
+            [f"{name}: recurrent matrix and its gradient", *(f"{part:.1%}" for part in both), None]]
+    return markdown(["T = 100, 8-byte elements", *(f"{H} units" for H in HIDDEN), "exponent, 16 to 32"], rows)
 
 
 def order(results):
     """The weight gradient summed at each step or at the end."""
-    rows = ["| 8 units, weight gradient summed | " + " | ".join(f"T = {T}" for T in LENGTHS)
-            + " | exponent, 400 to 800 |", "|---" * (len(LENGTHS) + 2) + "|"]
+    rows, wide = [], []
     for name, model in (("LSTM", "lstm"), ("tanh RNN", "rnn")):
         for when, words in WHEN:
             figures = [final(results, model=model, T=T, weight_gradient=when) for T in LENGTHS]
             cost = [entry["cost"]["8"] for entry in figures]
-            rows.append(f"| {name}, {words}: cost | " + " | ".join(f"{value:,}" for value in cost)
-                        + f" | {plain(exponent(LENGTHS[-2:], cost[-2:]))} |")
-            rows.append(f"| {name}, {words}: recurrent matrix | "
-                        + " | ".join(f"{share(entry, 'recurrent matrix'):.1%}" for entry in figures) + " | |")
-    rows += ["", "| 64 units, T = 60, weight gradient summed | cost | mean depth of a read, elements | recurrent matrix | recurrent gradient "
-             "| states | deltas |", "|---" * 7 + "|"]
+            rows.append([f"{name}, {words}: cost", *(f"{value:,}" for value in cost),
+                         plain(exponent(LENGTHS[-2:], cost[-2:]))])
+            matrix = (f"{share(entry, 'recurrent matrix'):.1%}" for entry in figures)
+            rows.append([f"{name}, {words}: recurrent matrix", *matrix, None])
     for when, words in WHEN:
         figures = final(results, task="3bit_memorization", model="rnn", weight_gradient=when)
         parts = (share(figures, array) for array in ("recurrent matrix", "recurrent gradient", "states", "deltas"))
-        rows.append(f"| tanh RNN, {words} | {figures['cost']['8']:,} | {figures['mean_depth_elements']:.1f} | "
-                    + " | ".join(f"{part:.1%}" for part in parts) + " |")
-    return "\n".join(rows)
+        wide.append([f"tanh RNN, {words}", f"{figures['cost']['8']:,}", f"{figures['mean_depth_elements']:.1f}",
+                     *(f"{part:.1%}" for part in parts)])
+    return "\n\n".join([
+        markdown(["8 units, weight gradient summed", *(f"T = {T}" for T in LENGTHS), "exponent, 400 to 800"], rows),
+        markdown(["64 units, T = 60, weight gradient summed", "cost", "mean depth of a read, elements",
+                  "recurrent matrix", "recurrent gradient", "states", "deltas"], wide)])
 
 
 def answer(results):
@@ -139,9 +138,12 @@ def answer(results):
               final(results, task="3bit_memorization", model="rnn", weight_gradient="at_end"))
     late = [share(figures, "recurrent matrix") for figures in at_end]
     change = [end["cost"]["8"] / figures["cost"]["8"] - 1 for end, figures in zip(at_end, every)]
-    assert all(max(dm.ARRAYS, key=lambda name: share(figures, name)) == "recurrent matrix" for figures in every)
-    assert max(matrix[:2]) < 0.4 and all(abs(part - 0.5) < 0.05 for part in matrix[2:]), "the words below no longer hold"
-    assert len(given) == 1 and all(abs(slope - 1) < 0.03 for slope in growth), "the words below no longer hold"
+    claim(all(max(dm.ARRAYS, key=lambda name: share(figures, name)) == "recurrent matrix" for figures in every),
+          "the recurrent matrix is the largest part of the cost")
+    claim(max(matrix[:2]) < 0.4, "it does not dominate at 8 units")
+    claim(all(abs(part - 0.5) < 0.05 for part in matrix[2:]), "it takes about half at 64")
+    claim(all(abs(slope - 1) < 0.03 for slope in growth), "the nets' cost grows as T")
+    claim(len(given) == 1, "that of the readout with given positions does not grow")
     return (
         f"At T = 100 a training step costs {lstm['cost']['8']:,} for the 8-unit LSTM, {rnn['cost']['8']:,} for the 8-unit tanh RNN, {scan[2]:,} for a "
         f"readout of the two marked values that finds them by reading every marker, and {min(given):,} for one that is told where they are; the first two "
@@ -161,9 +163,9 @@ def stays(results):
 
     states, matrix, inputs = ([depth(T, array) for T in (25, 800)] for array in ("states", "recurrent matrix", "inputs"))
     others = [array for array in dm.ARRAYS if array != "inputs"]
-    assert all(depth(800, array) < 1.15 * depth(25, array) for array in others), "another array sinks as well"
     live = [final(results, T=T)["most_live_elements"] for T in (25, 800)]
-    assert max(states) < 1.05 * min(states) and max(matrix) < 1.05 * min(matrix), "the words below no longer hold"
+    claim(all(depth(800, array) < 1.15 * depth(25, array) for array in others), "the inputs alone sink")
+    claim(max(max(part) / min(part) for part in (states, matrix)) < 1.05, "states and matrix stay where they are")
     return (
         f"Backpropagation through time fits an LRU stack. From T = 25 to T = 800 the LSTM's stack grows from {live[0]:,} to {live[1]:,} "
         f"elements, yet a read of a stored state or gate finds it at a mean depth of {states[0]:.0f} and {states[1]:.0f}: the backward pass asks for "

@@ -1,0 +1,62 @@
+"""What the tables share: markdown, numbers as words, and sentences that hold only while the results bear them out."""
+
+import json
+
+import numpy as np
+
+import harness
+from tables import ROOT
+
+
+def markdown(header, rows, align="---"):
+    """A table of cells, where None is an empty one. align: what stands in the second line for a column, --- or --:
+    (set right), with the spaces around it; the first column is always set left."""
+    rule = [align.replace(":", "-")] + [align] * (len(header) - 1)
+    return "\n".join([line(header), f"|{'|'.join(rule)}|", *map(line, rows)])
+
+
+def line(cells):
+    return "|" + "".join(" |" if cell is None else f" {cell} |" for cell in cells)
+
+
+def claim(holds, sentence):
+    """The sentence, which is written only while the numbers bear it out. Raises ValueError."""
+    if not holds:
+        raise ValueError(f"results.json no longer bears out: {sentence}")
+    return sentence
+
+
+def column(records, name):
+    """A final figure of some records, as an array."""
+    return np.array([record["final"][name] for record in records])
+
+
+def seconds(records):
+    """Wall-clock seconds of some records, as an array."""
+    return np.array([record["provenance"]["wall_seconds"] for record in records])
+
+
+def spread(values, digits):
+    """Median and range."""
+    return f"{np.median(values):.{digits}f} [{min(values):.{digits}f}, {max(values):.{digits}f}]"
+
+
+def count(k, n):
+    """k of n with the 95% Wilson interval."""
+    low, high = harness.wilson(k, n)
+    return f"{k} of {n} ({low:.2f} to {high:.2f})"
+
+
+def thousands(number):
+    return f"{number:,.0f}"
+
+
+def listed(items):
+    """1, 2 and 3."""
+    *first, last = map(str, items)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def benchmark(name):
+    """The contents of a file of benchmarks/."""
+    return json.loads((ROOT / "benchmarks" / f"{name}.json").read_text(encoding="utf-8"))
