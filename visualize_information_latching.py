@@ -7,65 +7,32 @@
     python3 visualize_information_latching.py --outdir viz
 
 Writes latching_success.png, latching_gradient.png, latching_split_bug.png, latching_landscape.png, latching_1994.png
-and bit_relay.png. Nothing is trained here: where a record of a study is missing, information_latching.py is run for the
-study first.
+and bit_relay.png. Nothing is trained here: where a record of a study is missing, reproduce.py is run for the study
+first.
 """
 
-import dataclasses
-import subprocess
+import functools
 import sys
-from pathlib import Path
 
 import numpy as np
 from matplotlib.colors import LogNorm
 
+import harness
 import information_latching as latching
-from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, plt, save, writable_folder
+import latch_landscape
+import pictures
+import studies
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY
+from studies.information_latching import KERAS, LENGTHS
 
 GREY = "#999999"
 COLOURS = {"srnn": RED, "lstm": BLUE, "gru": GREEN}
 NAMES = {"srnn": "SRNN", "lstm": "LSTM", "gru": "GRU"}
 
 
-@dataclasses.dataclass(frozen=True)
-class Flags:
-    """Where the pictures come from and go to."""
-
-    results: str = latching.setting("results.json", "file of results", "files")
-    outdir: str = latching.setting("viz", "folder of the pictures", "files")
-
-
 # ----------------------------------------------------------------------------------------------------------------------
 # Records
 # ----------------------------------------------------------------------------------------------------------------------
-
-def find(results, settings):
-    """The record of these settings that ran to its end (with diverged repeats or without), or None."""
-    wanted = dataclasses.asdict(settings)
-    matching = [record for record in results.get(latching.EXPERIMENT, []) if record["settings"] == wanted]
-    return next((record for record in matching if record["final"]["status"] != "interrupted"), None)
-
-
-def study_records(path, name):
-    """The records of a study; information_latching.py is run for it where one is missing.
-
-    Raises ResultsError for an unusable file, SystemExit with the experiment's exit code if its run fails.
-    """
-    def found():
-        results = latching.read_results(path)
-        return [find(results, wanted) for wanted in latching.study(name)]
-
-    records = found()
-    if None in records:
-        print(f"{records.count(None)} runs of the study {name} are not in {path}: running information_latching.py",
-              flush=True)
-        command = [str(Path(latching.__file__)), "--study", name, "--out", path]
-        code = subprocess.run([sys.executable, *command]).returncode
-        if code == 130 or code == 2:
-            sys.exit(code)
-        records = found()
-    return records
-
 
 def chosen(records, **settings):
     """The records with these settings, in order of length."""
@@ -73,14 +40,9 @@ def chosen(records, **settings):
     return sorted(matching, key=lambda record: record["settings"]["T"])
 
 
-def row(records, name):
-    """The records of a row of the table, by its name, in order of length."""
-
-    def fits(settings):
-        common = {key: settings[key] for key in ("T", "seed", "repeats", "updates")}
-        return dataclasses.asdict(latching.Settings(**latching.CELLS[name] | common)) == settings
-
-    return chosen([record for record in records if fits(record["settings"])])
+def row(table, name):
+    """The records of a row of the table, by its name, in order of length. table: {(name, T): record}."""
+    return [record for (label, _), record in table.items() if label == name]
 
 
 def lengths(records):
@@ -99,7 +61,7 @@ def success(axis, records, x, shift=1.0, **style):
     """Fraction of repeats above 0.95 with 95% Wilson intervals; x is shifted so that bars do not hide each other."""
     fractions = np.array([record["final"]["success_fraction"] for record in records])
     n = [record["settings"]["repeats"] for record in records]
-    ends = np.array([latching.wilson(round(p * k), k) for p, k in zip(fractions, n)])
+    ends = np.array([harness.wilson(round(p * k), k) for p, k in zip(fractions, n)])
     bars = np.clip([fractions - ends[:, 0], ends[:, 1] - fractions], 0, 1)
     axis.errorbar(np.asarray(x) * shift, fractions, bars, capsize=2, lw=1.6, elinewidth=0.8, ms=5, **style)
 
@@ -111,7 +73,10 @@ def length_axis(axis, ticks):
 
 
 def latching_success(table):
-    """Success against length: Keras' starts, the two properties exchanged, and other starts."""
+    """Success against length: Keras' starts, the two properties exchanged, and other starts.
+
+    table: {(name of a row, T): record}.
+    """
     panels = {
         "As the question ran them": (
             ("SRNN, U = ±1 (Keras)", RED, "o", "-"), ("LSTM, forget bias 1 (Keras)", BLUE, "s", "-"),
@@ -124,24 +89,24 @@ def latching_success(table):
             ("LSTM, forget bias 0", PURPLE, "v", "-"),
             ("GRU, update bias 3", GREEN, "^", "-.")),
     }
-    figure, axes = plt.subplots(1, 3, figsize=(13, 5.2), layout="constrained", sharey=True)
+    figure, axes = pictures.subplots(1, 3, figsize=(13, 5.2), layout="constrained", sharey=True)
     for axis, (title, lines) in zip(axes, panels.items()):
         for k, (name, colour, marker, dashes) in enumerate(lines):
             records = row(table, name)
             success(axis, records, lengths(records), 1 + 0.04 * (k - len(lines) / 2), color=colour, marker=marker,
                     ls=dashes, label=name)
-        length_axis(axis, latching.LENGTHS)
+        length_axis(axis, LENGTHS)
         axis.set_title(title)
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), fontsize=9)
     axes[0].set_ylabel("fraction of repeats with accuracy > 0.95")
-    n = table[0]["settings"]["repeats"]
+    n = records[0]["settings"]["repeats"]
     figure.suptitle(f"Information latching, one unit, {n} repeats, 4000 updates (bars: 95% Wilson intervals)")
     return figure
 
 
 def latching_gradient(table, tradeoff):
     """|dh_T/dx_1| at the start against length, and the trade-off of Bengio et al. around U = 1."""
-    figure, (by_length, by_weight, latch) = plt.subplots(1, 3, figsize=(14, 5), layout="constrained")
+    figure, (by_length, by_weight, latch) = pictures.subplots(1, 3, figsize=(14, 5), layout="constrained")
     for name, colour, dashes in (
             ("SRNN, U = ±1 (Keras)", RED, "-"), ("SRNN, U = ±0.73", RED, "--"), ("LSTM, chrono", SKY, "-"),
             ("LSTM, no forget gate (1997)", BLUE, "--"), ("LSTM, forget bias 1 (Keras)", BLUE, "-"),
@@ -152,7 +117,7 @@ def latching_gradient(table, tradeoff):
                   title="Gradient at the start")
     by_length.legend(fontsize=8, loc="lower left")
     for T, marker in ((30, "o"), (100, "s")):
-        records = sorted(chosen(tradeoff, T=T), key=lambda record: record["settings"]["init_scale"])
+        records = [record for (_, length), record in tradeoff.items() if length == T]
         U = [record["settings"]["init_scale"] for record in records]
         for name, colour, when in (("gradient_start", BLUE, "start"), ("gradient_end", ORANGE, "trained")):
             values = medians(records, name)
@@ -176,12 +141,12 @@ def latching_gradient(table, tradeoff):
 
 def latching_split_bug(split):
     """Validation accuracy of every repeat with the question's split, and with the same set shuffled first."""
-    figure, axes = plt.subplots(2, 3, figsize=(12, 6.4), layout="constrained", sharex=True, sharey=True)
+    figure, axes = pictures.subplots(2, 3, figsize=(12, 6.4), layout="constrained", sharex=True, sharey=True)
     jitter = np.random.default_rng(0)
     titles = {"question": "sorted, unshuffled split", "shuffled": "shuffled, then split"}
     for line, (name, title) in zip(axes, titles.items()):
-        for axis, cell in zip(line, latching.KERAS):
-            records = chosen(split, split=name, cell=cell)
+        for axis, cell in zip(line, KERAS):
+            records = chosen(split.values(), split=name, cell=cell)
             T = lengths(records)
             for record in records:
                 values = np.array(record["final"]["validation_accuracy"], float)
@@ -201,13 +166,14 @@ def latching_split_bug(split):
 
 def latching_landscape(landscape):
     """Loss over two weights of a one-unit net at several lengths."""
-    cells = list(dict.fromkeys(record["settings"]["landscape"] for record in landscape))
-    columns = max(sum(record["settings"]["landscape"] == cell for record in landscape) for cell in cells)
-    figure, axes = plt.subplots(
+    cells = list(dict.fromkeys(cell for cell, _ in landscape))
+    columns = max(sum(label[0] == cell for label in landscape) for cell in cells)
+    figure, axes = pictures.subplots(
         len(cells), columns, figsize=(3.3 * columns + 0.8, 3.2 * len(cells)), layout="constrained", squeeze=False)
     for line, cell in zip(axes, cells):
-        for axis, record in zip(line, chosen(landscape, landscape=cell)):
-            (x_name, x), (y_name, y) = latching.landscape_axes(latching.LandscapeSettings(**record["settings"]))
+        for axis, record in zip(line, chosen(landscape.values(), cell=cell)):
+            settings = latch_landscape.Settings(**record["settings"])
+            (x_name, x), (y_name, y) = latch_landscape.axes(settings)
             loss = np.array(record["final"]["loss"])
             image = axis.pcolormesh(x, y, loss, norm=LogNorm(0.015, 2.1), cmap="viridis", rasterized=True)
             if loss.min() < latching.CHANCE_LOSS < loss.max():
@@ -221,10 +187,10 @@ def latching_landscape(landscape):
 
 def latching_1994(latch1994):
     """Success of the task of 1994 against length, for several initial recurrent weights."""
-    figure, axis = plt.subplots(figsize=(6.6, 4.4), layout="constrained")
-    weights = sorted({record["settings"]["init_scale"] for record in latch1994})
+    figure, axis = pictures.subplots(figsize=(6.6, 4.4), layout="constrained")
+    weights = sorted({w for w, _ in latch1994})
     for k, (w, colour, marker) in enumerate(zip(weights, (PURPLE, SKY, ORANGE, RED), "vDso")):
-        records = chosen(latch1994, init_scale=w)
+        records = chosen(latch1994.values(), init_scale=w)
         success(axis, records, lengths(records), 1 + 0.03 * (k - 1.5), color=colour, marker=marker, label=f"w = {w:g}")
     length_axis(axis, lengths(records))
     axis.set(ylabel="fraction of repeats with accuracy > 0.95", title="Trained inputs, then noise of variance 0.2")
@@ -234,10 +200,10 @@ def latching_1994(latch1994):
 
 def bit_relay(relay):
     """Success in the bit relay against length, with one unit and with eight."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained", sharey=True)
-    for axis, units in zip(axes, sorted({record["settings"]["units"] for record in relay})):
-        for k, cell in enumerate(latching.KERAS):
-            records = chosen(relay, units=units, cell=cell)
+    figure, axes = pictures.subplots(1, 2, figsize=(10, 4.4), layout="constrained", sharey=True)
+    for axis, units in zip(axes, sorted({units for units, _, _ in relay})):
+        for k, cell in enumerate(KERAS):
+            records = chosen(relay.values(), units=units, cell=cell)
             success(axis, records, lengths(records), 1 + 0.05 * (k - 1), color=COLOURS[cell], marker="os^"[k],
                     label=NAMES[cell])
         length_axis(axis, lengths(records))
@@ -258,17 +224,19 @@ PICTURES = {  # name: function, studies it draws
 }
 
 
+def book(flags):
+    """Every picture by name."""
+    needed = {f"latching-{name}" for _, names in PICTURES.values() for name in names}
+    results = studies.complete(flags.results, *sorted(needed))
+
+    def records(name):
+        return {label: found[0] for label, found in studies.arms(results, f"latching-{name}").items()}
+
+    return {name: functools.partial(draw, *map(records, names)) for name, (draw, names) in PICTURES.items()}
+
+
 def main(argv=None):
-    parser = latching.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False)
-    latching.add_flags(parser, Flags)
-    flags = latching.from_flags(Flags, parser.parse_args(argv))
-    try:
-        writable_folder(flags.outdir)
-        save(((name, draw(*(study_records(flags.results, study) for study in studies)))
-              for name, (draw, studies) in PICTURES.items()), flags.outdir)
-    except (OSError, latching.ResultsError) as error:
-        parser.error(str(error))
-    return 0
+    return pictures.draw_all(__doc__, argv, book)
 
 
 if __name__ == "__main__":
