@@ -1,152 +1,198 @@
-"""The number-carrying blocks of docs/lstm_1997_rivals.md and of its front-page section, made from results.json.
+"""Tables and sentences of what the LSTM was compared with: lstm_1997_rivals.py, cascade_correlation.py and
+weight_guessing.py."""
 
-TABLES: block name -> function(results) -> markdown. The costs are read from benchmarks/lstm_1997_rivals.json.
-"""
-
-import json
-import sys
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from tables_lstm_1997 import counted, of_stopped, thousands
-from tables_rnn_pathological import claim
-
-import information_latching
+import cascade_correlation
+import harness
 import lstm_1997
 import lstm_1997_rivals as rivals
-import studies_lstm_1997 as studies
+import studies
+import studies.lstm_1997 as lstm_grids
+import weight_guessing
+from tables.lstm_1997 import counted, of_stopped, pairs_of
+from tables.writing import benchmark, claim, markdown, thousands
 
-
-def rows_of(results):
-    """Settings and record of every row that has been run, in the order of the tables."""
-    pairs = [(rivals.Settings(**record["settings"]), record) for record in results.get(rivals.EXPERIMENT, [])]
-    lines = rivals.LINES + rivals.OTHER_LINES
-    return sorted(pairs, key=lambda pair: (lines.index(pair[0].line), pair[0].p or 0, pair[0].reading != "literal"))
-
-
-def run_of(line, results):
-    """The pairs of settings and record that are a line of the tables with all its trials and at least its cap, the
-    literal reading first."""
-    return [(row, record) for row, record in rows_of(results) if row.line is line and complete(row)]
-
-
-def complete(row):
-    """Whether settings are a whole row: a line of the paper or a pair it does not have, all trials, no lower cap."""
-    listed = row.in_paper or row.line in rivals.OTHER_LINES
-    return listed and row.trials == row.line.trials and row.max_sequences >= row.line.cap
-
-
-def limit(row):
-    """Where a trial is given up: cascade-correlation at its most units, long before the cap on presentations."""
-    return f"{row.hidden} units" if row.method == "rcc" else thousands(row.max_sequences)
-
-
-def interval(k, n):
-    """95% interval of a success rate, in per cent."""
-    low, high = information_latching.wilson(k, n)
-    return f"{100 * low:.0f} to {100 * high:.0f}"
-
-
-def label(line):
-    words = [f"{name}={getattr(line, name):g}" for name in ("T", "N", "p", "hidden") if getattr(line, name) is not None]
-    return " ".join([line.method, *words])
-
-
-def paper_success(line):
-    return "-" if line.success is None else line.success + ("" if line.success == "some" else "%")
-
-
-def paper_sequences(line):
-    if line.paper is not None:
-        return thousands(line.paper)
-    return {1: "> 200,000", 2: "> 5,000,000"}.get(line.table, "-")
-
-
-def table(number, results):
-    """A table of the paper: its figures and ours."""
-    lines = [
-        "| method | rate | weights | reading | stopped | 95%, per cent | median | mean of those [range] | cap "
-        "| paper: success | paper: sequences |",
-        "|---|---|---|---|---|---|---|---|---|---|---|"]
-    for line in (line for line in rivals.LINES if line.table == number):
-        rate = "-" if line.lr is None else f"{line.lr:g}"
-        weights = "-" if line.weights is None else thousands(line.weights)
-        paper = [paper_success(line), paper_sequences(line)]
-        for row, record in run_of(line, results):
-            final = record["final"]
-            stopped = [n is not None for n in final["sequences_to_success"]]
-            ours = final["weights"]
-            if isinstance(ours, list):
-                ours = [w for w, good in zip(ours, stopped) if good] or ours
-                weights = f"{min(ours)} to {max(ours)}" if len(set(ours)) > 1 else str(ours[0])
-            counts = counted(final["sequences_to_success"], limit(row))
-            cells = [label(line), rate, weights, row.reading, counts[0], interval(sum(stopped), len(stopped)), *counts[1:],
-                     limit(row), *paper]
-            lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines + lstm_lines(number, results))
-
-
+STUDIES = (
+    "rivals-reber", "rivals-lag-4", "rivals-lag-10", "rivals-lag-100", "rivals-lag-100-bptt", "rivals-chunker")
+NAMES = {"rtrl": "RTRL", "bptt": "BPTT", "elman": "Elman net", "rcc": "cascade-correlation", "chunker": "chunker",
+         "guessing": "guessing"}
 # Per cent of the LSTM's trials that succeed in the paper's Table 1, by blocks and rate; in Table 2 all do
 LSTM_SUCCESS = {(4, 0.1): 100, (3, 0.1): 100, (3, 0.2): 97, (4, 0.5): 97, (3, 0.5): 100}
 
 
-def paper_lstm(row):
-    return f"{LSTM_SUCCESS.get((row.blocks, row.lr), 100)}%"
+# --------------------------------------------------------------------------------------------------
+# Records
+# --------------------------------------------------------------------------------------------------
+
+class Run(NamedTuple):
+    """A row of the tables that has been run with all its trials up to its cap."""
+
+    method: str
+    settings: object  # of its program
+    record: dict
+    table: int | None  # of the paper
+    success: str = "-"  # per cent of the paper's trials
+    sequences: str = "-"  # of the paper's, until success
+
+    @property
+    def final(self):
+        return self.record["final"]
+
+    @property
+    def lr(self):
+        return getattr(self.settings, "lr", None)
+
+    @property
+    def p(self):
+        return getattr(self.settings, "p", None)
+
+    @property
+    def rate(self):
+        return "" if self.lr is None else f", rate {self.lr:g}"
+
+    @property
+    def cap(self):
+        """Where a trial is given up: cascade-correlation at its most units, long before the cap on presentations."""
+        if self.method == "rcc":
+            return f"{self.settings.hidden} units"
+        return thousands(self.settings.max_sequences)
+
+    @property
+    def counts(self):
+        return counted(self.final["sequences_to_success"], self.cap)
+
+
+def runs(results):
+    """Every run, in the order of the tables: the paper's by table, then the others."""
+    found = [*of_rivals(results), *of_cascade_correlation(results), *of_guessing(results)]
+    return sorted(found, key=lambda run: run.table or 9)
+
+
+def records(results, *names):
+    return [found[0] for name in names for found in studies.arms(results, name).values()]
+
+
+def of_rivals(results):
+    found = [(rivals.Settings(**record["settings"]), record) for record in records(results, *STUDIES)]
+    order = rivals.ROWS + rivals.OTHER_ROWS
+    for settings, record in sorted(found, key=lambda pair: order.index(pair[0].row)):
+        row = settings.row
+        success, sequences = "-", "-"
+        if row.success is not None:
+            success = row.success if row.success == "some" else f"{row.success}%"
+            never = {1: "> 200,000", 2: "> 5,000,000"}[row.table]
+            sequences = never if row.paper is None else thousands(row.paper)
+        yield Run(row.method, settings, record, row.table, success, sequences)
+
+
+def of_cascade_correlation(results):
+    success, sequences = cascade_correlation.PAPER.split(", ")
+    for record in records(results, "cascade-correlation"):
+        settings = cascade_correlation.Settings(**record["settings"])
+        if settings.experiment == "1":
+            yield Run("rcc", settings, record, 1, success, thousands(int(sequences)))
+        else:
+            yield Run("rcc", settings, record, None)
+
+
+def of_guessing(results):
+    for record in records(results, "weight-guessing"):
+        settings = weight_guessing.Settings(**record["settings"])
+        yield Run("guessing", settings, record, 4 if settings.experiment == "3a" else None)
 
 
 def lstm_best(number, results):
     """Settings and record of the LSTM's own rows of the same task: of each the reading with most trials stopped."""
     found = {}
-    for row, record in studies.by_settings(results).items():
-        if row.in_paper and row.trials == row.line.trials and row.line.table == number and row.experiment != "2b":
-            found.setdefault(row.line, []).append((row, record))
+    for record in results[lstm_1997.EXPERIMENT]:
+        settings = lstm_1997.Settings(**record["settings"])
+        row = settings.row
+        if (settings.in_paper and settings.trials == row.trials and row.table == number
+                and settings.experiment != "2b"):
+            found.setdefault(row, []).append((settings, record))
+    return [max(found[row], key=lambda pair: pair[1]["final"]["trials_stopped"])
+            for row in lstm_1997.TABLE_ROWS if row in found]
+
+
+def interval(k, n):
+    """95% interval of a success rate, in per cent."""
+    low, high = harness.wilson(k, n)
+    return f"{100 * low:.0f} to {100 * high:.0f}"
+
+
+def lstm_success(settings):
+    """The paper's."""
+    return f"{LSTM_SUCCESS.get((settings.blocks, settings.lr), 100)}%"
+
+
+# --------------------------------------------------------------------------------------------------
+# Tables
+# --------------------------------------------------------------------------------------------------
+
+def table(number):
+    """A generator of a table of the paper: its figures and ours."""
+
+    def generate(results):
+        cells = [rival_cells(run) for run in runs(results) if run.table == number]
+        cells += [lstm_cells(*pair) for pair in lstm_best(number, results)]
+        return markdown(
+            ["method", "rate", "weights", "reading", "stopped", "95%, per cent", "median",
+             "mean of those [range]", "cap", "paper: success", "paper: sequences"], cells)
+
+    return generate
+
+
+def rival_cells(run):
+    settings, final = run.settings, run.final
+    named = [f"p={run.p}"] if run.p else []
+    weights = final["weights"]
+    if isinstance(weights, list):  # it depends on the trial
+        good = [w for w, n in zip(weights, final["sequences_to_success"]) if n is not None] or weights
+        weights = f"{min(good)} to {max(good)}" if len(set(good)) > 1 else str(good[0])
+    else:
+        weights = thousands(settings.row.weights)
+    counts, n = run.counts, settings.trials
     return [
-        max(found[line], key=lambda pair: pair[1]["final"]["trials_stopped"]) for line in lstm_1997.LINES if line in found]
+        " ".join([run.method, *named, f"hidden={settings.hidden}"]), "-" if run.lr is None else f"{run.lr:g}", weights,
+        getattr(settings, "reading", "literal"), counts[0], interval(final["trials_stopped"], n), *counts[1:],
+        run.cap, run.success, run.sequences]
 
 
-def lstm_lines(number, results):
-    """These rows as lines of the table."""
-    lines = []
-    for row, record in lstm_best(number, results):
-        counts = counted(record["final"]["sequences_to_success"], row.max_sequences)
-        k, n = record["final"]["trials_stopped"], row.trials
-        name = "LSTM " + " ".join(word for word in row.named.split()[1:] if "lr" not in word)
-        cells = [name, f"{row.lr:g}", thousands(row.line.weights), row.reading, counts[0], interval(k, n), *counts[1:],
-                 thousands(row.max_sequences), paper_lstm(row), thousands(row.line.paper)]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+def lstm_cells(settings, record):
+    counts = counted(record["final"]["sequences_to_success"], settings.max_sequences)
+    name = "LSTM " + " ".join(word for word in settings.named.split()[1:] if "lr" not in word)
+    return [
+        name, f"{settings.lr:g}", thousands(settings.row.weights), settings.reading, counts[0],
+        interval(record["final"]["trials_stopped"], settings.trials), *counts[1:],
+        thousands(settings.max_sequences), lstm_success(settings), thousands(settings.row.paper)]
 
 
 def guessing(results):
     """Random weight guessing beside the LSTM of Table 4 and of section 6.1."""
-    lines = [
-        "| task | hidden units | stopped | guesses, mean of those [range] | sequences shown, mean of those [range] "
-        "| wrong of 2560, mean | LSTM here: stopped, sequences, mean of those | LSTM, paper |",
-        "|---|---|---|---|---|---|---|---|"]
-    for line in (line for line in rivals.LINES + rivals.OTHER_LINES if line.method == "guessing"):
-        known = {name: getattr(line, name) for name in ("T", "N") if getattr(line, name) is not None}
-        task = " ".join([line.experiment, *(f"{name}={value}" for name, value in known.items())])
-        theirs = [
-            (row, record) for row, record in studies.pairs_of(studies.ROWS + studies.LIMITS, results)
-            if (row.experiment, row.T, row.N) == (line.experiment, line.T, line.N)]
-        lstm = "; ".join(
-            f"{row.reading}: {counts[0]}, {counts[2]}" for row, record in theirs
-            for counts in [counted(record["final"]["sequences_to_success"], row.max_sequences)])
-        paper = next(
-            (thousands(other.paper) for other in lstm_1997.LINES
-             if (other.experiment, other.T, other.N) == (line.experiment, line.T, line.N)), "-")
-        for row, record in run_of(line, results):
-            final = record["final"]
-            good = [n is not None for n in final["sequences_to_success"]]
-            guesses = [n if ok else None for n, ok in zip(final["guesses"], good)]
-            wrong = of_stopped(final, "wrong")
-            lines.append(
-                f"| {task} | {row.hidden} | {counted(guesses, 0)[0]} | {counted(guesses, 0)[2]} "
-                f"| {counted(final['sequences_to_success'], 0)[2]} | {np.mean(wrong):.1f} | {lstm} | {paper} |")
-    return "\n".join(lines)
+    lstm_pairs = pairs_of(results, lstm_grids.PAPER) + pairs_of(results, lstm_grids.LIMITS)
+    cells = []
+    for settings, final in [(run.settings, run.final) for run in runs(results) if run.method == "guessing"]:
+        task = settings.experiment, settings.T, settings.N
+        named = [f"{name}={value}" for name, value in zip("TN", task[1:]) if value is not None]
+        lstm = []
+        for other, record in lstm_pairs:
+            if (other.experiment, other.T, other.N) == task:
+                counts = counted(record["final"]["sequences_to_success"], other.max_sequences)
+                lstm.append(f"{other.reading}: {counts[0]}, {counts[2]}")
+        paper = [thousands(row.paper) for row in lstm_1997.TABLE_ROWS if (row.experiment, row.T, row.N) == task]
+        reached = final["sequences_to_success"]
+        guesses = [guesses if n is not None else None for guesses, n in zip(final["guesses"], reached)]
+        stopped, _, mean = counted(guesses, 0)
+        cells.append([
+            " ".join([settings.experiment, *named]), settings.hidden, stopped, mean, counted(reached, 0)[2],
+            f"{np.mean(of_stopped(final, 'wrong')):.1f}", "; ".join(lstm), (paper or ["-"])[0]])
+    return markdown(
+        ["task", "hidden units", "stopped", "guesses, mean of those [range]",
+         "sequences shown, mean of those [range]", "wrong of 2560, mean",
+         "LSTM here: stopped, sequences, mean of those", "LSTM, paper"], cells)
 
 
 def reaching(final, when):
@@ -157,80 +203,78 @@ def reaching(final, when):
 
 def signals(results):
     """The error that arrives at the first symbol, as a fraction of the error at the last step."""
-    lines = [
-        "| method | p | rate | trials | stopped | cap | at the first symbol over last step, before training "
-        "| the same when a trial ends |", "|---|---|---|---|---|---|---|---|"]
-    for row, record in rows_of(results):
-        final = record["final"]
-        if "error_signal_at_start" in final:
+    cells = []
+    for run in runs(results):
+        if "error_signal_at_start" in run.final:
             ratios = [
                 "-" if ratio is None else f"{ratio:.0e}" if ratio else "0, or below 1e-300"
-                for ratio in (reaching(final, when) for when in ("start", "end"))]
-            rate = "-" if row.lr is None else f"{row.lr:g}"
-            lines.append(
-                f"| {row.method}{'' if row.reading == 'literal' else ', ' + row.reading} | {row.p} | {rate} "
-                f"| {row.trials} | {final['trials_stopped']}/{row.trials} | {limit(row)} | {ratios[0]} "
-                f"| {ratios[1]} |")
-    return "\n".join(lines)
+                for ratio in (reaching(run.final, when) for when in ("start", "end"))]
+            n = run.settings.trials
+            cells.append([
+                run.method, run.p, "-" if run.lr is None else f"{run.lr:g}", n,
+                f"{run.final['trials_stopped']}/{n}", run.cap, *ratios])
+    return markdown(
+        ["method", "p", "rate", "trials", "stopped", "cap",
+         "at the first symbol over last step, before training", "the same when a trial ends"], cells)
 
 
 def cost(results):
     """From the benchmark's own file: what the rows cost, and whether they have been run."""
-    bench = json.loads((ROOT / "benchmarks" / "lstm_1997_rivals.json").read_text(encoding="utf-8"))
-    done = {(row.method, row.experiment, row.p, row.hidden, f"{row.lr:g}") for row, _ in rows_of(results)
-            if row.lr is not None and complete(row)}
-    lines = ["| method | task | p | hidden | rates | trials in the stack | us per sequence of the stack | cap "
-             "| core-hours to the cap | run |", "|---|---|---|---|---|---|---|---|---|---|"]
-    for row in bench["rows"]:
-        have = sum((row["method"], row["experiment"], row["p"], row["hidden"], rate) in done
-                   for rate in row["rates"].split(", "))
-        lines.append(
-            f"| {row['method']} | {row['experiment']} | {row['p'] or '-'} | {row['hidden']} | {row['rates']} "
-            f"| {row['trials']} | {thousands(row['us_per_sequence'])} | {thousands(row['cap'])} "
-            f"| {row['core_hours_to_cap']:.2f} | {have} of {len(row['rates'].split(', '))} |")
-    return "\n".join(lines)
+    done = {(run.method, run.settings.experiment, run.p, run.settings.hidden, f"{run.lr:g}")
+            for run in runs(results) if run.lr is not None}
+    cells = []
+    for row in benchmark("lstm_1997_rivals")["rows"]:
+        rates = row["rates"].split(", ")
+        have = sum((row["method"], row["experiment"], row["p"], row["hidden"], rate) in done for rate in rates)
+        cells.append([
+            row["method"], row["experiment"], row["p"] or "-", row["hidden"], row["rates"], row["trials"],
+            thousands(row["us_per_sequence"]), thousands(row["cap"]), f"{row['core_hours_to_cap']:.2f}",
+            f"{have} of {len(rates)}"])
+    return markdown(
+        ["method", "task", "p", "hidden", "rates", "trials in the stack", "us per sequence of the stack", "cap",
+         "core-hours to the cap", "run"], cells)
 
 
 def others(results):
     """Rows that the paper has no figures for."""
-    lines = ["| method | task | reading | stopped | median | mean of those [range] | cap |", "|---|---|---|---|---|---|---|"]
-    for row, record in rows_of(results):
-        if not (row.in_paper and complete(row)) and row.method != "guessing":
-            counts = counted(record["final"]["sequences_to_success"], limit(row))
-            task = row.experiment + (f" p={row.p}" if row.p else "")
-            rate = "" if row.lr is None else f", rate {row.lr:g}"
-            lines.append(f"| {row.method}{rate} | {task} | {row.reading} | {' | '.join(counts)} "
-                         f"| {limit(row)} |")
-    return "\n".join(lines)
+    cells = []
+    for run in runs(results):
+        if run.table is None and run.method != "guessing":
+            task = run.settings.experiment + (f" p={run.p}" if run.p else "")
+            cells.append([f"{run.method}{run.rate}", task, getattr(run.settings, "reading", "literal"), *run.counts,
+                          run.cap])
+    return markdown(["method", "task", "reading", "stopped", "median", "mean of those [range]", "cap"], cells)
 
 
 def headline(results):
     """One line per row that has been run, for the front page, and the LSTM's of the same tasks."""
-    lines = ["| method | task | stopped | mean of those [range] | cap | paper: success, sequences |", "|---|---|---|---|---|---|"]
-    for line in rivals.LINES + rivals.OTHER_LINES:
-        for row, record in run_of(line, results):
-            counts = counted(record["final"]["sequences_to_success"], limit(row))
-            rate = "" if row.lr is None else f", rate {row.lr:g}"
-            paper = "-" if line.success is None else f"{paper_success(line)}, {paper_sequences(line)}"
-            lines.append(f"| {NAMES[row.method]}{rate} | {task_of(row)} | {counts[0]} | {counts[2]} "
-                         f"| {limit(row)} | {paper} |")
-    for row, record in lstm_best(1, results) + lstm_best(2, results):
-        counts = counted(record["final"]["sequences_to_success"], row.max_sequences)
-        blocks = f", {row.blocks} blocks" if row.experiment == "1" else ""
-        lines.append(f"| LSTM{blocks}, rate {row.lr:g} ({row.reading}) | {task_of(row)} | {counts[0]} | {counts[2]} "
-                     f"| {thousands(row.max_sequences)} | {paper_lstm(row)}, {thousands(row.line.paper)} |")
-    return "\n".join(lines)
+    cells = []
+    for run in runs(results):
+        stopped, _, mean = run.counts
+        paper = "-" if run.success == "-" else f"{run.success}, {run.sequences}"
+        cells.append([f"{NAMES[run.method]}{run.rate}", task_of(run.settings), stopped, mean, run.cap, paper])
+    for settings, record in lstm_best(1, results) + lstm_best(2, results):
+        stopped, _, mean = counted(record["final"]["sequences_to_success"], settings.max_sequences)
+        blocks = f", {settings.blocks} blocks" if settings.experiment == "1" else ""
+        cells.append([
+            f"LSTM{blocks}, rate {settings.lr:g} ({settings.reading})", task_of(settings), stopped, mean,
+            thousands(settings.max_sequences), f"{lstm_success(settings)}, {thousands(settings.row.paper)}"])
+    return markdown(["method", "task", "stopped", "mean of those [range]", "cap", "paper: success, sequences"], cells)
 
 
-NAMES = {"rtrl": "RTRL", "bptt": "BPTT", "elman": "Elman net", "rcc": "cascade-correlation", "chunker": "chunker",
-         "guessing": "guessing"}
-
-
-def task_of(row):
+def task_of(settings):
     """The task in a few words."""
-    words = {"1": "1, Reber grammar", "2a": f"2a, p = {row.p}", "parity": f"parity, T = {row.T}"}
-    return words.get(row.experiment, f"{row.experiment}, T = {row.T}, N = {row.N}")
+    if settings.experiment == "1":
+        return "1, Reber grammar"
+    if settings.experiment == "2a":
+        return f"2a, p = {settings.p}"
+    named = f"{settings.experiment}, T = {settings.T}"
+    return named if settings.N is None else f"{named}, N = {settings.N}"
 
+
+# --------------------------------------------------------------------------------------------------
+# Sentences
+# --------------------------------------------------------------------------------------------------
 
 def stopped_by(sequences, cap):
     """How many trials have stopped by a number of sequences."""
@@ -244,14 +288,13 @@ def by_then(sequences, cap=np.inf):
 
 def answer(results):
     """Who stops on task 2a, and where the paper's figures are not reached, in words."""
-    final = {(row.method, row.p, row.lr): record["final"] for row, record in rows_of(results)
-             if complete(row) and row.experiment == "2a" and row.reading == "literal"}
+    final = {(run.method, run.p, run.lr): run.final for run in runs(results)}
 
     def stopped(method, p):
         """Trials stopped of all, over the rates."""
         return by_then([n for key, f in final.items() if key[:2] == (method, p) for n in f["sequences_to_success"]])
 
-    (row, record), = lstm_best(2, results)
+    (settings, record), = lstm_best(2, results)
     right = final["chunker", 100, 1.0]["chunker_right_after"]
     by_rate = [final["rtrl", 4, rate]["trials_stopped"] for rate in (1.0, 4.0, 10.0)]
     start, end = (
@@ -263,63 +306,60 @@ def answer(results):
     return (
         f"Task 2a with a delay of 100 steps: of RTRL {stopped('rtrl', 100)} trials stop (three rates), of BPTT "
         f"{stopped('bptt', 100)}, of the chunker {stopped('chunker', 100)}, of the LSTM "
-        f"{record['final']['trials_stopped']} of {row.trials}, with the changes named in the table. The error of RTRL and "
-        f"BPTT that reaches the first symbol is {start:.0e} of that at the last step before training, and at most "
-        f"{end:.0e} when the trials are given up (medians). What differs from the paper: RTRL with p = 4 stops more "
+        f"{record['final']['trials_stopped']} of {settings.trials}, with the changes named in the table. The error of "
+        f"RTRL and BPTT that reaches the first symbol is {start:.0e} of that at the last step before training, and at "
+        f"most {end:.0e} when the trials are given up (medians). What differs from the paper: RTRL with p = 4 stops more "
         f"often the higher its rate ({', '.join(map(str, by_rate))} of 18 at 1, 4, 10; paper 78, 56, 22%). The chunker's "
-        f"second net predicts the last symbol after {min(right)} to {max(right)} sequences in every trial, but its first net "
-        "takes that over in none of them (paper: in a third).")
+        f"second net predicts the last symbol after {min(right)} to {max(right)} sequences in every trial, but its first "
+        "net takes that over in none of them (paper: in a third).")
 
 
 def reber_answer(results):
     """The Reber grammar: what stops, and how much of it as early as the LSTM's trials are given up."""
-    found = [(f"{NAMES[row.method]} with {row.hidden} hidden units", record["final"]["sequences_to_success"])
-             for row, record in rows_of(results)
-             if complete(row) and row.experiment == "1" and row.method in ("rtrl", "bptt", "elman")]
-    (row, record), = studies.pairs_of(studies.TABLE_1[-1:], results)
-    cap, sequences = row.max_sequences, record["final"]["sequences_to_success"]
+    every = [run for run in runs(results) if run.settings.experiment == "1"]
+    found = [(f"{NAMES[run.method]} with {run.settings.hidden} hidden units", run.final["sequences_to_success"])
+             for run in every if run.method != "rcc"]
+    rcc, = (run.final["sequences_to_success"] for run in every if run.method == "rcc")
+    (settings, record), = pairs_of(results, list(lstm_grids.TABLE_1.values())[-1:])
+    cap, sequences = settings.max_sequences, record["final"]["sequences_to_success"]
     claim(all(stopped_by(counts, cap) < record["final"]["trials_stopped"] for _, counts in found),
           "the LSTM is ahead within its cap")
     words = "; ".join(f"{name} {by_then(counts, cap)} and {by_then(counts)}" for name, counts in found)
-    rcc = next(record["final"]["sequences_to_success"] for row, record in rows_of(results)
-               if complete(row) and (row.method, row.experiment) == ("rcc", "1"))
     return (
         f"On the Reber grammar these trials stop within {thousands(cap)} sequences and within their own caps: {words}; "
         f"cascade-correlation {by_then(rcc)} (Fahlman: 50%). Of the LSTM {by_then(sequences, cap)} with the named "
-        f"changes, within {thousands(cap)}{longer(results, cap)}. The paper's LSTM almost always learns it and is far ahead of "
-        "the others; here it is ahead at that count, and RTRL and BPTT with 12 hidden units learn the task, too.")
+        f"changes, within {thousands(cap)}{longer(results, cap)}. The paper's LSTM almost always learns it and is far "
+        "ahead of the others; here it is ahead at that count, and RTRL and BPTT with 12 hidden units learn the task, too.")
 
 
 def longer(results, cap):
-    """The LSTM's trials with a larger cap, where they have been run."""
+    """The LSTM's trials with a larger cap."""
     words = [
-        f"{by_then(record['final']['sequences_to_success'])} within {thousands(row.max_sequences)} ({row.reading})"
-        for row, record in studies.pairs_of(studies.RIDDLE_1, results) if row.max_sequences > cap]
+        f"{by_then(record['final']['sequences_to_success'])} within {thousands(settings.max_sequences)} "
+        f"({settings.reading})"
+        for settings, record in pairs_of(results, lstm_grids.RIDDLE_1) if settings.max_sequences > cap]
     return f"; {', '.join(words)}" if words else ""
 
 
 def cascade(results):
     """What cascade-correlation does on task 2a, in words."""
     sentences = []
-    for row, record in rows_of(results):
-        if (row.method, row.experiment) == ("rcc", "2a") and complete(row):
-            final = record["final"]
-            good = [n is not None for n in final["sequences_to_success"]]
+    for run in runs(results):
+        if run.method == "rcc" and run.settings.experiment == "2a":
+            final = run.final
             largest = [max(map(abs, weights)) for weights in final["recurrent_weights"]]
-            words = f"p = {row.p}: {sum(good)} of {len(good)} trials stop"
-            if any(good):
+            words = f"p = {run.p}: {by_then(final['sequences_to_success'])} trials stop"
+            if final["trials_stopped"]:
                 shown, units = of_stopped(final, "sequences_to_success"), of_stopped(final, "hidden_units")
                 words += f", after {thousands(np.median(shown))} presentations and {np.median(units):g} units in the median"
-            words += f"; the largest recurrent weight of a trial has a median of {np.median(largest):.0f} " \
-                     f"[{min(largest):.0f}, {max(largest):.0f}]"
-            sentences.append(words + ".")
-    return " ".join(sentences) or "It has not been run yet."
+            sentences.append(
+                f"{words}; the largest recurrent weight of a trial has a median of {np.median(largest):.0f} "
+                f"[{min(largest):.0f}, {max(largest):.0f}].")
+    return " ".join(sentences)
 
 
 TABLES = {
-    "lstm_1997_rivals:table1": lambda results: table(1, results),
-    "lstm_1997_rivals:table2": lambda results: table(2, results),
+    "lstm_1997_rivals:table1": table(1), "lstm_1997_rivals:table2": table(2),
     "lstm_1997_rivals:guessing": guessing, "lstm_1997_rivals:signals": signals, "lstm_1997_rivals:others": others,
-    "lstm_1997_rivals:cascade": cascade,
-    "lstm_1997_rivals:cost": cost, "lstm_1997_rivals:headline": headline, "lstm_1997_rivals:answer": answer,
-    "lstm_1997_rivals:reber_answer": reber_answer}
+    "lstm_1997_rivals:cascade": cascade, "lstm_1997_rivals:cost": cost, "lstm_1997_rivals:headline": headline,
+    "lstm_1997_rivals:answer": answer, "lstm_1997_rivals:reber_answer": reber_answer}
