@@ -95,7 +95,7 @@ def parse(doc, flags_class, argv):
 
 
 def draw_all(doc, argv, pictures, flags_class=Flags, changes=None):
-    """The main function of a visualizer: draws every picture, and writes them when all are drawn. Returns the exit code.
+    """The main function of a visualizer: draws all pictures, then writes them. Returns the exit code.
 
     pictures(flags) sees to the records that are missing and returns {name: function without arguments that draws a
     figure}; changes: of the look.
@@ -105,9 +105,9 @@ def draw_all(doc, argv, pictures, flags_class=Flags, changes=None):
         harness.read_results(flags.results)
         writable_folder(flags.outdir)
         drawn = {}
-        with look(changes):
+        with look(changes), lacking(flags.results):
             for name, draw in pictures(flags).items():
-                with what_is_drawn(name, flags.results):
+                with lacking(flags.results, name, ValueError):
                     drawn[name] = png(draw())
         for name, content in drawn.items():
             write(Path(flags.outdir, f"{name}.png"), content)
@@ -129,9 +129,9 @@ def animate(doc, argv, frames, flags_class, rest, changes=None):
         if path.suffix.lower() != ".gif" or (path.exists() and not path.is_file()):
             raise ValueError(f"{path} cannot be written as an animation: name a file that ends in .gif")
         writable_folder(path.parent)
-        with look(changes):
+        with look(changes), lacking(flags.results):
             drawings = frames(flags)
-            with what_is_drawn(path.name, flags.results):
+            with lacking(flags.results, path.name, ValueError):
                 drawn = [pixels(draw()) for draw in drawings]
         content = gif(drawn, flags.fps, rest)
         write(path, content, f"{path}: {len(drawn)} frames, {len(content) / 1000:.0f} kB")
@@ -141,11 +141,11 @@ def animate(doc, argv, frames, flags_class, rest, changes=None):
 
 
 @contextlib.contextmanager
-def what_is_drawn(name, path):
-    """Turns whatever a record without the parts that a picture needs may raise into one line that names both."""
+def lacking(path, name="the picture", *more):
+    """Turns what a record without the parts that a picture needs may raise into one line that names the picture."""
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, *more) as error:
         words = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise harness.ResultsError(f"{name} cannot be drawn from the records in {path} ({words})") from error
 

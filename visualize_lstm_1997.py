@@ -11,81 +11,78 @@ Nothing is trained here. If the record behind cec.png is missing, the experiment
 have not been run show the paper's figure alone.
 """
 
+import functools
 import json
-import shlex
 import sys
 from pathlib import Path
 
 import numpy as np
 from matplotlib.lines import Line2D
 
+import harness
 import lstm_1997 as lstm
-import studies_lstm_1997 as studies
-from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, plt, run_first, save, writable_folder
+import pictures
+import studies
+import studies.lstm_1997 as grids
+from analysis.error_flow import state_to_state, unit_to_unit
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY
 
-ADDING = dict(experiment="4", T=100, **studies.ADDING, max_sequences=200_000)
+LITERAL = ("literal", "update step")  # the readings that change nothing the text says
+ADDING = dict(experiment="4", T=100, **grids.ADDING, max_sequences=200_000)
 ORDER = dict(experiment="6a")
 
 
-def complete(path):
-    """The records by Settings, with those behind cec.png: the experiment's own command is run first if one is missing.
-
-    Raises ResultsError for an unusable file, SystemExit with the exit code if a run fails.
-    """
-    records = studies.by_settings(lstm.read_results(path))
-    for choice in (ADDING, ORDER):
-        if lstm.Settings(**choice) not in records:
-            command = studies.command(choice)
-            print(f"no record yet, running: {command}", flush=True)
-            run_first(lstm.__file__, *shlex.split(command)[2:], "--out", path)
-            records = studies.by_settings(lstm.read_results(path))
-    return records
+def pairs_of(results, *parts):
+    """Settings and record of those runs of some grids that have a record."""
+    choices = [choice for grid in parts for choice in grid.values()]
+    found = [(lstm.Settings(**choice), studies.find(results, lstm.EXPERIMENT, choice)) for choice in choices]
+    return [pair for pair in found if pair[1] is not None]
 
 
 # --- paper_vs_ours.png ------------------------------------------------------------------------------------------------
 
 
-def label_of(line):
+def label_of(row):
     """A row of the paper in a few characters."""
-    words = [f"{line.experiment}"]
-    if line.experiment == "1":
-        words.append(f"{line.blocks} blocks, rate {line.lr:g}")
-    words += [f"{name} = {getattr(line, name)}" for name in ("T", "N", "q", "p") if getattr(line, name) is not None]
+    words = [f"{row.experiment}"]
+    if row.experiment == "1":
+        words.append(f"{row.blocks} blocks, rate {row.lr:g}")
+    words += [f"{name} = {getattr(row, name)}" for name in ("T", "N", "q", "p") if getattr(row, name) is not None]
     return f"{words[0]:3s} {', '.join(words[1:]):18s}"
 
 
-def matching(line, records):
+def matching(row, pairs):
     """Of a row of the paper the literal records and those with named changes, most trials stopped first."""
-    wanted = {lstm.Settings(**run) for run in studies.ROWS}
-    own = [(row, record) for row, record in records.items() if row in wanted and row.line is line]
+    own = [pair for pair in pairs if pair[0].row is row]
     own.sort(key=lambda pair: -pair[1]["final"]["trials_stopped"])
-    literal = [pair for pair in own if pair[0].reading in studies.LITERAL]
+    literal = [pair for pair in own if pair[0].reading in LITERAL]
     return literal, [pair for pair in own if pair not in literal]
 
 
-def median_of(row, record):
+def median_of(record):
     """Median of the sequences to success with the trials that do not stop counted as larger; None if above the cap."""
     median = np.median([np.inf if n is None else n for n in record["final"]["sequences_to_success"]])
     return median if median < np.inf else None
 
 
-def paper_vs_ours(records):
-    figure, axis = plt.subplots(figsize=(10.5, 12), layout="constrained")
-    for k, line in enumerate(lstm.LINES):
-        y = len(lstm.LINES) - k
+def paper_vs_ours(pairs):
+    figure, axis = pictures.subplots(figsize=(10.5, 12), layout="constrained")
+    rows = lstm.TABLE_ROWS
+    for k, row in enumerate(rows):
+        y = len(rows) - k
         if k % 2:
             axis.axhspan(y - 0.5, y + 0.5, color="#f3f3f3", zorder=0)
-        axis.plot(line.paper, y, "D", color=BLACK, markersize=6, zorder=4)
-        literal, changed = matching(line, records)
-        for offset, color, pairs in ((0.18, BLUE, literal), (-0.18, ORANGE, changed)):
-            if pairs:
-                draw_row(axis, y + offset, color, *pairs[0])
+        axis.plot(row.paper, y, "D", color=BLACK, markersize=6, zorder=4)
+        literal, changed = matching(row, pairs)
+        for offset, color, found in ((0.18, BLUE, literal), (-0.18, ORANGE, changed)):
+            if found:
+                draw_row(axis, y + offset, color, *found[0])
         if not literal and not changed:
-            axis.text(line.paper * 1.25, y, "not run yet", va="center", fontsize=8, color="#777777", style="italic")
+            axis.text(row.paper * 1.25, y, "not run yet", va="center", fontsize=8, color="#777777", style="italic")
     axis.set_xscale("log")
     axis.set_xlim(1.5e3, 6e6)
-    axis.set_ylim(0.4, len(lstm.LINES) + 0.6)
-    axis.set_yticks(range(len(lstm.LINES), 0, -1), [label_of(line) for line in lstm.LINES], fontfamily="monospace")
+    axis.set_ylim(0.4, len(rows) + 0.6)
+    axis.set_yticks(range(len(rows), 0, -1), [label_of(row) for row in rows], fontfamily="monospace")
     axis.set_xlabel("training sequences until the paper's stopping criterion")
     axis.grid(axis="x", color="#dddddd", linewidth=0.6)
     figure.legend(
@@ -101,43 +98,43 @@ def paper_vs_ours(records):
     return figure
 
 
-def draw_row(axis, y, color, row, record):
+def draw_row(axis, y, color, settings, record):
     """Range of the trials that stop, median of all; the cap as an arrow and the count if not all stop."""
     reached = [n for n in record["final"]["sequences_to_success"] if n is not None]
-    median = median_of(row, record)
+    median = median_of(record)
     if reached:
         axis.plot([min(reached), max(reached)], [y, y], color=color, linewidth=2, solid_capstyle="round", zorder=3)
     if median is not None:
         axis.plot(median, y, "o", color=color, markersize=5, zorder=5)
-    if len(reached) < row.trials:
-        words = f"{len(reached)} of {row.trials}" + ("" if reached else ", not reached")
-        axis.plot(row.max_sequences, y, ">", color=color, markersize=6, markerfacecolor="none", zorder=3)
-        axis.text(row.max_sequences * 1.13, y, words, va="center", fontsize=7, color=color)
+    if len(reached) < settings.trials:
+        words = f"{len(reached)} of {settings.trials}" + ("" if reached else ", not reached")
+        axis.plot(settings.max_sequences, y, ">", color=color, markersize=6, markerfacecolor="none", zorder=3)
+        axis.text(settings.max_sequences * 1.13, y, words, va="center", fontsize=7, color=color)
 
 
 # --- scaling_2c.png ---------------------------------------------------------------------------------------------------
 
 
-def scaling_2c(records):
-    figure, axes = plt.subplots(1, 2, figsize=(11, 6), sharey=True, layout="constrained")
-    lines = [line for line in lstm.LINES if line.experiment == "2c"]
+def scaling_2c(pairs):
+    figure, axes = pictures.subplots(1, 2, figsize=(11, 6), sharey=True, layout="constrained")
+    rows = [row for row in lstm.TABLE_ROWS if row.experiment == "2c"]
     panels = (
-        ([line for line in lines if line.p == line.q], lambda line: line.q,
+        ([row for row in rows if row.p == row.q], lambda row: row.q,
          "q: distractors before the trigger, at least (p = q symbols)"),
-        ([line for line in lines if line.q == 1000], lambda line: line.q // line.p,
+        ([row for row in rows if row.q == 1000], lambda row: row.q // row.p,
          "q / p at q = 1000: how often each distractor returns"))
     for axis, (chosen, place, name) in zip(axes, panels):
-        axis.plot([place(line) for line in chosen], [line.paper for line in chosen], "-", color=BLACK, linewidth=1)
-        for line in chosen:
-            axis.plot(place(line), line.paper, "D", color=BLACK)
-            for color, pairs, shift in zip((BLUE, ORANGE), matching(line, records), (0.92, 1.09)):
-                if pairs:
-                    draw_column(axis, place(line) * shift, color, *pairs[0])
+        axis.plot([place(row) for row in chosen], [row.paper for row in chosen], "-", color=BLACK, linewidth=1)
+        for row in chosen:
+            axis.plot(place(row), row.paper, "D", color=BLACK)
+            for color, found, shift in zip((BLUE, ORANGE), matching(row, pairs), (0.92, 1.09)):
+                if found:
+                    draw_column(axis, place(row) * shift, color, *found[0])
         axis.set_xscale("log")
         axis.set_yscale("log")
         axis.set_xlim(0.7 * place(chosen[0]), 1.45 * place(chosen[-1]))
         axis.set_ylim(1.8e4, 1.4e6)
-        axis.set_xticks([place(line) for line in chosen], [str(place(line)) for line in chosen])
+        axis.set_xticks([place(row) for row in chosen], [str(place(row)) for row in chosen])
         axis.set_yticks([20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000],
                         ["20,000", "50,000", "100,000", "200,000", "500,000", "1,000,000"])
         axis.minorticks_off()
@@ -155,18 +152,18 @@ def scaling_2c(records):
     return figure
 
 
-def draw_column(axis, x, color, row, record):
+def draw_column(axis, x, color, settings, record):
     """Range of the trials that stop, median of all; the cap as an arrow and the count if not all stop."""
     reached = [n for n in record["final"]["sequences_to_success"] if n is not None]
-    median = median_of(row, record)
+    median = median_of(record)
     if reached:
         axis.plot([x, x], [min(reached), max(reached)], color=color, linewidth=2)
     if median is not None:
         axis.plot(x, median, "o", color=color)
-    if len(reached) < row.trials:
-        axis.plot(x, row.max_sequences, "^", color=color, markerfacecolor="none")
+    if len(reached) < settings.trials:
+        axis.plot(x, settings.max_sequences, "^", color=color, markerfacecolor="none")
         axis.annotate(
-            f"{len(reached)} of {row.trials}", (x, row.max_sequences), color=color, textcoords="offset points",
+            f"{len(reached)} of {settings.trials}", (x, settings.max_sequences), color=color, textcoords="offset points",
             xytext=(0, 7), rotation=90, ha="center", va="bottom", fontsize=8)
 
 
@@ -174,32 +171,32 @@ def draw_column(axis, x, color, row, record):
 
 FIRST_WEIGHTS = {  # name: change of the literal reading, colour
     "literal, first weights in [-0.1, 0.1]": ({}, BLUE),
-    "named changes, the same first weights": (studies.ADDING, ORANGE),
-    "named changes, first weights times 12": (studies.LARGER, GREEN),
-    "named changes, first weights times 24": (studies.LARGEST, PURPLE)}
+    "named changes, the same first weights": (grids.ADDING, ORANGE),
+    "named changes, first weights times 12": (grids.LARGER, GREEN),
+    "named changes, first weights times 24": (grids.LARGEST, PURPLE)}
 
 
-def first_weights(records):
+def first_weights(pairs):
     """Experiments 4 and 3b: how many trials have stopped after so many sequences, by the size of the first weights."""
-    arms = (*studies.TABLE_7, *studies.TABLE_7_LONG, *studies.FIRST_WEIGHTS, *studies.TABLES_4_AND_5_LONG)
-    rows = {(row.line, row.reading): row for row in (lstm.Settings(**arm) for arm in arms)}
-    lines = [line for line in lstm.LINES if line.experiment == "4" or (line.experiment, line.T) == ("3b", 1000)]
-    figure, axes = plt.subplots(2, 2, figsize=(11, 7.6), sharey=True, layout="constrained")
-    for axis, line in zip(axes.flat, sorted(lines, key=lambda line: (line.experiment != "4", line.T))):
+    found = {(pair[0].row, pair[0].reading): pair for pair in pairs}
+    rows = [row for row in lstm.TABLE_ROWS if row.experiment == "4" or (row.experiment, row.T) == ("3b", 1000)]
+    figure, axes = pictures.subplots(2, 2, figsize=(11, 7.6), sharey=True, layout="constrained")
+    for axis, row in zip(axes.flat, sorted(rows, key=lambda row: (row.experiment != "4", row.T))):
         for k, (change, color) in enumerate(FIRST_WEIGHTS.values()):
-            row = rows.get((line, lstm.Settings(experiment=line.experiment, T=line.T, N=line.N, **change).reading))
-            if row in records:
-                reached = np.sort([n for n in records[row]["final"]["sequences_to_success"] if n is not None])
-                x = np.array([0, *reached, row.max_sequences]) / 1000
+            key = row, lstm.Settings(experiment=row.experiment, T=row.T, N=row.N, **change).reading
+            if key in found:
+                settings, record = found[key]
+                reached = np.sort([n for n in record["final"]["sequences_to_success"] if n is not None])
+                x = np.array([0, *reached, settings.max_sequences]) / 1000
                 y = np.array([*range(len(reached) + 1), len(reached)]) + 0.08 * k  # apart where they are equal
                 axis.plot(x, y, color=color, drawstyle="steps-post", lw=2)
-        axis.axvline(line.paper / 1000, color=BLACK, linestyle=":")
-        axis.set_title(f"Experiment {line.experiment}, T = {line.T}")
+        axis.axvline(row.paper / 1000, color=BLACK, linestyle=":")
+        axis.set_title(f"Experiment {row.experiment}, T = {row.T}")
         axis.set_xlim(left=0)
         axis.set_xlabel("training sequences, thousands")
         axis.grid(color="#dddddd", linewidth=0.6)
         if len(axis.lines) == 1:
-            axis.text(line.paper / 2000, 5, "not run yet", ha="center", color="#777777", style="italic")
+            axis.text(row.paper / 2000, 5, "not run yet", ha="center", color="#777777", style="italic")
     for axis in axes[:, 0]:
         axis.set_ylim(-0.3, 10.5)
         axis.set_ylabel("trials that have stopped, of 10")
@@ -213,33 +210,33 @@ def first_weights(records):
 # --- cec.png ----------------------------------------------------------------------------------------------------------
 
 
-def inside(row, theta, batch):
-    """States s (T, C), input and output gates (T, blocks) of one net on the first sequence of a batch."""
-    shape = lstm.Shape(row)
-    net = lstm.Net(shape, np.array([theta, theta]), lstm.Readings.of([row, row]))
+def inside(settings, theta, batch):
+    """States s (T, C), input and output gates (T, blocks) of one net on the first sequence of a batch, and its answer."""
+    layout = lstm.Layout(settings)
+    net = lstm.Net(layout, np.array([theta, theta]), lstm.LaneSettings.of([settings] * 2))
     x = np.moveaxis(batch.x[[0, 0]], 0, -1)
     y = net.forward(x, batch.end[[0, 0]])
-    C, steps = shape.cells, batch.end[0] + 1
-    inner = net.S[1 : steps + 1, :, 0]
-    gates = inner[:, C : C + shape.blocks], inner[:, 2 * C : 2 * C + shape.blocks]
-    return 2 * net.sigma[1 : steps + 1, :, 0], *gates, y[0]
+    C, steps = layout.cells, batch.end[0] + 1
+    units = net.S[1 : steps + 1, :, 0]
+    gates = units[:, C : C + layout.blocks], units[:, 2 * C : 2 * C + layout.blocks]
+    return 2 * net.half_state[1 : steps + 1, :, 0], *gates, y[0]
 
 
 def cec(adding, order):
-    figure = plt.figure(figsize=(13, 11), layout="constrained")
-    for part, (row, record) in zip(figure.subfigures(2, 1), (adding, order)):
+    figure = pictures.blank(figsize=(13, 11), layout="constrained")
+    for part, record in zip(figure.subfigures(2, 1), (adding, order)):
         axes = part.subplots(2, 2, sharex=True, height_ratios=(1.3, 1))
-        seed = record["weights"]["seed"]
-        shape, trial = lstm.Shape(row), lstm.Trial(row, seed)
+        settings, seed = lstm.Settings(**record["settings"]), record["weights"]["seed"]
+        layout, trial = lstm.Layout(settings), lstm.Trial(settings, seed)
         batch = trial.task(lstm.streams(seed)["display"], 1)
-        relevant = batch.x[0, :, 1] == 1 if row.experiment == "4" else batch.x[0] >= 6
+        relevant = batch.x[0, :, 1] == 1 if settings.experiment == "4" else batch.x[0] >= 6
         relevant = np.flatnonzero(relevant[: batch.end[0] + 1])
         for column, (theta, when) in enumerate(
-                ((trial.start(shape), "before training"), (np.array(record["weights"]["theta"]), "after training"))):
-            states, y_in, y_out, y = inside(row, theta, batch)
+                ((trial.start(layout), "before training"), (np.array(record["weights"]["theta"]), "after training"))):
+            states, y_in, y_out, y = inside(settings, theta, batch)
             top, bottom = axes[:, column]
-            for c, color in zip(range(shape.cells), (BLUE, GREEN, SKY, PURPLE)):
-                cell, block = c // shape.blocks + 1, c % shape.blocks + 1
+            for c, color in zip(range(layout.cells), (BLUE, GREEN, SKY, PURPLE)):
+                cell, block = c // layout.blocks + 1, c % layout.blocks + 1
                 top.plot(states[:, c], color=color, label=f"cell {cell} of block {block}")
             for j, (a, b) in enumerate(((RED, BLACK), (ORANGE, "#888888"))):
                 bottom.plot(y_in[:, j], color=a, label=f"input gate {j + 1}")
@@ -250,7 +247,7 @@ def cec(adding, order):
                 axis.grid(color="#eeeeee", linewidth=0.6)
             target = ", ".join(f"{value:.2f}" for value in batch.target[0])
             outputs = ", ".join(f"{value:.2f}" for value in y)
-            task = "Experiment 4, adding" if row.experiment == "4" else "Experiment 6a, order"
+            task = "Experiment 4, adding" if settings.experiment == "4" else "Experiment 6a, order"
             top.set_title(f"{task}, {when}\noutput {outputs} (target {target})", fontsize=10)
             bottom.set_ylim(-0.03, 1.03)
             if column == 0:
@@ -268,51 +265,13 @@ def cec(adding, order):
 LAGS = np.arange(0, 101, 5)
 
 
-def state_to_state(row, theta, seed):
-    """|ds_c(t) / ds_c(t - q)| by the full gradient, for the lags q and the cells c: (lags, C), by the complex step.
-
-    Truncated, it is exactly 1: that is the constant error carousel.
-    """
-    shape = lstm.Shape(row)
-    C = shape.cells
-    net = lstm.Net(shape, theta[None].astype(complex), lstm.Readings.of([row]), lanes=C)
-    batch = lstm.Trial(row, seed).task(lstm.streams(seed)["display"], 1)
-    net.load(np.repeat(np.moveaxis(batch.x, 0, -1), C, axis=-1))
-    net.fold_weights()
-    end, flow = int(batch.end[0]) + 1, []
-    for lag in LAGS:
-        net.run(0, end - lag)
-        cell = np.arange(C)
-        net.sigma[end - lag, cell, cell] += 1e-30j  # the state, and the cell's output with it
-        net.S[end - lag, cell, cell] = net.S[end - lag, 2 * C + cell, cell] * np.tanh(net.sigma[end - lag, cell, cell])
-        net.run(end - lag, end)
-        flow.append(abs(net.sigma[end, cell, cell].imag / 1e-30))
-    return np.array(flow)
-
-
-def unit_to_unit(squash, n, largest, seed):
-    """Largest |error at a unit t - q / error at a unit t| over all pairs of units, for the lags q: a plain RNN with
-    weights from U(-largest, largest) and noise as input, through the product of its Jacobians."""
-    rng = np.random.default_rng(seed)
-    W = rng.uniform(-largest, largest, (n, n))
-    y, factors = np.zeros(n), []
-    for _ in range(LAGS[-1] + 50):
-        net = W @ y + rng.uniform(-1, 1, n)
-        y = np.tanh(net) if squash == "tanh" else 1 / (1 + np.exp(-net))
-        factors.append((1 - y * y if squash == "tanh" else y * (1 - y))[:, None] * W)
-    flow, product = [1.0], np.eye(n)
-    for J in reversed(factors[-LAGS[-1] :]):
-        product = product @ J
-        flow.append(abs(product).max())
-    return np.array(flow)[LAGS]
-
-
-def error_flow(row, record):
-    figure, axis = plt.subplots(figsize=(9, 6.5), layout="constrained")
-    seed = record["weights"]["seed"]
+def error_flow(record):
+    figure, axis = pictures.subplots(figsize=(9, 6.5), layout="constrained")
+    settings, seed = lstm.Settings(**record["settings"]), record["weights"]["seed"]
     axis.plot(LAGS, np.ones(len(LAGS)), color=BLUE, linewidth=3, label="1997 LSTM, truncated: the carousel, exactly 1")
-    trained = state_to_state(row, np.array(record["weights"]["theta"]), seed)
-    fresh = state_to_state(row, lstm.Trial(row, seed).start(lstm.Shape(row)), seed)
+    start = lstm.Trial(settings, seed).start(lstm.Layout(settings))
+    fresh, trained = (
+        state_to_state(settings, theta, seed, LAGS) for theta in (start, np.array(record["weights"]["theta"])))
     for flow, style, name in ((fresh, "--", "before"), (trained, "-", "after")):
         last = np.median(flow[-1])
         label = f"same net (Experiment 4), full gradient, {name} training: {last:.2f} at q = {LAGS[-1]}"
@@ -320,7 +279,7 @@ def error_flow(row, record):
         axis.fill_between(LAGS, flow.min(1), flow.max(1), color=ORANGE, alpha=0.15, linewidth=0)
     n, largest = 8, 0.45
     for squash, color in (("tanh", GREEN), ("logistic", RED)):
-        flows = np.array([unit_to_unit(squash, n, largest, k) for k in range(50)])
+        flows = np.array([unit_to_unit(squash, n, largest, k, LAGS) for k in range(50)])
         label = f"{squash} RNN, {n} units, weights in [-{largest}, {largest}]"
         axis.plot(LAGS, np.median(flows, 0), color=color, label=label)
         axis.fill_between(LAGS, flows.min(0), flows.max(0), color=color, alpha=0.15, linewidth=0)
@@ -346,7 +305,7 @@ def complexity():
     rows = json.loads(file.read_text(encoding="utf-8"))["scaling"]
     nets = [row for row in rows if row["steps"] == 100]
     lengths = [row for row in rows if row["weights"] == 3064]
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
+    figure, axes = pictures.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
     for axis, chosen, key, name in (
             (axes[0], nets, "weights", "weights (100 steps)"), (axes[1], lengths, "steps", "steps (3064 weights)")):
         x = [row[key] for row in chosen]
@@ -367,24 +326,22 @@ def complexity():
     return figure
 
 
+def book(flags):
+    """Every picture by name."""
+    adding, order = (
+        studies.find_or_run(flags.results, lstm.EXPERIMENT, choice, fits=lambda record: "weights" in record)
+        for choice in (ADDING, ORDER))
+    results = harness.read_results(flags.results)
+    paper = pairs_of(results, grids.PAPER)
+    return {
+        "complexity": complexity, "error_flow": functools.partial(error_flow, adding),
+        "cec": functools.partial(cec, adding, order), "paper_vs_ours": functools.partial(paper_vs_ours, paper),
+        "scaling_2c": functools.partial(scaling_2c, paper),
+        "first_weights": functools.partial(first_weights, paper + pairs_of(results, grids.FIRST_WEIGHTS))}
+
+
 def main(argv=None):
-    parser = lstm.Parser(description=__doc__.split("\n\n")[0], allow_abbrev=False)
-    parser.add_argument("--results", default="results.json", help="file of results (default: %(default)s)")
-    parser.add_argument("--outdir", default="viz", help="folder of the pictures (default: %(default)s)")
-    args = parser.parse_args(argv)
-    try:
-        lstm.read_results(args.results)
-        writable_folder(args.outdir)
-        records = complete(args.results)
-    except (OSError, lstm.ResultsError) as error:
-        parser.error(str(error))
-    adding, order = ((row, records[row]) for row in (lstm.Settings(**choice) for choice in (ADDING, ORDER)))
-    save({
-        "complexity": complexity(), "error_flow": error_flow(*adding), "cec": cec(adding, order),
-        "paper_vs_ours": paper_vs_ours(records), "scaling_2c": scaling_2c(records),
-        "first_weights": first_weights(records),
-    }.items(), args.outdir)
-    return 0
+    return pictures.draw_all(__doc__, argv, book)
 
 
 if __name__ == "__main__":
