@@ -89,7 +89,7 @@ class Flags:
 
 def parse(doc, flags_class, argv):
     """The parser of a visualizer, and its flags. doc: the module's docstring, None under python -OO."""
-    parser = harness.Parser(description=(doc or "").split("\n\n")[0], allow_abbrev=False)
+    parser = harness.Parser(doc)
     harness.add_flags(parser, flags_class)
     return parser, harness.from_flags(flags_class, parser.parse_args(argv))
 

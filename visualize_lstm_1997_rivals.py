@@ -132,7 +132,7 @@ def lag(runs, lstm):
     """Figure: the share of trials that stop, a panel for each delay, a line for each method and rate."""
     shares = {(run.method, run.lr, run.p): (run.final["trials_stopped"], run.trials) for run in runs}
     shares |= {("lstm", None, p): share for p, share in lstm.items()}
-    paper = {(row.method, row.lr, row.p): int(row.success) / 100 for row in rivals.ROWS if row.table == 2}
+    paper = {(row.method, row.lr, row.p): int(row.success) / 100 for row in rivals.TABLE_ROWS if row.table == 2}
     paper["lstm", None, 100] = 1.0
     methods = sorted({key[:2] for key in (*shares, *paper)}, key=lambda key: (list(LOOKS).index(key[0]), key[1] or 0))
     delays = sorted({key[2] for key in (*shares, *paper)})

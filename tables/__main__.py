@@ -11,8 +11,7 @@ import tables
 
 
 def main(argv=None):
-    parser = harness.Parser(
-        prog="python3 -m tables", description=(__doc__ or "").split("\n\n")[0], allow_abbrev=False)
+    parser = harness.Parser(__doc__, prog="python3 -m tables")
     parser.add_argument(
         "--check", action="store_true", help="only name the blocks that differ from results.json")
     check = parser.parse_args(argv).check

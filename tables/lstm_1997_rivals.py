@@ -77,7 +77,7 @@ def records(results, *names):
 
 def of_rivals(results):
     found = [(rivals.Settings(**record["settings"]), record) for record in records(results, *STUDIES)]
-    order = rivals.ROWS + rivals.OTHER_ROWS
+    order = rivals.TABLE_ROWS + rivals.OTHER_ROWS
     for settings, record in sorted(found, key=lambda pair: order.index(pair[0].row)):
         row = settings.row
         success, sequences = "-", "-"
