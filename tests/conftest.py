@@ -1,10 +1,15 @@
 """What the tests share: where the project is, running a script as a user does, and executing a mutated source."""
 
+import hashlib
+import json
+import os
 import re
 import subprocess
 import sys
 import types
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "reference")]
@@ -14,6 +19,29 @@ def run_script(name, *flags, cwd, timeout=120):
     """Runs a script of the project in the folder cwd. Returns the CompletedProcess, output as text."""
     command = [sys.executable, str(ROOT / name), *map(str, flags)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout)
+
+
+@pytest.fixture(scope="session")
+def run_once(tmp_path_factory):
+    """run_script in a folder of its own, once for all tests and workers of a session that ask for the same command.
+    Returns (folder, CompletedProcess). What takes seconds is run by way of this."""
+    import records
+
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+
+    def run(name, *flags):
+        words = [name, *map(str, flags)]
+        folder = shared / f"{name}-{hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]}"
+        outcome = folder / "outcome.json"
+        folder.mkdir(exist_ok=True)
+        with records.locked(outcome):
+            if not outcome.exists():
+                done = run_script(*words, cwd=folder, timeout=600)
+                outcome.write_text(json.dumps([done.returncode, done.stdout, done.stderr]))
+        return folder, subprocess.CompletedProcess(words, *json.loads(outcome.read_text()))
+
+    return run
 
 
 def assert_bad_input(completed, words):
