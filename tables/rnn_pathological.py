@@ -214,19 +214,20 @@ def length_answer(results):
         + " runs end solved.")
 
 
-def scale_counts(results, **chosen):
+def scale_counts(found, **chosen):
     """Solved runs and all runs of the grid of starts, over the three tasks: chosen by init and rho."""
-    of = [final for (_, init, rho), some in finals(results, "scale").items() for final in some
+    of = [final for (_, init, rho), some in found.items() for final in some
           if chosen.get("init", init) == init and chosen.get("rho", rho) == rho]
     return solved(of)[0], len(of)
 
 
 def why(results):
     """Why the gap between the two starts of the headline exists: for the front page."""
-    counts = {rho: scale_counts(results, rho=rho) for rho in grids.RADII}
-    by_init = {init: [scale_counts(results, init=init, rho=rho)[0] for rho in (1.0, 1.1)]
+    found = finals(results, "scale")
+    counts = {rho: scale_counts(found, rho=rho) for rho in grids.RADII}
+    by_init = {init: [scale_counts(found, init=init, rho=rho)[0] for rho in (1.0, 1.1)]
                for init in grids.START_KINDS.values()}
-    n = scale_counts(results, init="ortho", rho=1.0)[1]
+    n = scale_counts(found, init="ortho", rho=1.0)[1]
     low, ortho, gaussian = counts[0.8], sum(by_init["ortho"]), sum(by_init["gaussian"])
     claim(low[0] <= 0.15 * low[1], "at 0.8 hardly a run is solved, whatever the structure")
     claim(gaussian > 0.2 * 2 * n, "from radius 1 on Gaussian starts solve a part")
@@ -239,8 +240,9 @@ def why(results):
 
 
 def scale_answer(results):
-    n = scale_counts(results, init="ortho", rho=1.0)[1]
-    at = {(init, rho): scale_counts(results, init=init, rho=rho)[0] for init in grids.START_KINDS.values()
+    found = finals(results, "scale")
+    n = scale_counts(found, init="ortho", rho=1.0)[1]
+    at = {(init, rho): scale_counts(found, init=init, rho=rho)[0] for init in grids.START_KINDS.values()
           for rho in grids.RADII}
     claim(at["identity", 1.0] < at["gaussian", 1.0] and at["identity", 1.1] < at["gaussian", 1.1],
           "the identity solves less than the Gaussian start")

@@ -8,35 +8,12 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, run_script
+from conftest import ROOT, run_script, shipped_results
 
 import harness
 import tables
 
 PAGES = tables.pages()
-
-
-def shipped_results():
-    """The results that the project ships: those of git's last commit, so that a local run turns no test red; in a copy
-    without git the file, unless it holds a run that names no commit, as all runs of such a copy do: then None."""
-    try:
-        shown = subprocess.run(
-            ["git", "-C", str(ROOT), "show", "HEAD:./results.json"], capture_output=True, text=True)
-        if shown.returncode == 0:
-            return json.loads(shown.stdout)
-    except OSError:  # no git at all
-        pass
-    results = harness.read_results(ROOT / "results.json")
-    records = [record for part in results.values() if isinstance(part, list) for record in part]
-    return None if any(record["provenance"]["git_commit"] is None for record in records) else results
-
-
-@pytest.fixture(scope="module")
-def results():
-    found = shipped_results()
-    if found is None:
-        pytest.skip("results.json holds runs of your own, and there is no git to ask for the project's")
-    return found
 
 
 def test_every_block_agrees_with_the_committed_results(results):
@@ -71,11 +48,10 @@ def copy_without_git(folder, own_runs):
 @pytest.mark.parametrize("own_runs", (False, True))
 def test_in_a_copy_without_git_own_runs_turn_no_page_red(own_runs, tmp_path, monkeypatch):
     copy_without_git(tmp_path, own_runs)
-    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     monkeypatch.setenv("GIT_DIR", str(tmp_path))  # no repository
-    assert (shipped_results() is None) == own_runs
+    assert (shipped_results(tmp_path) is None) == own_runs
     monkeypatch.setenv("PATH", str(tmp_path))  # no git either
-    assert (shipped_results() is None) == own_runs
+    assert (shipped_results(tmp_path) is None) == own_runs
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,0 +1,185 @@
+"""The science on records: against definitions, brute force, finite differences and the experiments' own passes."""
+
+import itertools
+
+import numpy as np
+import pytest
+import adding_problem as ap
+import lstm_1997 as lstm
+import studies
+from analysis import error_flow, gates, latching, stop_sets
+from analysis.variance import two_way
+
+
+@pytest.fixture(scope="module")
+def headline(results):
+    """The record of the adding problem's headline, LSTM, seed 0, with its weights."""
+    return studies.find(results, "adding_problem", {})
+
+
+@pytest.fixture
+def random_lstm():
+    """Weights of a small LSTM, and a sequence."""
+    rng = np.random.default_rng(1)
+    settings = ap.Settings(T=12, hidden=3)
+    net = ap.build(settings, 1)
+    net.theta[:] = rng.normal(0, 0.7, net.theta.size)
+    x = rng.normal(0, 1, (12, 2, 1))
+    net.forward(x)
+    return settings, net, x
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Gates
+# ----------------------------------------------------------------------------------------------------------------------
+
+def test_a_step_alone_is_a_step_of_the_experiments_forward_pass(random_lstm):
+    _, net, x = random_lstm
+    weights = net.tensors(net.theta)
+    for t in range(1, len(x)):
+        h, c = gates.lstm_step(weights, x[t], net.h[t - 1], net.c[t])
+        assert np.allclose(h, net.h[t], rtol=1e-13) and np.allclose(c, net.c[t + 1], rtol=1e-13)
+
+
+def test_the_jacobian_of_a_step_is_its_finite_differences(random_lstm):
+    _, net, x = random_lstm
+    weights, t, step = net.tensors(net.theta), 5, 1e-6
+    h, c = net.h[t - 1, :, 0], net.c[t, :, 0]
+    jacobian = gates.step_jacobian(weights, x[t, :, 0], h, c)
+
+    def after(state):
+        """[c_t; h_t] after [c_{t-1}; h_{t-1}]."""
+        h, c = gates.lstm_step(weights, x[t], state[3:, None], state[:3, None])
+        return np.concatenate([c, h])[:, 0]
+
+    state = np.concatenate([c, h])
+    columns = [(after(state + step * e) - after(state - step * e)) / (2 * step) for e in np.eye(6)]
+    assert np.allclose(jacobian, np.transpose(columns), rtol=1e-7, atol=1e-9)
+
+
+def test_the_product_of_the_jacobians_is_what_the_experiments_own_net_passes_on(random_lstm):
+    """d[c_T; h_T] / dx_1 by the complex step through adding_problem's forward pass, and by the chain rule."""
+    settings, net, x = random_lstm
+    weights, nudge = net.tensors(net.theta), np.zeros_like(x, complex)
+    nudge[0, 0] = 1e-30j
+    whole = ap.build(settings, 1, theta=net.theta.astype(complex))
+    whole.forward(x + nudge)
+    h, c = gates.lstm_step(weights, (x + nudge)[0], np.zeros((3, 1)), np.zeros((3, 1)))
+    flow = np.concatenate([c, h])[:, 0].imag / 1e-30
+    for t in range(1, len(x)):
+        flow = gates.step_jacobian(weights, x[t, :, 0], net.h[t - 1, :, 0], net.c[t, :, 0]) @ flow
+    assert np.allclose(flow, np.concatenate([whole.c[-1], whole.h[-1]])[:, 0].imag / 1e-30, rtol=1e-10)
+
+
+def test_largest_eigenvalues_are_those_of_a_net_whose_state_is_its_forget_gate(headline):
+    """Without recurrent weights c_t = f c_{t-1}, with the same f in every unit: all eigenvalues are f or 0."""
+    record = headline | {"weights": {name: np.zeros_like(np.array(value)) for name, value in headline["weights"].items()}}
+    record["weights"]["b_f"] = np.full(8, np.log(0.9 / 0.1))
+    assert gates.leading_eigenvalues(record, 1) == pytest.approx((0.9, 0.9), rel=1e-12)
+
+
+def test_slopes_of_a_trained_net_are_near_one_and_gates_are_means(headline):
+    assert gates.slopes(headline) == pytest.approx((1, 1), abs=0.05)
+    net, _, x = gates.on_held_out(headline)
+    marked = x[:, 1] == 1
+    values = [net.f[t, :, k] for t, k in zip(*np.nonzero(marked))]
+    assert gates.gate_means(headline)["f"][0] == pytest.approx(np.mean(values))
+    share = marked.mean()
+    both = gates.gate_means(headline)["i"]
+    assert share * both[0] + (1 - share) * both[1] == pytest.approx(net.i.mean())
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Variance
+# ----------------------------------------------------------------------------------------------------------------------
+
+def test_analysis_of_variance():
+    rows, columns = np.arange(6.0)[:, None], np.arange(4.0)
+    noise = np.random.default_rng(0).normal(0, 0.1, (6, 4))
+    weights, data, rest, f_weights, f_data = two_way(rows + noise)
+    assert weights > 0.95 and f_weights > 100 and f_data < 5 and weights + data + rest == pytest.approx(1)
+    assert two_way(columns + noise)[1] > 0.95
+    assert two_way(10 * columns + 10 * rows + noise)[2] < 0.01
+
+
+def test_analysis_of_variance_by_hand():
+    found = two_way(np.array([[1.0, 2.0], [3.0, 8.0]]))  # mean 3.5; rows 1.5, 5.5; columns 2, 5; rest +-1
+    assert found == pytest.approx((16 / 29, 9 / 29, 4 / 29, 16 / 4, 9 / 4))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Stop sets of Experiment 3b
+# ----------------------------------------------------------------------------------------------------------------------
+
+def test_share_of_turned_signs_and_hard_sets_by_simulation():
+    rng = np.random.default_rng(0)
+    turned = 1 + rng.normal(0, lstm.NOISE, (20_000, lstm.N_STOP)) < 0
+    assert stop_sets.turned_signs() == pytest.approx(turned.mean(), abs=1e-4)
+    hard = turned.sum(1) > stop_sets.ALLOWED
+    assert stop_sets.share_of_hard_sets() == pytest.approx(hard.mean(), abs=0.01)
+    assert stop_sets.share_of_hard_sets(lstm.N_STOP) == pytest.approx(0, abs=1e-12)
+
+
+def test_what_st1_allows_is_the_experiments_criterion():
+    assert lstm.held_out_reached("3b", 0, stop_sets.ALLOWED, 1.0)
+    assert not lstm.held_out_reached("3b", 0, stop_sets.ALLOWED + 1, 1.0)
+
+
+def test_hardness_is_that_of_the_best_of_all_thresholds():
+    settings = lstm.Settings(experiment="3b", T=100, N=1)
+    batches = list(lstm.Trial(settings, 3).stop_sets())
+    x = np.concatenate([batch.x[:, 0, 0] for batch in batches])
+    high = np.concatenate([batch.target[:, 0] > 0.5 for batch in batches])
+    turned, fewest = stop_sets.hardness(batches)
+    assert len(x) == lstm.N_STOP and turned == sum((value > 0) != answer for value, answer in zip(x, high))
+    between = (np.sort(x)[1:] + np.sort(x)[:-1]) / 2
+    assert fewest == min(np.sum((x > threshold) != high) for threshold in between) <= turned
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Latching
+# ----------------------------------------------------------------------------------------------------------------------
+
+def test_factor_per_step_of_a_geometric_decay():
+    assert np.allclose(latching.factor_per_step([0.9**50, 1e-3], [0.9**100, 1e-3], 50), [0.9, 1])
+
+
+def test_pairs_won_are_counted():
+    values, others = [3, 1, 5], [2, 4]
+    won = sum(a > b for a, b in itertools.product(values, others))
+    assert latching.pairs_won(values, others) == won / 6
+    assert latching.pairs_won([1], [1]) == 0
+
+
+def test_steepest_slopes_of_a_plane_with_a_wall():
+    x, y = np.linspace(0, 1, 5), np.linspace(0, 2, 9)
+    loss = 3 * x + 2 * y[:, None]
+    assert latching.steepest(loss, x, y) == pytest.approx((3, 2))
+    loss[4:, 2:] += 1
+    assert latching.steepest(loss, x, y) == pytest.approx((3 + 4, 2 + 4))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Error flow
+# ----------------------------------------------------------------------------------------------------------------------
+
+def test_the_state_carries_an_error_unchanged_where_nothing_comes_back_to_it():
+    """With all hidden weights 0 no gate or input of a later step sees the state: ds(t) / ds(t - q) = 1."""
+    settings = lstm.Settings(experiment="4", T=100)
+    theta = np.zeros(lstm.Layout(settings).size)
+    flow = error_flow.state_to_state(settings, theta, 0, [0, 5, 40])
+    assert flow.shape == (3, lstm.Layout(settings).cells) and np.allclose(flow, 1, rtol=1e-12)
+
+
+def test_the_error_flow_of_a_plain_net_is_its_definition():
+    lags = np.array([0, 1, 3])
+    flow = error_flow.unit_to_unit("tanh", 4, 0.45, 7, lags)
+    rng = np.random.default_rng(7)
+    W, y, jacobians = rng.uniform(-0.45, 0.45, (4, 4)), np.zeros(4), []
+    for _ in range(3 + 50):
+        y = np.tanh(W @ y + rng.uniform(-1, 1, 4))
+        jacobians.append(np.diag(1 - y * y) @ W)
+    last, before, first = jacobians[-1], jacobians[-2], jacobians[-3]
+    assert flow == pytest.approx([1, abs(last).max(), abs(last @ before @ first).max()])
+    logistic = error_flow.unit_to_unit("logistic", 4, 0.45, 7, lags)
+    assert (logistic[1:] <= 4 * (4 * 0.45 / 4) ** lags[1:]).all()  # section 3.1.5's bound

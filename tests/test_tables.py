@@ -1,0 +1,133 @@
+"""The tables' machinery: found by looking, written whole, one line for bad input; sentences that numbers must bear out."""
+
+import ast
+import copy
+import importlib
+
+import pytest
+from conftest import ROOT
+
+import studies
+import tables
+import tables.__main__ as command
+from tables import rnn_pathological, writing
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Machinery
+# ----------------------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A project of one page with one block, and a maker for it."""
+    (tmp_path / "docs").mkdir()
+    page = tmp_path / "README.md"
+    page.write_text("before\n<!-- begin toy:runs -->\nold\n<!-- end toy:runs -->\nafter\n")
+    (tmp_path / "results.json").write_text('{"schema": 1, "toy": []}')
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    monkeypatch.setattr(tables, "load", lambda: {"toy:runs": lambda results: f"{len(results['toy'])} runs"})
+    return page
+
+
+def test_blocks_are_written_and_checked(small, capsys):
+    assert command.main(["--check"]) == 1 and capsys.readouterr().out == "README.md: toy:runs\n"
+    assert "old" in small.read_text()
+    assert command.main([]) == 0 and "\n0 runs\n" in small.read_text()
+    assert small.read_text().startswith("before\n") and small.read_text().endswith("after\n")
+    assert command.main(["--check"]) == 0 and "agrees" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text, words", [
+    ("{", "not valid JSON"), ('{"schema": 1, "toy": [NaN]}', "NaN"), ('{"schema": 1}', "toy"), ("[]", "not a results")])
+def test_bad_results_are_one_line_and_the_page_stays(text, words, small, capsys):
+    (small.parent / "results.json").write_text(text)
+    before = small.read_text()
+    with pytest.raises(SystemExit) as end:
+        command.main([])
+    output = capsys.readouterr()
+    assert end.value.code == 2 and output.err.count("\n") == 1 and words in output.err and output.out == ""
+    assert small.read_text() == before
+
+
+def test_a_table_module_is_found_by_looking_into_the_folder(tmp_path, monkeypatch):
+    (tmp_path / "toy_table.py").write_text("TABLES = {'toy:line': lambda results: 'a line'}\n")
+    monkeypatch.setattr(tables, "__path__", [*tables.__path__, str(tmp_path)])
+    assert tables.load()["toy:line"]({}) == "a line" and "adding:headline" in tables.load()
+
+
+def test_what_is_written_by_code_is_not_guarded_by_asserts():
+    """python -O takes asserts away, and with them what keeps a sentence true."""
+    files = [*ROOT.glob("visualize_*.py"), *ROOT.glob("make_*.py"), ROOT / "pictures.py",
+             *(ROOT / "tables").glob("*.py"), *(ROOT / "analysis").glob("*.py")]
+    assert len(files) > 20
+    for file in files:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        assert not any(isinstance(node, ast.Assert) for node in ast.walk(tree)), file
+
+
+def test_markdown():
+    assert writing.markdown(["a", "b"], [[1, None], ["", 2]]) == "| a | b |\n|---|---|\n| 1 | |\n|  | 2 |"
+    assert writing.markdown(["a", "b"], [[1, 2]], " --: ").splitlines()[1] == "| --- | --: |"
+    assert [writing.listed(range(n)) for n in (1, 2, 3)] == ["0", "0 and 1", "0, 1 and 2"]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Sentences
+# ----------------------------------------------------------------------------------------------------------------------
+
+def test_a_claim_that_does_not_hold_is_not_written():
+    assert writing.claim(True, "so it is") == "so it is"
+    with pytest.raises(ValueError, match="no longer bears out: so it is"):
+        writing.claim(False, "so it is")
+
+
+def changed(results, name, chosen, final):
+    """The results with other final figures in the runs of some rows of a study."""
+    results = copy.deepcopy(results)
+    study = studies.load()[name]
+    for label in study.grid:
+        if chosen in (label if isinstance(label, tuple) else (label,)):
+            for settings in study.row(label):
+                studies.find(results, study.experiment, settings)["final"] |= final
+    return results
+
+
+UNSOLVED = dict(solved=False, updates_to_solve=None)
+
+
+@pytest.mark.parametrize("block, study, chosen, final", [
+    ("rnn_pathological:why", "pathological-scale", "ortho", UNSOLVED),
+    ("rnn_pathological:scale_answer", "pathological-scale", "gaussian", UNSOLVED),
+    ("rnn_pathological:length_answer", "pathological-length", "ortho", UNSOLVED),
+    ("rnn_pathological:order_answer", "pathological-order", "both", UNSOLVED),
+    ("rnn_pathological:xor_answer", "pathological-xor-grid", "curriculum and mixed lengths", UNSOLVED),
+    ("adding:rnn_sentence", "adding-headline", "tanh RNN", dict(solve_rate=0.9)),
+    ("adding:cells_answer", "adding-cells", "IRNN", dict(solve_rate=0.0)),
+    ("adding:weak_seeds_answer", "adding-crossing", "cosine", dict(validation_solve_rate=0.7)),
+    ("adding:best_answer", "adding-search", "the same, averaged weights", dict(validation_mse=1e-9)),
+    ("latching:answer", "latching-table", "LSTM, chrono", dict(success_fraction=0.0)),
+    ("latching:split_sentence", "latching-split", "question", dict(validation_accuracy=[0.5] * 30)),
+    ("latching:relay_sentence", "latching-relay", "gru", dict(success_fraction=1.0)),
+    ("lstm_1997:progress", "lstm-table-9", "literal", dict(status="interrupted")),
+    ("lstm_1997_rivals:answer", "rivals-lag-4", 10.0, dict(trials_stopped=0)),
+])
+def test_an_answer_is_not_written_once_the_numbers_do_not_bear_it_out(block, study, chosen, final, results):
+    module = importlib.import_module(f"tables.{MODULES[block.split(':')[0]]}")
+    make = module.TABLES[block]
+    assert make(results).count(".") >= 1
+    with pytest.raises((ValueError, KeyError), match="no longer bears out|no run of"):
+        make(changed(results, study, chosen, final))
+
+
+MODULES = {"adding": "adding_problem", "latching": "information_latching"} | {
+    name: name for name in ("rnn_pathological", "lstm_1997", "lstm_1997_rivals")}
+
+
+def test_the_rates_of_the_2013_table_follow_from_the_trials(results):
+    results = copy.deepcopy(results)
+    assert "0.0001" in rnn_pathological.table5_rates(results)
+    trials = studies.arms(results, "pathological-sutskever-rates")
+    for record in trials[("addition", "NAG", 0.995), 1e-3]:
+        record["history"]["train_loss"][-1] = 0.08
+    with pytest.raises(ValueError, match="the rule gives 0.001"):
+        rnn_pathological.table5_rates(results)
