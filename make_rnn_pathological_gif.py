@@ -36,7 +36,7 @@ class Flags:
 def frame(curves, end, chance, constant_loss):
     """The figure of one frame, with the curves up to point `end`; curves: {init: history}."""
     fig, (left, right) = pictures.subplots(1, 2, figsize=(8.4, 3.6), dpi=80)
-    total = max(history["update"][-1] for history in curves.values())
+    total = max(1, *(history["update"][-1] for history in curves.values()))
     for init, history in curves.items():
         update = history["update"][: end + 1]
         for ax, column in ((left, "test_loss"), (right, "test_accuracy")):

@@ -1,6 +1,7 @@
 """What the tests share: where the project is, running a script as a user does, and executing a mutated source."""
 
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -35,7 +36,7 @@ def shipped_results(root=ROOT):
         pass
     results = records.read_results(root / "results.json")
     every = [record for part in results.values() if isinstance(part, list) for record in part]
-    return None if any(record["provenance"]["git_commit"] is None for record in every) else results
+    return None if any(record["provenance"].get("git_commit") is None for record in every) else results
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +69,32 @@ def run_once(tmp_path_factory):
         return folder, subprocess.CompletedProcess(words, *json.loads(outcome.read_text()))
 
     return run
+
+
+def draw_twice(visualizer, folder, monkeypatch):
+    """Draws the pictures of a visualizer in an empty folder, its studies run in this process, and again from the
+    records: then nothing is run, and the bytes are the same. Returns the pictures by name."""
+    import harness
+    import studies
+
+    def run_here(script, *words):
+        assert script == "reproduce.py"
+        named = [studies.load()[name] for name in words[: words.index("--out")]]
+        cells = {(study.experiment, settings) for study in named for settings in study.cells()}
+        for name, settings in cells:
+            experiment = importlib.import_module(name)
+            record = experiment.train(settings, experiment.Options())
+            assert harness.write_record(words[-1], name, record)
+
+    monkeypatch.setattr(studies, "run_first", run_here)
+    monkeypatch.chdir(folder)
+    drawn = []
+    for _ in range(2):
+        assert visualizer.main([]) == 0
+        drawn.append({path.stem: path.read_bytes() for path in (folder / "viz").iterdir()})
+        monkeypatch.setattr(studies, "run_first", None)
+    assert drawn[0] == drawn[1]
+    return drawn[0]
 
 
 def assert_bad_input(completed, words):
