@@ -1,5 +1,6 @@
 """README and docs: every block agrees with the committed results.json, links lead somewhere, commands run."""
 
+import importlib
 import json
 import os
 import re
@@ -108,9 +109,25 @@ def run_small(script, flags, cwd):
     return run_script(script, *flags, *small, cwd=cwd)
 
 
+# The gradient check itself is run by their own tests: here only that the command leads to it
+CHECKED = ("cascade_correlation", "data_movement", "lstm_1997", "lstm_1997_rivals", "rnn_pathological")
+
+
+def test_what_leads_to_a_gradient_check_here_is_run_elsewhere():
+    for name in CHECKED:
+        text = (ROOT / "tests" / f"test_{name}.py").read_text(encoding="utf-8")
+        assert re.search(r"assert \w+\.(gradcheck_all\(\)|main\(\[\"--gradcheck\"\]\)) == 0", text), name
+
+
 @pytest.mark.parametrize("command", sorted({command for page in PAGES for command in commands(page)}))
-def test_every_command_runs_at_smoke_size(command, tmp_path, run_once, short_results):
+def test_every_command_runs_at_smoke_size(command, tmp_path, monkeypatch, run_once, short_results):
     script, *flags = shlex.split(command)[1:]
+    name = script.removesuffix(".py")
+    if "--gradcheck" in flags and name in CHECKED:
+        experiment, led = importlib.import_module(name), []
+        monkeypatch.setattr(experiment, "gradcheck_all", lambda *args: led.append(args) or 0)
+        assert experiment.main(flags) == 0 and len(led) == 1
+        return
     if "--gradcheck" in flags:
         _, run = run_once(script, *flags)
     elif script in DRAWN:
