@@ -6,9 +6,8 @@
 
     python3 make_adding_problem_gif.py --seed 0 --T 100 --hidden 8 --iters 8000 --snapshot-every 400 --fps 6
 
-A frame per snapshot: one sequence, the cell states on it, and the test MSE so far. Where the record or its snapshots
-are missing, adding_problem.py is run for them first.
-"""
+A frame per snapshot: one sequence, the cell states on it, and the test MSE so far. Where the
+record or its snapshots are missing, adding_problem.py is run for them first."""
 
 import dataclasses
 import functools

@@ -1,7 +1,8 @@
-"""What visualizers share: the look of the pictures, the command line that draws them, and how they are written.
+"""What visualizers share: the look of the pictures, the command line that draws them, and how they
+are written.
 
-Figures are made here without pyplot: no backend is chosen, so that a notebook that runs a visualizer keeps its own.
-"""
+Figures are made here without pyplot: no backend is chosen, so that a notebook that runs a
+visualizer keeps its own."""
 
 import contextlib
 import dataclasses
@@ -28,13 +29,14 @@ LOOK = {
 MOST_FPS = 50  # browsers slow down frames that are shown for less than 20 ms
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Figures
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 @contextlib.contextmanager
 def look(changes=None):
-    """Inside, matplotlib draws with its own defaults, LOOK and these changes, whatever the user's matplotlibrc says."""
+    """Inside, matplotlib draws with its own defaults, LOOK and these changes, whatever the
+    user's matplotlibrc says."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(LOOK | (changes or {}))
@@ -75,9 +77,9 @@ def gif(frames, fps, rest):
     return iio.imwrite("<bytes>", frames, extension=".gif", duration=durations, loop=0, optimize=True)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Command line
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 @dataclasses.dataclass(frozen=True)
 class Flags:
@@ -88,7 +90,8 @@ class Flags:
 
 
 def parse(doc, flags_class, argv):
-    """The parser of a visualizer, and its flags. doc: the module's docstring, None under python -OO."""
+    """The parser of a visualizer, and its flags. doc: the module's docstring, None under python
+    -OO."""
     parser = harness.Parser(doc)
     harness.add_flags(parser, flags_class)
     return parser, harness.from_flags(flags_class, parser.parse_args(argv))
@@ -97,9 +100,8 @@ def parse(doc, flags_class, argv):
 def draw_all(doc, argv, pictures, flags_class=Flags, changes=None):
     """The main function of a visualizer: draws all pictures, then writes them. Returns the exit code.
 
-    pictures(flags) sees to the records that are missing and returns {name: function without arguments that draws a
-    figure}; changes: of the look.
-    """
+    pictures(flags) sees to the records that are missing and returns {name: function without
+    arguments that draws a figure}; changes: of the look."""
     parser, flags = parse(doc, flags_class, argv)
     try:
         harness.read_results(flags.results)
@@ -119,9 +121,9 @@ def draw_all(doc, argv, pictures, flags_class=Flags, changes=None):
 def animate(doc, argv, frames, flags_class, rest, changes=None):
     """The main function of an animation. Returns the exit code.
 
-    frames(flags) sees to the records that are missing and returns a list of functions that draw a figure each; flags
-    have fps, results and out; rest: ms for which the last frame is shown; changes: of the look.
-    """
+    frames(flags) sees to the records that are missing and returns a list of functions that draw
+    a figure each; flags have fps, results and out; rest: ms for which the last frame is shown;
+    changes: of the look."""
     parser, flags = parse(doc, flags_class, argv)
     path = Path(flags.out)
     try:
@@ -142,7 +144,8 @@ def animate(doc, argv, frames, flags_class, rest, changes=None):
 
 @contextlib.contextmanager
 def lacking(path, name="the picture", *more):
-    """Turns what a record without the parts that a picture needs may raise into one line that names the picture."""
+    """Turns what a record without the parts that a picture needs may raise into one line that
+    names the picture."""
     try:
         yield
     except (LookupError, TypeError, AttributeError, *more) as error:
@@ -150,9 +153,9 @@ def lacking(path, name="the picture", *more):
         raise harness.ResultsError(f"{name} cannot be drawn from the records in {path} ({words})") from error
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Files
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def writable_folder(path):
     """Creates a folder if need be. Raises OSError unless a file can be written in it."""

@@ -6,10 +6,10 @@
 
     python3 visualize_adding_problem.py --seed 0 --T 100 --hidden 8 --iters 8000 --rnn-iters 5000 --outdir viz
 
-Writes training_curves.png, predictions.png, sample_sequences.png, cell_state.png, gate_activity.png and weights.png.
-Nothing is trained here: where a record is missing, adding_problem.py is run for it first. States and predictions are
-recomputed from the stored weights.
-"""
+Writes training_curves.png, predictions.png, sample_sequences.png, cell_state.png,
+gate_activity.png and weights.png. Nothing is trained here: where a record is missing,
+adding_problem.py is run for it first. States and predictions are recomputed from the stored
+weights."""
 
 import dataclasses
 import sys
@@ -39,12 +39,13 @@ class Flags(pictures.Flags):
         5000, "training iterations of the tanh RNN", "runs", low=1, high=10**8)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Records
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def siblings(results, record):
-    """The finished records that differ from this one in nothing but the seed and were evaluated at the same times."""
+    """The finished records that differ from this one in nothing but the seed and were evaluated
+    at the same times."""
     settings = ap.Settings(**record["settings"])
     seeds = {other["settings"]["seed"] for other in results.get(ap.EXPERIMENT, [])}
     found = (studies.find(results, ap.EXPERIMENT, dataclasses.replace(settings, seed=seed)) for seed in sorted(seeds))
@@ -54,7 +55,8 @@ def siblings(results, record):
 
 
 def load(record, weights=None, batch=1):
-    """The net of a record, with its final weights or those of a snapshot, for batches of a given width."""
+    """The net of a record, with its final weights or those of a snapshot, for batches of a given
+    width."""
     net = ap.build(ap.Settings(**record["settings"]), batch)
     for name, tensor in net.tensors(net.theta).items():
         tensor[:] = (weights or record["weights"])[name]
@@ -66,12 +68,13 @@ def display_sequences(settings, n):
     return ap.make_sequences(ap.streams(settings["seed"])["display"], settings["T"], n)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Pictures
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def training_curves(lstm, rnn, lstm_seeds, rnn_seeds):
-    """Held-out MSE and solve rate against training sequences; bands over seeds where there are several."""
+    """Held-out MSE and solve rate against training sequences; bands over seeds where there are
+    several."""
     figure, axes = pictures.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
     arms = ((lstm, lstm_seeds, LSTM_COLOUR, "LSTM"), (rnn, rnn_seeds, RNN_COLOUR, "tanh RNN"))
     for axis, column in zip(axes, ("test_mse", "solve_rate")):
@@ -101,7 +104,8 @@ def training_curves(lstm, rnn, lstm_seeds, rnn_seeds):
 
 
 def predictions(lstm, rnn, rnn_seeds):
-    """Prediction against target on the held-out set: LSTM, RNN and, of several seeds, the RNN that ended best."""
+    """Prediction against target on the held-out set: LSTM, RNN and, of several seeds, the RNN
+    that ended best."""
     panels = [(lstm, LSTM_COLOUR, "LSTM"), (rnn, RNN_COLOUR, "tanh RNN")]
     if len(rnn_seeds) > 1:
         best = min(rnn_seeds, key=lambda record: record["final"]["test_mse"])
@@ -178,7 +182,8 @@ def gate_activity(lstm):
     marked = np.flatnonzero(x[:, 1, 0])
     names = [("i", "input gate"), ("f", "forget gate"), ("o", "output gate")]
     names = [(gate, name) for gate, name in names if gate in states]
-    figure, axes = pictures.subplots(len(names), 1, figsize=(9, 2.3 * len(names) + 0.6), layout="constrained", sharex=True)
+    figure, axes = pictures.subplots(
+        len(names), 1, figsize=(9, 2.3 * len(names) + 0.6), layout="constrained", sharex=True)
     for axis, (gate, name) in zip(np.atleast_1d(axes), names):
         activity = states[gate][:, :, 0].T
         image = axis.imshow(activity, aspect="auto", cmap="viridis", vmin=0, vmax=1, interpolation="none")
@@ -201,7 +206,8 @@ def weights(lstm):
                       np.array(lstm["weights"][f"W_h{gate}"])] for gate in names}
     limit = max(abs(block).max() for blocks in stacked.values() for block in blocks)
     H = lstm["settings"]["hidden"]
-    figure, axes = pictures.subplots(1, len(names), figsize=(3.1 * len(names) + 0.8, 3.4), layout="constrained", sharey=True)
+    figure, axes = pictures.subplots(
+        1, len(names), figsize=(3.1 * len(names) + 0.8, 3.4), layout="constrained", sharey=True)
     for axis, (gate, name) in zip(axes, names.items()):
         image = axis.imshow(np.hstack(stacked[gate]), cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
         axis.axvline(2.5, color="black", lw=1)
@@ -215,9 +221,9 @@ def weights(lstm):
     return figure
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Command line
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def book(flags):
     """Every picture by name."""

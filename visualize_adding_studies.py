@@ -6,9 +6,9 @@
 
     python3 visualize_adding_studies.py --outdir viz
 
-Writes adding_lags.png, adding_cells.png, adding_hidden.png, adding_weak_seeds.png and adding_recipes.png. Nothing is
-trained here: where records are missing, reproduce.py is run for their study first, which may take an hour.
-"""
+Writes adding_lags.png, adding_cells.png, adding_hidden.png, adding_weak_seeds.png and
+adding_recipes.png. Nothing is trained here: where records are missing, reproduce.py is run for
+their study first, which may take an hour."""
 
 import functools
 import sys
@@ -43,9 +43,9 @@ def solve_rates(axis, title="Solve rate"):
     axis.set(ylim=(-0.02, 1.02), ylabel=f"fraction of 512 with |error| < {ap.TOLERANCE}", title=title)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Pictures
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def lags(found):
     """Held-out MSE against training sequences, a panel per length, a line per seed."""
@@ -107,7 +107,8 @@ def weak_seeds(found):
 
 
 def recipes(search, best):
-    """Validation MSE of everything that was tried, and the test MSE of the chosen recipe on fresh seeds."""
+    """Validation MSE of everything that was tried, and the test MSE of the chosen recipe on
+    fresh seeds."""
     figure, axis = pictures.subplots(figsize=(10, 6.4), layout="constrained")
     values = {label: column(records, "validation_mse") for label, records in search.items()}
     order = sorted(values, key=lambda label: -np.median(values[label]))

@@ -6,9 +6,9 @@
 
     python3 visualize_data_movement.py --outdir viz
 
-Writes data_movement.png (cost against T, and which arrays it goes to) and data_movement_depths.png (at which depths the
-reads are). Where a record is missing, reproduce.py is run for it first.
-"""
+Writes data_movement.png (cost against T, and which arrays it goes to) and
+data_movement_depths.png (at which depths the reads are). Where a record is missing, reproduce.py
+is run for it first."""
 
 import functools
 import sys
@@ -45,9 +45,9 @@ LABELS = {
 }
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Pictures
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def shares(final, width="8"):
     """Fraction of the cost that goes to reads of each array."""
@@ -110,9 +110,9 @@ def depths(panels):
     return figure
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Command line
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def book(flags):
     """Both pictures by name."""

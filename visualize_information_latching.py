@@ -6,10 +6,9 @@
 
     python3 visualize_information_latching.py --outdir viz
 
-Writes latching_success.png, latching_gradient.png, latching_split_bug.png, latching_landscape.png, latching_1994.png
-and bit_relay.png. Nothing is trained here: where a record of a study is missing, reproduce.py is run for the study
-first.
-"""
+Writes latching_success.png, latching_gradient.png, latching_split_bug.png,
+latching_landscape.png, latching_1994.png and bit_relay.png. Nothing is trained here: where a
+record of a study is missing, reproduce.py is run for the study first."""
 
 import functools
 import sys
@@ -30,9 +29,9 @@ COLOURS = {"srnn": RED, "lstm": BLUE, "gru": GREEN}
 NAMES = {"srnn": "SRNN", "lstm": "LSTM", "gru": "GRU"}
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Records
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def chosen(records, **settings):
     """The records with these settings, in order of length."""
@@ -41,7 +40,8 @@ def chosen(records, **settings):
 
 
 def row(table, name):
-    """The records of a row of the table, by its name, in order of length. table: {(name, T): record}."""
+    """The records of a row of the table, by its name, in order of length. table: {(name, T):
+    record}."""
     return [record for (label, _), record in table.items() if label == name]
 
 
@@ -53,12 +53,13 @@ def medians(records, name):
     return np.array([np.median(record["final"][name]) for record in records])
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Pictures
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def success(axis, records, x, shift=1.0, **style):
-    """Fraction of repeats above 0.95 with 95% Wilson intervals; x is shifted so that bars do not hide each other."""
+    """Fraction of repeats above 0.95 with 95% Wilson intervals; x is shifted so that bars do not
+    hide each other."""
     fractions = np.array([record["final"]["success_fraction"] for record in records])
     n = [record["settings"]["repeats"] for record in records]
     ends = np.array([harness.wilson(round(p * k), k) for p, k in zip(fractions, n)])
@@ -140,7 +141,8 @@ def latching_gradient(table, tradeoff):
 
 
 def latching_split_bug(split):
-    """Validation accuracy of every repeat with the question's split, and with the same set shuffled first."""
+    """Validation accuracy of every repeat with the question's split, and with the same set
+    shuffled first."""
     figure, axes = pictures.subplots(2, 3, figsize=(12, 6.4), layout="constrained", sharex=True, sharey=True)
     jitter = np.random.default_rng(0)
     titles = {"question": "sorted, unshuffled split", "shuffled": "shuffled, then split"}

@@ -7,9 +7,8 @@ complexity, first_weights.
 
     python3 visualize_lstm_1997.py --outdir viz
 
-Nothing is trained here. If the record behind cec.png is missing, the experiment's own command runs first. Rows that
-have not been run show the paper's figure alone.
-"""
+Nothing is trained here. If the record behind cec.png is missing, the experiment's own command
+runs first. Rows that have not been run show the paper's figure alone."""
 
 import functools
 import json
@@ -39,7 +38,7 @@ def pairs_of(results, *parts):
     return [pair for pair in found if pair[1] is not None]
 
 
-# --- paper_vs_ours.png ------------------------------------------------------------------------------------------------
+# --- paper_vs_ours.png ----------------------------------------------------------------------------
 
 
 def label_of(row):
@@ -52,7 +51,8 @@ def label_of(row):
 
 
 def matching(row, pairs):
-    """Of a row of the paper the literal records and those with named changes, most trials stopped first."""
+    """Of a row of the paper the literal records and those with named changes, most trials
+    stopped first."""
     own = [pair for pair in pairs if pair[0].row is row]
     own.sort(key=lambda pair: -pair[1]["final"]["trials_stopped"])
     literal = [pair for pair in own if pair[0].reading in LITERAL]
@@ -60,7 +60,8 @@ def matching(row, pairs):
 
 
 def median_of(record):
-    """Median of the sequences to success with the trials that do not stop counted as larger; None if above the cap."""
+    """Median of the sequences to success with the trials that do not stop counted as larger;
+    None if above the cap."""
     median = np.median([np.inf if n is None else n for n in record["final"]["sequences_to_success"]])
     return median if median < np.inf else None
 
@@ -99,7 +100,8 @@ def paper_vs_ours(pairs):
 
 
 def draw_row(axis, y, color, settings, record):
-    """Range of the trials that stop, median of all; the cap as an arrow and the count if not all stop."""
+    """Range of the trials that stop, median of all; the cap as an arrow and the count if not all
+    stop."""
     reached = [n for n in record["final"]["sequences_to_success"] if n is not None]
     median = median_of(record)
     if reached:
@@ -112,7 +114,7 @@ def draw_row(axis, y, color, settings, record):
         axis.text(settings.max_sequences * 1.13, y, words, va="center", fontsize=7, color=color)
 
 
-# --- scaling_2c.png ---------------------------------------------------------------------------------------------------
+# --- scaling_2c.png -------------------------------------------------------------------------------
 
 
 def scaling_2c(pairs):
@@ -153,7 +155,8 @@ def scaling_2c(pairs):
 
 
 def draw_column(axis, x, color, settings, record):
-    """Range of the trials that stop, median of all; the cap as an arrow and the count if not all stop."""
+    """Range of the trials that stop, median of all; the cap as an arrow and the count if not all
+    stop."""
     reached = [n for n in record["final"]["sequences_to_success"] if n is not None]
     median = median_of(record)
     if reached:
@@ -163,11 +166,11 @@ def draw_column(axis, x, color, settings, record):
     if len(reached) < settings.trials:
         axis.plot(x, settings.max_sequences, "^", color=color, markerfacecolor="none")
         axis.annotate(
-            f"{len(reached)} of {settings.trials}", (x, settings.max_sequences), color=color, textcoords="offset points",
-            xytext=(0, 7), rotation=90, ha="center", va="bottom", fontsize=8)
+            f"{len(reached)} of {settings.trials}", (x, settings.max_sequences), color=color,
+            textcoords="offset points", xytext=(0, 7), rotation=90, ha="center", va="bottom", fontsize=8)
 
 
-# --- first_weights.png ------------------------------------------------------------------------------------------------
+# --- first_weights.png ----------------------------------------------------------------------------
 
 FIRST_WEIGHTS = {  # name: change of the literal reading, colour
     "literal, first weights in [-0.1, 0.1]": ({}, BLUE),
@@ -177,7 +180,8 @@ FIRST_WEIGHTS = {  # name: change of the literal reading, colour
 
 
 def first_weights(pairs):
-    """Experiments 4 and 3b: how many trials have stopped after so many sequences, by the size of the first weights."""
+    """Experiments 4 and 3b: how many trials have stopped after so many sequences, by the size of
+    the first weights."""
     found = {(pair[0].row, pair[0].reading): pair for pair in pairs}
     rows = [row for row in lstm.TABLE_ROWS if row.experiment == "4" or (row.experiment, row.T) == ("3b", 1000)]
     figure, axes = pictures.subplots(2, 2, figsize=(11, 7.6), sharey=True, layout="constrained")
@@ -207,11 +211,12 @@ def first_weights(pairs):
     return figure
 
 
-# --- cec.png ----------------------------------------------------------------------------------------------------------
+# --- cec.png --------------------------------------------------------------------------------------
 
 
 def inside(settings, theta, batch):
-    """States s (T, C), input and output gates (T, blocks) of one net on the first sequence of a batch, and its answer."""
+    """States s (T, C), input and output gates (T, blocks) of one net on the first sequence of a
+    batch, and its answer."""
     layout = lstm.Layout(settings)
     net = lstm.Net(layout, np.array([theta, theta]), lstm.LaneSettings.of([settings] * 2))
     x = np.moveaxis(batch.x[[0, 0]], 0, -1)
@@ -260,7 +265,7 @@ def cec(adding, order):
     return figure
 
 
-# --- error_flow.png ---------------------------------------------------------------------------------------------------
+# --- error_flow.png -------------------------------------------------------------------------------
 
 LAGS = np.arange(0, 101, 5)
 
@@ -296,7 +301,7 @@ def error_flow(record):
     return figure
 
 
-# --- complexity.png ---------------------------------------------------------------------------------------------------
+# --- complexity.png -------------------------------------------------------------------------------
 
 
 def complexity():

@@ -2,15 +2,16 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=2.2", "matplotlib>=3.8"]
 # ///
-"""Pictures of what the LSTM was compared with, from results.json: how far back the error reaches, and who succeeds.
+"""Pictures of what the LSTM was compared with, from results.json: how far back the error reaches,
+and who succeeds.
 
     python3 visualize_lstm_1997_rivals.py --outdir viz
 
-Writes lstm_1997_rivals_error_signal.png, the error that arrives at the hidden units of task 2a against the lag, before
-training and when a trial ends, and lstm_1997_rivals_lag.png, the share of trials that stop for each delay p of task 2a,
-in the paper and here. Nothing is trained here. If there is no record of cascade-correlation at p = 4, which takes
-seconds, its own command runs first; everything else is drawn from what has been run.
-"""
+Writes lstm_1997_rivals_error_signal.png, the error that arrives at the hidden units of task 2a
+against the lag, before training and when a trial ends, and lstm_1997_rivals_lag.png, the share
+of trials that stop for each delay p of task 2a, in the paper and here. Nothing is trained here.
+If there is no record of cascade-correlation at p = 4, which takes seconds, its own command runs
+first; everything else is drawn from what has been run."""
 
 import functools
 import sys
@@ -59,7 +60,8 @@ def runs_of(results):
 
 
 def lstm_shares(results):
-    """{delay: (stopped, trials)} of the LSTM on task 2a: of each delay the reading with most trials stopped."""
+    """{delay: (stopped, trials)} of the LSTM on task 2a: of each delay the reading with most
+    trials stopped."""
     best = {}
     for record in results.get(lstm_1997.EXPERIMENT, []):
         settings, stopped = record["settings"], record["final"]["trials_stopped"]
@@ -73,7 +75,7 @@ def named(method, lr):
     return LOOKS[method][0] + ("" if lr is None else f", rate {lr:g}")
 
 
-# --- lstm_1997_rivals_error_signal.png --------------------------------------------------------------------------------
+# --- lstm_1997_rivals_error_signal.png ------------------------------------------------------------
 
 
 def error_signal(runs):
@@ -105,7 +107,8 @@ def error_signal(runs):
 
 
 def draw_signal(axis, run, when, smallest):
-    """One method's line; it ends at the bottom of the picture where the error is smaller than that, or zero."""
+    """One method's line; it ends at the bottom of the picture where the error is smaller than
+    that, or zero."""
     _, color, width, marker = LOOKS[run.method]
     signal = np.array(run.final[f"error_signal_at_{when}"])
     ratio = np.maximum(signal / (signal[0] or 1), smallest / 10)
@@ -125,11 +128,12 @@ def draw_signal(axis, run, when, smallest):
         markersize=6, markevery=[len(ratio) - 1] if visible == len(ratio) else [], label=words)
 
 
-# --- lstm_1997_rivals_lag.png -----------------------------------------------------------------------------------------
+# --- lstm_1997_rivals_lag.png ---------------------------------------------------------------------
 
 
 def lag(runs, lstm):
-    """Figure: the share of trials that stop, a panel for each delay, a line for each method and rate."""
+    """Figure: the share of trials that stop, a panel for each delay, a line for each method and
+    rate."""
     shares = {(run.method, run.lr, run.p): (run.final["trials_stopped"], run.trials) for run in runs}
     shares |= {("lstm", None, p): share for p, share in lstm.items()}
     paper = {(row.method, row.lr, row.p): int(row.success) / 100 for row in rivals.TABLE_ROWS if row.table == 2}

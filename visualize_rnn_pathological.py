@@ -6,8 +6,8 @@
 
     python3 visualize_rnn_pathological.py               reads results.json, writes viz/*.png
 
-Nothing is trained here. If a record that a picture needs is absent, the command that makes it is run first.
-"""
+Nothing is trained here. If a record that a picture needs is absent, the command that makes it is
+run first."""
 
 import functools
 import sys
@@ -36,7 +36,8 @@ def arms(results, *names):
 
 
 def curves(records, column):
-    """Updates and a column of the records' histories, (seeds, points), at the points that all of them have."""
+    """Updates and a column of the records' histories, (seeds, points), at the points that all of
+    them have."""
     shortest = min((record["history"] for record in records), key=lambda history: len(history["update"]))
     n = len(shortest["update"])
     return np.array(shortest["update"]), np.array([record["history"][column][:n] for record in records], float)
@@ -162,7 +163,8 @@ def answer_of(task, target):
 
 
 def draw_symbols(ax, glyphs, symbols):
-    """A row of characters: the two or more informative kinds in blue, trigger and query in red, the rest in grey."""
+    """A row of characters: the two or more informative kinds in blue, trigger and query in red,
+    the rest in grey."""
     for t, symbol in enumerate(symbols):
         glyph = glyphs[symbol]
         colour = BLUE if symbol < 2 else RED if glyph in "?!" else GREY
@@ -203,7 +205,8 @@ XOR_WITHOUT = ("xor-fixed", "xor-fixed-longer", "xor-less")
 
 
 def plot_xor(results):
-    """XOR at T = 30: with a length curriculum and at a fixed length; and how far the length can be pushed."""
+    """XOR at T = 30: with a length curriculum and at a fixed length; and how far the length can
+    be pushed."""
     fig, (left, middle, right) = pictures.subplots(1, 3, figsize=(13, 4.3))
     solved, without = arms(results, "xor", "xor-longer"), arms(results, *XOR_WITHOUT)
     plot_each(left, solved["T = 30"], "test_accuracy", BLUE, "curriculum and mixed lengths")
@@ -225,7 +228,8 @@ def plot_xor(results):
 
 
 def plot_rates(ax, groups, xs, shift, colour, marker, label, style="-"):
-    """Share of runs that end solved, a list of records at each x, with Wilson intervals, drawn a little to the side."""
+    """Share of runs that end solved, a list of records at each x, with Wilson intervals, drawn a
+    little to the side."""
     counts = [[record["final"]["solved"] for record in records] for records in groups]
     rates = np.array([np.mean(solved) for solved in counts])
     low, high = np.array([harness.wilson(sum(solved), len(solved)) for solved in counts]).T
@@ -268,7 +272,8 @@ def plot_scale(results):
 
 
 def plot_order(results):
-    """Updates to solve, from temporal order to addition and XOR; and which symbol is learned first."""
+    """Updates to solve, from temporal order to addition and XOR; and which symbol is learned
+    first."""
     fig, (left, right) = pictures.subplots(1, 2, figsize=(13, 5), width_ratios=(1.35, 1))
     colours = {"both": BLUE, "sum": ORANGE, "parity": RED}
     names = {("both", "distinct", "regions"): " = temporal order", ("sum", "marked", "halves"): " = addition",
@@ -307,7 +312,8 @@ def held(records, column):
 
 
 def plot_xor_grid(results):
-    """Seeds that solve XOR at T = 30, for each combination of lengths, optimizer and input scale."""
+    """Seeds that solve XOR at T = 30, for each combination of lengths, optimizer and input
+    scale."""
     optimizers, scales = list(grids.XOR_OPTIMIZERS), grids.XOR_SCALES
     fig, axes = pictures.subplots(1, len(grids.XOR_LENGTHS), figsize=(13, 3.2), sharey=True)
     grid = arms(results, "xor-grid")
@@ -328,7 +334,8 @@ def plot_xor_grid(results):
 
 
 def plot_table5(results):
-    """Share of wrong sequences over training in the setting of Sutskever et al. (2013), beside their figures."""
+    """Share of wrong sequences over training in the setting of Sutskever et al. (2013), beside
+    their figures."""
     fig, axes = pictures.subplots(1, 2, figsize=(12, 4.4), sharey=True)
     looks = {"NAG": (BLUE, "Nesterov 0.995"), "CM": (ORANGE, "heavy ball 0.9")}
     study = studies.load()["pathological-sutskever"]

@@ -1,4 +1,5 @@
-"""How much of an error is left after it has flowed back some steps: in the cells of the 1997 LSTM, and in plain RNNs."""
+"""How much of an error is left after it has flowed back some steps: in the cells of the 1997
+LSTM, and in plain RNNs."""
 
 import numpy as np
 
@@ -6,11 +7,10 @@ import lstm_1997 as lstm
 
 
 def state_to_state(settings, theta, seed, lags):
-    """|ds_c(t) / ds_c(t - q)| by the full gradient on one sequence, for the lags q and the cells c: (lags, C), by the
-    complex step. Truncated, it is exactly 1: that is the constant error carousel.
+    """|ds_c(t) / ds_c(t - q)| by the full gradient on one sequence, for the lags q and the cells c:
+    (lags, C), by the complex step. Truncated, it is exactly 1: that is the constant error carousel.
 
-    theta: the net's weights (size,); seed: of the trial whose display stream gives the sequence.
-    """
+    theta: the net's weights (size,); seed: of the trial whose display stream gives the sequence."""
     layout = lstm.Layout(settings)
     C = layout.cells
     net = lstm.Net(layout, theta[None].astype(complex), lstm.LaneSettings.of([settings]), lanes=C)
@@ -30,8 +30,9 @@ def state_to_state(settings, theta, seed, lags):
 
 
 def unit_to_unit(squash, n, largest, seed, lags):
-    """Largest |error at a unit t - q / error at a unit t| over all pairs of units, for the lags q: a plain RNN with
-    weights from U(-largest, largest) and noise as input, through the product of its Jacobians.
+    """Largest |error at a unit t - q / error at a unit t| over all pairs of units, for the lags q:
+    a plain RNN with weights from U(-largest, largest) and noise as input, through the product of
+    its Jacobians.
 
     squash: "tanh" or "logistic"; n: units.
     """

@@ -6,7 +6,8 @@ import adding_problem as ap
 
 
 def on_held_out(record, n=ap.N_TEST):
-    """The trained net after its forward pass over n held-out sequences; its answers (n,); the sequences x (T, 2, n)."""
+    """The trained net after its forward pass over n held-out sequences; its answers (n,); the
+    sequences x (T, 2, n)."""
     settings = ap.Settings(**record["settings"])
     x = ap.held_out(settings)[0][:, :, :n]
     net = ap.build(settings, n)
@@ -16,7 +17,8 @@ def on_held_out(record, n=ap.N_TEST):
 
 
 def slopes(record):
-    """Least-squares slopes of the answer on the two marked values: (first, second); 1 and 1 is the solution."""
+    """Least-squares slopes of the answer on the two marked values: (first, second); 1 and 1 is
+    the solution."""
     _, y, x = on_held_out(record)
     half = len(x) // 2
     first, second = ((x[part, 0] * x[part, 1]).sum(0) for part in (slice(half), slice(half, None)))
@@ -25,7 +27,8 @@ def slopes(record):
 
 
 def gate_means(record):
-    """Means of i, f and o at marked and at unmarked steps, over units and held-out sequences: {gate: (marked, not)}."""
+    """Means of i, f and o at marked and at unmarked steps, over units and held-out sequences:
+    {gate: (marked, not)}."""
     net, _, x = on_held_out(record)
     marked = (x[:, 1] == 1)[:, None, :] & np.ones((1, net.H, 1), bool)
     values = {gate: getattr(net, gate) for gate in "ifo"}
@@ -33,11 +36,11 @@ def gate_means(record):
 
 
 def lstm_step(weights, x, h, c):
-    """One step of adding_problem's LSTM for columns x (2, B), h (H, B), c (H, B), real or complex: its new (h, c).
+    """One step of adding_problem's LSTM for columns x (2, B), h (H, B), c (H, B), real or complex:
+    its new (h, c).
 
-    weights: named arrays, as in a record. The class itself starts every sequence at h = c = 0; a derivative with
-    respect to a state in its middle needs the step alone.
-    """
+    weights: named arrays, as in a record. The class itself starts every sequence at h = c = 0; a
+    derivative with respect to a state in its middle needs the step alone."""
     z = {gate: weights[f"W_x{gate}"] @ x + weights[f"W_h{gate}"] @ h + weights[f"b_{gate}"][:, None]
          for gate in "oifg"}
     o, i, f = ((1 + np.tanh(z[gate] / 2)) / 2 for gate in "oif")
@@ -46,15 +49,16 @@ def lstm_step(weights, x, h, c):
 
 
 def step_jacobian(weights, x, h, c):
-    """d[c_t; h_t] / d[c_{t-1}; h_{t-1}] of one step, (2H, 2H), by the complex step. x: (2,); h, c: (H,)."""
+    """d[c_t; h_t] / d[c_{t-1}; h_{t-1}] of one step, (2H, 2H), by the complex step. x: (2,); h,
+    c: (H,)."""
     H, nudge = len(h), 1e-30j * np.eye(2 * len(h))  # a column for each derivative
     h, c = lstm_step(weights, x[:, None], h[:, None] + nudge[H:], c[:, None] + nudge[:H])
     return np.concatenate([c, h]).imag / 1e-30
 
 
 def leading_eigenvalues(record, n=8):
-    """Means of the largest |eigenvalue| of step_jacobian over the unmarked steps of n held-out sequences: (of all
-    units together, of each unit alone the largest)."""
+    """Means of the largest |eigenvalue| of step_jacobian over the unmarked steps of n held-out
+    sequences: (of all units together, of each unit alone the largest)."""
     net, _, x = on_held_out(record, n)
     H, weights = net.H, {name: np.array(value) for name, value in record["weights"].items()}
     largest = []

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 
 class TwoWay(NamedTuple):
-    """Shares of the variance that go with the rows, the columns and neither, and the F of the first two."""
+    """Shares of the variance that go with the rows, the columns and neither, and the F of the
+    first two."""
 
     rows: float
     columns: float

@@ -1,9 +1,9 @@
 """Every table and every sentence with a measured number in README.md and docs/*.md, from results.json.
 
-A block NAME, between <!-- begin NAME --> and <!-- end NAME -->, is made by the function of that name in the dict TABLES
-of a module of this folder: function(results) -> markdown, from the whole of results.json (and, for speed, from
-benchmarks/*.json). The modules are found here; nothing else names them. `python3 -m tables` writes the blocks.
-"""
+A block NAME, between <!-- begin NAME --> and <!-- end NAME -->, is made by the function of that
+name in the dict TABLES of a module of this folder: function(results) -> markdown, from the whole
+of results.json (and, for speed, from benchmarks/*.json). The modules are found here; nothing
+else names them. `python3 -m tables` writes the blocks."""
 
 import importlib
 import pkgutil
@@ -26,7 +26,8 @@ def pages():
 
 
 def filled(text, makers, results):
-    """The page's text with every block made anew. Raises ValueError for a block that no function makes."""
+    """The page's text with every block made anew. Raises ValueError for a block that no function
+    makes."""
 
     def make(match):
         name = match[1]
@@ -40,7 +41,8 @@ def filled(text, makers, results):
 
 
 def differences(results):
-    """Names of the pages' blocks that are not what the results say, and of makers that no page uses."""
+    """Names of the pages' blocks that are not what the results say, and of makers that no page
+    uses."""
     makers, wrong, used = load(), [], set()
     for page in pages():
         text = page.read_text(encoding="utf-8")

@@ -1,4 +1,5 @@
-"""Writes every table and every sentence with a measured number into README.md and docs/*.md, from results.json.
+"""Writes every table and every sentence with a measured number into README.md and docs/*.md, from
+results.json.
 
     python3 -m tables            rewrite the blocks
     python3 -m tables --check    exit with code 1 and name the blocks that differ from results.json

@@ -26,9 +26,9 @@ def solved(records):
     return int((column(records, "solve_rate") >= 0.85).sum())
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # The headline
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def headline(results):
     lstm, rnn = (records[0] for records in ten_seeds(results))
@@ -83,13 +83,13 @@ def rnn_sentence(results):
     seed_0, best = mse[0], int(mse.argmin())
     claim(seed_0 > 0.6 and not solved(records), "no seed solves the task, and seed 0 learns almost nothing")
     return (
-        f"The tanh RNN solves the task on none of the ten seeds, and what it learns differs widely "
+        "The tanh RNN solves the task on none of the ten seeds, and what it learns differs widely "
         f"between them: its MSE has a median of {np.median(mse):.2f} and goes from {mse.min():.3f} "
-        f"(seed {best}) to {mse.max():.2f}. {sum(mse < 1 / 3)} of ten seeds end below 1/3, the error "
-        f"of knowing the second value alone, and lie far below the constant predictor's 2/3: they use "
-        f"both values, imprecisely. {sum(mse > 0.6)} of ten, seed 0 among them ({seed_0:.2f}), end "
-        f"above 0.6, where almost nothing is learned within these 5000 iterations. The seed "
-        f"document's RNN, at 0.071, lies within this range.")
+        f"(seed {best}) to {mse.max():.2f}. {sum(mse < 1 / 3)} of ten seeds end below 1/3, the "
+        "error of knowing the second value alone, and lie far below the constant predictor's 2/3: "
+        f"they use both values, imprecisely. {sum(mse > 0.6)} of ten, seed 0 among them "
+        f"({seed_0:.2f}), end above 0.6, where almost nothing is learned within these 5000 "
+        "iterations. The seed document's RNN, at 0.071, lies within this range.")
 
 
 def rnn_slopes(results):
@@ -120,16 +120,16 @@ def gates_sentence(results):
     claim(mean["i"][1] > 0.3 and mean["f"][1] < 0.9, "the gates are not those of the textbook")
     claim(abs(eigenvalues - 1).max() < 0.05 and alone.max() < 0.96, "the units keep the value together")
     return (
-        f"The trained gates do not tell the textbook story. In seed 0 the input gate averages "
-        f"{mean['i'][0]:.2f} at marked steps and {mean['i'][1]:.2f} at the others: it is not closed "
-        f"between the markers. The forget gate averages {mean['f'][1]:.2f} at the unmarked steps, not "
-        f"1; the unit with the highest mean has {longest:.2f}, and a state left to that gate alone "
-        f"would halve in {np.log(0.5) / np.log(longest):.1f} steps. The value is kept by the units "
-        f"together, through the recurrent weights: at unmarked steps the largest eigenvalue of the "
-        f"Jacobian of (c, h) after a step with respect to (c, h) before it averages "
-        f"{eigenvalues[0]:.3f} in modulus in seed 0 and {eigenvalues.min():.3f} to "
-        f"{eigenvalues.max():.3f} over the ten seeds; of the units' own blocks of it, weights between "
-        f"units left out, the largest averages {alone[0]:.2f} and {alone.min():.2f} to "
+        "The trained gates do not tell the textbook story. In seed 0 the input gate averages "
+        f"{mean['i'][0]:.2f} at marked steps and {mean['i'][1]:.2f} at the others: it is not "
+        f"closed between the markers. The forget gate averages {mean['f'][1]:.2f} at the unmarked "
+        f"steps, not 1; the unit with the highest mean has {longest:.2f}, and a state left to that "
+        f"gate alone would halve in {np.log(0.5) / np.log(longest):.1f} steps. The value is kept "
+        "by the units together, through the recurrent weights: at unmarked steps the largest "
+        "eigenvalue of the Jacobian of (c, h) after a step with respect to (c, h) before it "
+        f"averages {eigenvalues[0]:.3f} in modulus in seed 0 and {eigenvalues.min():.3f} to "
+        f"{eigenvalues.max():.3f} over the ten seeds; of the units' own blocks of it, weights "
+        f"between units left out, the largest averages {alone[0]:.2f} and {alone.min():.2f} to "
         f"{alone.max():.2f}. Training has built a carousel of its own.")
 
 
@@ -146,18 +146,18 @@ def speed_sentence(results):
     measured = benchmark("adding_problem")
     command, versions = measured["headline_command"], measured["versions"]
     return (
-        f"Medians of {measured['rounds']} interleaved rounds in one process, one thread each, on an "
-        f"{versions['processor']} (numpy {versions['numpy']}, torch {versions['torch']}, JAX "
+        f"Medians of {measured['rounds']} interleaved rounds in one process, one thread each, on "
+        f"an {versions['processor']} (numpy {versions['numpy']}, torch {versions['torch']}, JAX "
         f"{versions['jax']}). All start from the same weights and agree after 20 iterations before "
-        f"they are timed. The whole headline command took {command['ours_seconds']} s; the same 8000 "
-        f"iterations in plain numpy {command['plain_numpy_seconds']} s, {command['ratio']} times as "
-        f"long. Peak memory of a run at T = 1000: {measured['peak_memory_T1000_MB']} MB, the whole "
-        f"process.")
+        f"they are timed. The whole headline command took {command['ours_seconds']} s; the same "
+        f"8000 iterations in plain numpy {command['plain_numpy_seconds']} s, {command['ratio']} "
+        f"times as long. Peak memory of a run at T = 1000: {measured['peak_memory_T1000_MB']} MB, "
+        "the whole process.")
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Studies
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def table(name):
     """A generator of the table of a study: a row per arm."""
@@ -187,13 +187,14 @@ def cells_answer(results):
     claim(abs(np.median(rates[0]) - np.median(rates[1])) < 0.02, "the forget gate makes little difference")
     claim(stay.min() > 100 * learn.max(), "the IRNN has two outcomes and nothing between")
     return (
-        f"With this recipe the LSTM with forget gate solves {solved(lstm)} of ten seeds, the cell of "
-        f"1997 without it {solved(old)}, the IRNN {solved(irnn)}, and neither of the tanh RNNs any. "
-        f"The forget gate is not what makes the difference at T = 100: the two LSTMs' median solve "
-        f"rates are {np.median(rates[0]):.3f} and {np.median(rates[1]):.3f}, though the worst seed "
-        f"without it ends at {rates[1].min():.3f} against {rates[0].min():.3f}. The IRNN has two "
-        f"outcomes and nothing between: {len(learn)} seeds end at an MSE of {learn.min():.0e} to "
-        f"{learn.max():.0e}, the others at {stay.min():.2f} to {stay.max():.2f}.")
+        f"With this recipe the LSTM with forget gate solves {solved(lstm)} of ten seeds, the cell "
+        f"of 1997 without it {solved(old)}, the IRNN {solved(irnn)}, and neither of the tanh RNNs "
+        "any. The forget gate is not what makes the difference at T = 100: the two LSTMs' median "
+        f"solve rates are {np.median(rates[0]):.3f} and {np.median(rates[1]):.3f}, though the "
+        f"worst seed without it ends at {rates[1].min():.3f} against {rates[0].min():.3f}. The "
+        f"IRNN has two outcomes and nothing between: {len(learn)} seeds end at an MSE of "
+        f"{learn.min():.0e} to {learn.max():.0e}, the others at {stay.min():.2f} to "
+        f"{stay.max():.2f}.")
 
 
 def lags_answer(results):
@@ -203,12 +204,12 @@ def lags_answer(results):
     rnn = {T: column(found[f"tanh RNN, T = {T}"], "test_mse") for T in (500, 1000)}
     return (
         f"The recipe of T = 100 does not carry over: the LSTM solves {solved(lstm[100])} of three "
-        f"seeds at T = 100, {solved(lstm[500])} at T = 500 and {solved(lstm[1000])} at T = 1000. At T "
-        f"= 500 its MSE ends between {mse[500].min():.3f} and {mse[500].max():.3f}, below 1/3 (the "
-        f"second value alone) in {sum(mse[500] < 1 / 3)} of three seeds; at T = 1000 between "
-        f"{mse[1000].min():.3f} and {mse[1000].max():.3f}, below 1/3 in {sum(mse[1000] < 1 / 3)}. The "
-        f"tanh RNN's lowest MSE at these lengths is {rnn[500].min():.3f} and {rnn[1000].min():.3f}, "
-        f"the constant predictor's 0.667.")
+        f"seeds at T = 100, {solved(lstm[500])} at T = 500 and {solved(lstm[1000])} at T = 1000. "
+        f"At T = 500 its MSE ends between {mse[500].min():.3f} and {mse[500].max():.3f}, below 1/3 "
+        f"(the second value alone) in {sum(mse[500] < 1 / 3)} of three seeds; at T = 1000 between "
+        f"{mse[1000].min():.3f} and {mse[1000].max():.3f}, below 1/3 in {sum(mse[1000] < 1 / 3)}. "
+        f"The tanh RNN's lowest MSE at these lengths is {rnn[500].min():.3f} and "
+        f"{rnn[1000].min():.3f}, the constant predictor's 0.667.")
 
 
 def hidden_answer(results):
@@ -219,11 +220,11 @@ def hidden_answer(results):
     paper = np.median(column(sizes[2], "solve_rate_1997"))
     counts = ", ".join(f"{solved(records)} with {H}" for H, records in sizes.items())
     return (
-        f"Of ten seeds {counts} units end with a solve rate of 0.85 or more. So {first} units is the "
-        f"smallest of these sizes that solves T = 100 in any seed, and {most} the smallest that does "
-        f"in at least eight of ten. The median solve rate goes from {rates[2]:.3f} with 2 units to "
-        f"{rates[32]:.3f} with 32; by the paper's wider bar, 0.16 on the sum, it is {paper:.3f} with 2 "
-        f"units already.")
+        f"Of ten seeds {counts} units end with a solve rate of 0.85 or more. So {first} units is "
+        f"the smallest of these sizes that solves T = 100 in any seed, and {most} the smallest "
+        f"that does in at least eight of ten. The median solve rate goes from {rates[2]:.3f} with "
+        f"2 units to {rates[32]:.3f} with 32; by the paper's wider bar, 0.16 on the sum, it is "
+        f"{paper:.3f} with 2 units already.")
 
 
 def crossed(results):
@@ -267,17 +268,17 @@ def weak_seeds_answer(results):
     claim(better > 0.9 * halving.size, "the cosine is better almost always")
     claim(lowest == {8}, "the first weights of seed 8 are the lowest under both schedules")
     return (
-        f"Under the headline's halvings neither the first weights nor the data tell which run is weak "
-        f"(F = {before.f_rows:.1f} and {before.f_columns:.1f}, {before.rest:.0%} of the variance goes "
-        f"with neither): the first weights of seed {STARTS[widest]} end at "
+        "Under the headline's halvings neither the first weights nor the data tell which run is "
+        f"weak (F = {before.f_rows:.1f} and {before.f_columns:.1f}, {before.rest:.0%} of the "
+        f"variance goes with neither): the first weights of seed {STARTS[widest]} end at "
         f"{halving[widest].min():.2f} on one stream of data and at {halving[widest].max():.2f} on "
-        f"another. The schedule does: with half a cosine from the same rate over the same sequences "
-        f"the solve rate is higher in {better} of {halving.size} pairs, its mean goes from "
-        f"{halving.mean():.3f} to {cosine.mean():.3f}, and the runs below 0.85 from "
-        f"{(halving < 0.85).sum()} to {(cosine < 0.85).sum()}. What remains then goes with the first "
-        f"weights ({after.rows:.0%} of the variance, F = {after.f_rows:.1f}; the data F = "
-        f"{after.f_columns:.1f}), and those of seed 8 are the lowest under both schedules: so there "
-        f"are better and worse starts, but the halvings make most of the weak seeds.")
+        "another. The schedule does: with half a cosine from the same rate over the same "
+        f"sequences the solve rate is higher in {better} of {halving.size} pairs, its mean goes "
+        f"from {halving.mean():.3f} to {cosine.mean():.3f}, and the runs below 0.85 from "
+        f"{(halving < 0.85).sum()} to {(cosine < 0.85).sum()}. What remains then goes with the "
+        f"first weights ({after.rows:.0%} of the variance, F = {after.f_rows:.1f}; the data F = "
+        f"{after.f_columns:.1f}), and those of seed 8 are the lowest under both schedules: so "
+        "there are better and worse starts, but the halvings make most of the weak seeds.")
 
 
 def spread_e(values):
@@ -323,12 +324,12 @@ def best_answer(results):
     return (
         f"On ten fresh seeds `--best` ends at an MSE of {spread_e(mse)}, 1e-5 or less in "
         f"{sum(mse <= 1e-5)} of ten, with all of the 512 held-out sequences inside 0.04 in "
-        f"{sum(rate == 1)} of ten; the headline's recipe has a median of {np.median(plain):.1e}. Most "
-        f"of it is four times as many updates on batches a quarter as large (validation MSE "
+        f"{sum(rate == 1)} of ten; the headline's recipe has a median of {np.median(plain):.1e}. "
+        "Most of it is four times as many updates on batches a quarter as large (validation MSE "
         f"{recipe:.1e} to {small:.1e}) and a rate that falls smoothly from a higher start (to "
         f"{both:.1e}). A tighter clip, 16 units and a forget bias of 3 together bring the rest "
         f"({chosen:.1e}), though alone none changes much ({min(alone):.1e} to {max(alone):.1e}); "
-        f"averaging the weights and growing the batch do not help.")
+        "averaging the weights and growing the batch do not help.")
 
 
 TABLES = {

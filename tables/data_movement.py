@@ -145,14 +145,18 @@ def answer(results):
     claim(all(abs(slope - 1) < 0.03 for slope in growth), "the nets' cost grows as T")
     claim(len(given) == 1, "that of the readout with given positions does not grow")
     return (
-        f"At T = 100 a training step costs {lstm['cost']['8']:,} for the 8-unit LSTM, {rnn['cost']['8']:,} for the 8-unit tanh RNN, {scan[2]:,} for a "
-        f"readout of the two marked values that finds them by reading every marker, and {min(given):,} for one that is told where they are; the first two "
-        f"grow as T to the power {growth[0]:.2f} and {growth[1]:.2f}, the last not at all. "
-        f"The recurrent matrix is the largest of the {len(dm.ARRAYS)} parts of the cost, with {matrix[0]:.0%} in the 8-unit LSTM, {matrix[1]:.0%} in the "
-        f"8-unit tanh RNN, {matrix[2]:.0%} in the pathological tanh RNN of 64 units and {matrix[3]:.0%} in an LSTM of that width; together with its "
-        f"gradient it has {both[0]:.0%}, {both[1]:.0%}, {both[2]:.0%} and {both[3]:.0%}. "
-        f"So it does not dominate at 8 units and takes about half at 64, and the order of the sums matters as well: with the weight gradient summed after "
-        f"the backward loop, a weight at a time, its share in the first three is {late[0]:.0%}, {late[1]:.0%} and {late[2]:.0%}, of a cost that changes by "
+        f"At T = 100 a training step costs {lstm['cost']['8']:,} for the 8-unit LSTM, "
+        f"{rnn['cost']['8']:,} for the 8-unit tanh RNN, {scan[2]:,} for a readout of the two "
+        f"marked values that finds them by reading every marker, and {min(given):,} for one that "
+        f"is told where they are; the first two grow as T to the power {growth[0]:.2f} and "
+        f"{growth[1]:.2f}, the last not at all. The recurrent matrix is the largest of the "
+        f"{len(dm.ARRAYS)} parts of the cost, with {matrix[0]:.0%} in the 8-unit LSTM, "
+        f"{matrix[1]:.0%} in the 8-unit tanh RNN, {matrix[2]:.0%} in the pathological tanh RNN of "
+        f"64 units and {matrix[3]:.0%} in an LSTM of that width; together with its gradient it has "
+        f"{both[0]:.0%}, {both[1]:.0%}, {both[2]:.0%} and {both[3]:.0%}. So it does not dominate "
+        "at 8 units and takes about half at 64, and the order of the sums matters as well: with "
+        "the weight gradient summed after the backward loop, a weight at a time, its share in the "
+        f"first three is {late[0]:.0%}, {late[1]:.0%} and {late[2]:.0%}, of a cost that changes by "
         f"{change[0]:+.0%}, {change[1]:+.0%} and {change[2]:+.0%}.")
 
 
@@ -167,11 +171,13 @@ def stays(results):
     claim(all(depth(800, array) < 1.15 * depth(25, array) for array in others), "the inputs alone sink")
     claim(max(max(part) / min(part) for part in (states, matrix)) < 1.05, "states and matrix stay where they are")
     return (
-        f"Backpropagation through time fits an LRU stack. From T = 25 to T = 800 the LSTM's stack grows from {live[0]:,} to {live[1]:,} "
-        f"elements, yet a read of a stored state or gate finds it at a mean depth of {states[0]:.0f} and {states[1]:.0f}: the backward pass asks for "
-        f"the states in the reverse of the order in which they were laid down. The recurrent matrix stays at {matrix[0]:.0f} and {matrix[1]:.0f}, because "
-        f"all of it is read once a step. The inputs sink, from {inputs[0]:.0f} to {inputs[1]:.0f}: the first one to be read "
-        f"lies below all the other inputs. No other array's mean depth grows by more than 15%.")
+        "Backpropagation through time fits an LRU stack. From T = 25 to T = 800 the LSTM's stack "
+        f"grows from {live[0]:,} to {live[1]:,} elements, yet a read of a stored state or gate "
+        f"finds it at a mean depth of {states[0]:.0f} and {states[1]:.0f}: the backward pass asks "
+        "for the states in the reverse of the order in which they were laid down. The recurrent "
+        f"matrix stays at {matrix[0]:.0f} and {matrix[1]:.0f}, because all of it is read once a "
+        f"step. The inputs sink, from {inputs[0]:.0f} to {inputs[1]:.0f}: the first one to be read "
+        "lies below all the other inputs. No other array's mean depth grows by more than 15%.")
 
 
 def pathological_sentence(results):
@@ -179,11 +185,13 @@ def pathological_sentence(results):
     ratio = lstm["cost"]["8"] / rnn["cost"]["8"]
     rnn_matrix, lstm_matrix = (figures["arrays"]["recurrent matrix"] for figures in (rnn, lstm))
     return (
-        f"One training step of the pathological tanh RNN (64 units, 3-bit memorization, T = 60, one sequence) costs "
-        f"{rnn['cost']['8']:,} with 8-byte elements, {rnn['cost']['8'] / rnn['reads']:.0f} a read; the LSTM of the same width costs {ratio:.1f} times as "
-        f"much for {lstm['reads'] / rnn['reads']:.1f} times the reads, because its matrices lie deeper (a mean of "
-        f"{lstm_matrix['mean_depth_elements']:,.0f} elements against {rnn_matrix['mean_depth_elements']:,.0f}). "
-        f"The 8-unit LSTM on the adding problem pays {small['cost']['8'] / small['reads']:.0f} a read.")
+        "One training step of the pathological tanh RNN (64 units, 3-bit memorization, T = 60, "
+        f"one sequence) costs {rnn['cost']['8']:,} with 8-byte elements, "
+        f"{rnn['cost']['8'] / rnn['reads']:.0f} a read; the LSTM of the same width costs "
+        f"{ratio:.1f} times as much for {lstm['reads'] / rnn['reads']:.1f} times the reads, "
+        f"because its matrices lie deeper (a mean of {lstm_matrix['mean_depth_elements']:,.0f} "
+        f"elements against {rnn_matrix['mean_depth_elements']:,.0f}). The 8-unit LSTM on the "
+        f"adding problem pays {small['cost']['8'] / small['reads']:.0f} a read.")
 
 
 TABLES = {

@@ -104,7 +104,8 @@ def probes(results):
 
 
 def factors(results, name):
-    """The factor per step, for each repeat, by which |dh_T/dx_1| falls from T = 50 to T = 100, with the same weights."""
+    """The factor per step, for each repeat, by which |dh_T/dx_1| falls from T = 50 to T = 100,
+    with the same weights."""
     short, long = (cell(results, name, T)["final"]["gradient_start"] for T in (50, 100))
     return factor_per_step(short, long, 50)
 
@@ -219,20 +220,23 @@ def answer(results):
     claim(max(successes(slow), successes(high)) < successes(better), "the start does more than tuning")
     claim(probe[0] < 0.55 < probe[1], "the probe reads the SRNN's state, not the LSTM's")
     return (
-        f"1. The one-unit LSTM loses because of where Keras starts it, not because of what it is: per step its state keeps "
-        f"σ(1) + U_g/4 of itself, 0.73 on average, while Keras' orthogonal start makes the recurrent weight of a one-unit "
-        f"SRNN exactly +1 or -1; at T = 50, {of_30(at_50[SRNN])} SRNNs and {of_30(at_50[LSTM])} LSTMs end above 0.95.\n"
-        f"2. Exchange the two starts and the outcome exchanges: SRNNs with U = ±0.73 succeed in {of_30(at_50[WEAK])} repeats "
-        f"at T = 50, LSTMs that start with a forget gate near 1 in {of_30(at_50[BIAS_5])} (forget bias 5) and "
-        f"{of_30(at_50[CHRONO])} (chrono initialisation), and those without a forget gate, as in 1997, in "
-        f"{of_30(at_50[OPEN])}; at T = 200 these three have {opened[0]}, {opened[1]} and {opened[2]}, the SRNN of Keras "
-        f"{successes(at_200[SRNN])} and the LSTM of Keras {successes(at_200[LSTM])}.\n"
-        f"3. A start that forgets leaves training little to follow: at T = 30 a probe of the untrained last state names "
-        f"the first element with a median accuracy of {probe[0]:.2f} in the LSTM and {probe[1]:.2f} in the SRNN, at T = 50 "
-        f"the gradient that reaches it is {power(median(at_50[LSTM], 'gradient_start'))} against "
-        f"{power(median(at_50[SRNN], 'gradient_start'))}, and four times the updates or ten times the learning rate bring "
-        f"the LSTM at T = 30 from {of_30(usual)} to {of_30(slow)} and {of_30(high)}, where the chrono start brings it to "
-        f"{of_30(better)}.")
+        "1. The one-unit LSTM loses because of where Keras starts it, not because of what it is: "
+        "per step its state keeps σ(1) + U_g/4 of itself, 0.73 on average, while Keras' "
+        "orthogonal start makes the recurrent weight of a one-unit SRNN exactly +1 or -1; at T = "
+        f"50, {of_30(at_50[SRNN])} SRNNs and {of_30(at_50[LSTM])} LSTMs end above 0.95.\n2. "
+        "Exchange the two starts and the outcome exchanges: SRNNs with U = ±0.73 succeed in "
+        f"{of_30(at_50[WEAK])} repeats at T = 50, LSTMs that start with a forget gate near 1 in "
+        f"{of_30(at_50[BIAS_5])} (forget bias 5) and {of_30(at_50[CHRONO])} (chrono "
+        f"initialisation), and those without a forget gate, as in 1997, in {of_30(at_50[OPEN])}; "
+        f"at T = 200 these three have {opened[0]}, {opened[1]} and {opened[2]}, the SRNN of Keras "
+        f"{successes(at_200[SRNN])} and the LSTM of Keras {successes(at_200[LSTM])}.\n3. A start "
+        "that forgets leaves training little to follow: at T = 30 a probe of the untrained last "
+        f"state names the first element with a median accuracy of {probe[0]:.2f} in the LSTM and "
+        f"{probe[1]:.2f} in the SRNN, at T = 50 the gradient that reaches it is "
+        f"{power(median(at_50[LSTM], 'gradient_start'))} against "
+        f"{power(median(at_50[SRNN], 'gradient_start'))}, and four times the updates or ten times "
+        f"the learning rate bring the LSTM at T = 30 from {of_30(usual)} to {of_30(slow)} and "
+        f"{of_30(high)}, where the chrono start brings it to {of_30(better)}.")
 
 
 def which_succeed(results):
@@ -242,9 +246,11 @@ def which_succeed(results):
         above = pairs_won(factor[right], factor[~right])
         claim(above > 0.75, "who succeeds goes with the factor")
         parts.append(f"T = {T}: median factor {np.median(factor[right]):.2f} of the {right.sum()} that succeed, "
-                     f"{np.median(factor[~right]):.2f} of the others, the higher one succeeds in {above:.0%} of the pairs")
+                     f"{np.median(factor[~right]):.2f} of the others, the higher one succeeds in "
+                     f"{above:.0%} of the pairs")
     return ("The unit vector across the gates makes this factor differ between the LSTMs of Keras, and with it goes which of "
-            f"them succeed. {'; '.join(parts)} (a pair: a repeat that succeeds and one that does not).")
+            f"them succeed. {'; '.join(parts)} (a pair: a repeat that succeeds and one that does "
+            "not).")
 
 
 def table_notes(results):
@@ -255,10 +261,11 @@ def table_notes(results):
     medians = [median(cell(results, name, T), "test_accuracy") for name in CELLS for T in LENGTHS]
     failing = [value for value in medians if value <= latching.SUCCESS]
     return (
-        f"At T = 200 the row with most successes is {best} ({of_30(longest[best])}), and {len(none)} of "
-        f"{len(CELLS)} rows have none ({'; '.join(none)}). The SRNN that starts at U = +1.25 has between "
-        f"{min(latched)} and {max(latched)} successes of 30 at every length from 10 to 200: it depends little on the length. "
-        f"The median accuracies that do not reach 0.95 lie between {min(failing):.2f} and {max(failing):.2f}.")
+        f"At T = 200 the row with most successes is {best} ({of_30(longest[best])}), and "
+        f"{len(none)} of {len(CELLS)} rows have none ({'; '.join(none)}). The SRNN that starts at "
+        f"U = +1.25 has between {min(latched)} and {max(latched)} successes of 30 at every length "
+        "from 10 to 200: it depends little on the length. The median accuracies that do not reach "
+        f"0.95 lie between {min(failing):.2f} and {max(failing):.2f}.")
 
 
 def tradeoff_sentence(results):
@@ -272,15 +279,17 @@ def tradeoff_sentence(results):
     right = np.array(above["final"]["test_accuracy"]) > latching.SUCCESS
     claim(right[lucky].mean() > right[~lucky].mean() + 0.5, "the sign of the readout decides")
     parts = [
-        f"U = {entry['settings']['init_scale']:g}: gradient {power(median(entry, 'gradient_start'))}, probe "
+        f"U = {entry['settings']['init_scale']:g}: gradient "
+        f"{power(median(entry, 'gradient_start'))}, probe "
         f"{median(entry, 'probe_start'):.2f}, {of_30(entry)} succeed" for entry in (below, at, above, far)]
     return (
-        f"At T = 100: {'; '.join(parts)}. The gradient is largest at U = 1, where the untrained state tells little; at "
-        f"U = 1.25 the untrained state tells everything and next to no gradient reaches the first step. There the state "
-        f"latches before it is trained, and what decides is the sign of the readout: of the {lucky.sum()} repeats that are "
-        f"right more often than not at the start, {right[lucky].sum()} succeed, of the other {(~lucky).sum()}, "
-        f"{right[~lucky].sum()}. (The same start serves every length, which is why that row of the table hardly depends on "
-        f"T.)")
+        f"At T = 100: {'; '.join(parts)}. The gradient is largest at U = 1, where the untrained "
+        "state tells little; at U = 1.25 the untrained state tells everything and next to no "
+        "gradient reaches the first step. There the state latches before it is trained, and what "
+        f"decides is the sign of the readout: of the {lucky.sum()} repeats that are right more "
+        f"often than not at the start, {right[lucky].sum()} succeed, of the other "
+        f"{(~lucky).sum()}, {right[~lucky].sum()}. (The same start serves every length, which is "
+        "why that row of the table hardly depends on T.)")
 
 
 def split_sentence(results):
@@ -297,13 +306,15 @@ def split_sentence(results):
                                     and entry["settings"]["cell"] == name)) for name in KERAS)
         for split in ("question", "shuffled")}
     return (
-        f"Of the {len(values['question'])} repeats with the question's split, {ends} have a validation accuracy of exactly 0 "
-        f"or 1, and {low['question']} lie below 0.05; shuffled, none lies below {values['shuffled'].min():.2f}. A net that has learnt nothing answers with the more frequent class of its training set, which the "
-        f"validation set does not contain, and scores 0; the mean over repeats hides that. At T = 100 these means are "
+        f"Of the {len(values['question'])} repeats with the question's split, {ends} have a "
+        f"validation accuracy of exactly 0 or 1, and {low['question']} lie below 0.05; shuffled, "
+        f"none lies below {values['shuffled'].min():.2f}. A net that has learnt nothing answers "
+        "with the more frequent class of its training set, which the validation set does not "
+        "contain, and scores 0; the mean over repeats hides that. At T = 100 these means are "
         + ", ".join(f"{mean:.2f} ({NAMES[name]})" for name, mean in means.items())
         + f". The balanced held-out set shows what the same runs have learnt: repeats above 0.95 over the "
-        f"{len(entries) // 6} lengths, of {30 * len(entries) // 6}: {held['question']} with the question's split, "
-        f"{held['shuffled']} shuffled.")
+        f"{len(entries) // 6} lengths, of {30 * len(entries) // 6}: {held['question']} with the "
+        f"question's split, {held['shuffled']} shuffled.")
 
 
 def relay_sentence(results):
@@ -325,25 +336,25 @@ def relay_sentence(results):
                 wins.append((units, T))
     claim(not wins, "the GRU has more successes at none of the pairs")
     return (
-        f"{'; '.join(parts)}. The question reports that on this task the GRU performs better while SRNN and LSTM are "
-        f"equally bad (8 units, 10 repeats); here the GRU has "
-        f"more successes than both others at none of the six pairs of units and length.")
+        f"{'; '.join(parts)}. The question reports that on this task the GRU performs better while "
+        "SRNN and LSTM are equally bad (8 units, 10 repeats); here the GRU has more successes "
+        "than both others at none of the six pairs of units and length.")
 
 
 def tuning_sentence(results):
     slow, high = map(of_30, arms(results, "tuning").values())
     usual, bias = of_30(cell(results, LSTM, 30)), of_30(cell(results, BIAS_5, 30))
     return (
-        f"At T = 30 the LSTM of the table succeeds in {usual} repeats; four times the updates give {slow}, ten times the "
-        f"learning rate {high}, a forget bias of 5 {bias}.")
+        f"At T = 30 the LSTM of the table succeeds in {usual} repeats; four times the updates give "
+        f"{slow}, ten times the learning rate {high}, a forget bias of 5 {bias}.")
 
 
 def times(results):
     entries = arms(results, "table").values()
     nets = sum(entry["settings"]["repeats"] for entry in entries)
     return (f"The table is {len(entries)} settings and {nets:,} trained nets, and took "
-            f"{seconds(entries).sum() / 60:.0f} minutes of one core, which other work shared; the question speaks of \"over a day\" for "
-            f"two cells at 26 lengths.")
+            f"{seconds(entries).sum() / 60:.0f} minutes of one core, which other work shared; the "
+            "question speaks of \"over a day\" for two cells at 26 lengths.")
 
 
 TABLES = {f"latching:{make.__name__}": make for make in (

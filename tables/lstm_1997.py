@@ -42,13 +42,14 @@ def paper_rows(results):
 
 
 def order(reading):
-    """The literal readings first: the update at the end of the sequence, then the one after every step."""
+    """The literal readings first: the update at the end of the sequence, then the one after
+    every step."""
     return reading != "literal", reading != "update step", reading
 
 
 def counted(sequences, cap):
-    """Trials that stop, median with the others counted as larger, mean and range of those that stop. cap: sequences, or
-    in words where a trial is given up."""
+    """Trials that stop, median with the others counted as larger, mean and range of those that
+    stop. cap: sequences, or in words where a trial is given up."""
     reached = [n for n in sequences if n is not None]
     median = np.median([math.inf if n is None else n for n in sequences])
     cap = cap if isinstance(cap, str) else thousands(cap)
@@ -95,12 +96,14 @@ def first_stops(results):
 
 
 def stop_sets_3b(results):
-    """Experiment 3b, N = 1: the test sets that noise makes hard, and the trials that do not stop where others do."""
+    """Experiment 3b, N = 1: the test sets that noise makes hard, and the trials that do not stop
+    where others do."""
     words = [
-        f"In Experiment 3b with N = 1 noise turns the sign of the only informative element in "
-        f"{stop_sets.turned_signs():.2%} of the sequences. So {stop_sets.share_of_hard_sets():.0%} of all test sets "
-        f"of {lstm.N_STOP} hold more than the {stop_sets.ALLOWED} wrong ones that ST1 allows even for a net that "
-        "answers every sign rightly, and here a trial keeps its set."]
+        "In Experiment 3b with N = 1 noise turns the sign of the only informative element in "
+        f"{stop_sets.turned_signs():.2%} of the sequences. So {stop_sets.share_of_hard_sets():.0%} "
+        f"of all test sets of {lstm.N_STOP} hold more than the {stop_sets.ALLOWED} wrong ones that "
+        "ST1 allows even for a net that answers every sign rightly, and here a trial keeps its "
+        "set."]
     for settings, record in paper_rows(results):
         final = record["final"]
         left = [k for k, sequences in enumerate(final["sequences_to_success"])
@@ -110,10 +113,12 @@ def stop_sets_3b(results):
             turned, fewest = zip(*map(stop_sets.hardness, sets))
             others = of_stopped(final, "wrong")
             words.append(
-                f"T = {settings.T}, {settings.reading}: of {settings.trials} trials {len(left)} learned without a stop; "
-                f"wrong at the cap are {listed(final['wrong'][k] for k in left)} of {final['test_sequences']} fresh "
-                f"sequences, of those that stop {min(others)} to {max(others)}; turned signs in the set: {listed(turned)}; "
-                f"wrong in it with the best threshold on that element: {listed(fewest)}.")
+                f"T = {settings.T}, {settings.reading}: of {settings.trials} trials {len(left)} "
+                "learned without a stop; wrong at the cap are "
+                f"{listed(final['wrong'][k] for k in left)} of {final['test_sequences']} fresh "
+                f"sequences, of those that stop {min(others)} to {max(others)}; turned signs in "
+                f"the set: {listed(turned)}; wrong in it with the best threshold on that element: "
+                f"{listed(fewest)}.")
     return " ".join(words)
 
 
@@ -125,8 +130,8 @@ def plateau_3b(results):
             still = np.isclose(record["final"]["mean_absolute_error"], 0.5, atol=0.0005)
             words.append(f"{record['final']['trials_stopped']} and {np.sum(still)} ({settings.reading})")
     return (
-        "Of the ten trials of 3b with T = 1000 so many stop, and so many have the mean absolute error of a constant answer, "
-        f"0.500, at the cap still: {'; '.join(words)}.")
+        "Of the ten trials of 3b with T = 1000 so many stop, and so many have the mean absolute "
+        f"error of a constant answer, 0.500, at the cap still: {'; '.join(words)}.")
 
 
 def progress(results):
@@ -136,19 +141,22 @@ def progress(results):
     literal = {settings.row for settings, _ in pairs if settings.reading in LITERAL}
     return claim(
         every == literal == set(lstm.TABLE_ROWS) and all(record["final"]["status"] == "done" for _, record in pairs),
-        f"These are all {len(every)} rows of the paper's tables, each in a literal reading, in {len(pairs)} runs with "
-        f"{thousands(sum(settings.trials for settings, _ in pairs))} trials; every trial has stopped or reached its cap.")
+        f"These are all {len(every)} rows of the paper's tables, each in a literal reading, in "
+        f"{len(pairs)} runs with {thousands(sum(settings.trials for settings, _ in pairs))} "
+        "trials; every trial has stopped or reached its cap.")
 
 
 def over_paper(settings, final):
-    """The mean of the trials that stop, over the paper's; and the mean of all, the others counted at the cap."""
+    """The mean of the trials that stop, over the paper's; and the mean of all, the others
+    counted at the cap."""
     sequences = final["sequences_to_success"]
     every = np.mean([settings.max_sequences if n is None else n for n in sequences])
     return np.mean(of_stopped(final, "sequences_to_success")) / settings.row.paper, every / settings.row.paper
 
 
 def paper_over(results):
-    """Our mean over the paper's, for the rows whose trials all stop in some reading; of these readings the closest."""
+    """Our mean over the paper's, for the rows whose trials all stop in some reading; of these
+    readings the closest."""
     ratios = {}
     for settings, record in paper_rows(results):
         if record["final"]["trials_stopped"] == settings.trials and settings.recurrent == "paper":
@@ -158,13 +166,14 @@ def paper_over(results):
         off, ratio = min((abs(math.log(ratio)), ratio) for ratio in found)
         (near if off <= math.log(1.5) else far).append(f"{name} {ratio:.2f}")
     return (
-        "Our mean over the paper's, for the rows of which every trial stops in some reading with the paper's net, in the "
-        f"closest of these readings: within a factor of 1.5 {', '.join(near)}; outside it {', '.join(far)}.")
+        "Our mean over the paper's, for the rows of which every trial stops in some reading with "
+        "the paper's net, in the closest of these readings: within a factor of 1.5 "
+        f"{', '.join(near)}; outside it {', '.join(far)}.")
 
 
 def headline(results):
-    """One line per row for the front page: the literal reading and the one with named changes of which most trials
-    stop, the first of the docs' order if equal."""
+    """One line per row for the front page: the literal reading and the one with named changes of
+    which most trials stop, the first of the docs' order if equal."""
     best, cells = {}, []
     for settings, record in paper_rows(results):
         changed = settings.reading not in LITERAL
@@ -199,7 +208,8 @@ def recurrence(results):
         stopped, _, mean = counted(final["sequences_to_success"], other.max_sequences)
         cells.append([
             settings.q, settings.p, thousands(settings.row.paper),
-            f"{literal['final']['trials_stopped']}/{settings.trials} within {thousands(settings.max_sequences)}",
+            f"{literal['final']['trials_stopped']}/{settings.trials} within "
+            f"{thousands(settings.max_sequences)}",
             stopped, mean, *(f"{ratio:.2f}" for ratio in over_paper(other, final)),
             f"{np.mean(of_stopped(final, 'wrong')):.1f}"])
     return markdown(
@@ -217,14 +227,16 @@ def recurrence_answer(results):
     lags = [settings.q for settings, _ in without]
     return claim(
         np.allclose(caps, 2) and not any(final["trials_stopped"] for _, final in longer),
-        f"Experiment 2c with the fully connected hidden layer of the text: {first['trials_stopped']} of {least.trials} "
-        f"trials stop with q = {least.q} (cap {thousands(least.max_sequences)}), and none of "
-        f"{sum(settings.trials for settings, _ in longer)} on the {len(longer)} rows with longer lags, within twice the "
-        f"paper's count. Without weights between hidden units, and nothing else changed, "
-        f"{sum(final['trials_stopped'] for _, final in without)} of {sum(settings.trials for settings, _ in without)} on "
-        f"all {len(without)} rows, lags of {min(lags)} to {max(lags)} steps, after {min(stopped_only):.2f} to "
-        f"{max(stopped_only):.2f} times the paper's count in the mean of those; with the others counted at the cap, "
-        f"{min(others_at_cap):.2f} to {max(others_at_cap):.2f} times.")
+        "Experiment 2c with the fully connected hidden layer of the text: "
+        f"{first['trials_stopped']} of {least.trials} trials stop with q = {least.q} (cap "
+        f"{thousands(least.max_sequences)}), and none of "
+        f"{sum(settings.trials for settings, _ in longer)} on the {len(longer)} rows with longer "
+        "lags, within twice the paper's count. Without weights between hidden units, and nothing "
+        f"else changed, {sum(final['trials_stopped'] for _, final in without)} of "
+        f"{sum(settings.trials for settings, _ in without)} on all {len(without)} rows, lags of "
+        f"{min(lags)} to {max(lags)} steps, after {min(stopped_only):.2f} to "
+        f"{max(stopped_only):.2f} times the paper's count in the mean of those; with the others "
+        f"counted at the cap, {min(others_at_cap):.2f} to {max(others_at_cap):.2f} times.")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -286,7 +298,8 @@ def first_weights_answer(results):
 
 
 def values_answer(base, grid):
-    """A generator of a sentence: the means of a study's runs over the mean of the run they depart from."""
+    """A generator of a sentence: the means of a study's runs over the mean of the run they
+    depart from."""
 
     def generate(results):
         (_, first), *others = pairs_of(results, [base, *grid.values()])

@@ -1,17 +1,17 @@
-"""Tables and sentences of what the LSTM was compared with: lstm_1997_rivals.py, cascade_correlation.py and
-weight_guessing.py."""
+"""Tables and sentences of what the LSTM was compared with: lstm_1997_rivals.py,
+cascade_correlation.py and weight_guessing.py."""
 
 from typing import NamedTuple
 
-import numpy as np
-
 import cascade_correlation
+import numpy as np
+import weight_guessing
+
 import harness
 import lstm_1997
 import lstm_1997_rivals as rivals
 import studies
 import studies.lstm_1997 as lstm_grids
-import weight_guessing
 from tables.lstm_1997 import counted, of_stopped, pairs_of
 from tables.writing import benchmark, claim, markdown, thousands
 
@@ -55,7 +55,8 @@ class Run(NamedTuple):
 
     @property
     def cap(self):
-        """Where a trial is given up: cascade-correlation at its most units, long before the cap on presentations."""
+        """Where a trial is given up: cascade-correlation at its most units, long before the cap
+        on presentations."""
         if self.method == "rcc":
             return f"{self.settings.hidden} units"
         return thousands(self.settings.max_sequences)
@@ -105,7 +106,8 @@ def of_guessing(results):
 
 
 def lstm_best(number, results):
-    """Settings and record of the LSTM's own rows of the same task: of each the reading with most trials stopped."""
+    """Settings and record of the LSTM's own rows of the same task: of each the reading with most
+    trials stopped."""
     found = {}
     for record in results[lstm_1997.EXPERIMENT]:
         settings = lstm_1997.Settings(**record["settings"])
@@ -196,7 +198,8 @@ def guessing(results):
 
 
 def reaching(final, when):
-    """The error at the first symbol over that at the last step, a median each; None where none arrives at the last."""
+    """The error at the first symbol over that at the last step, a median each; None where none
+    arrives at the last."""
     last, *_, first = final[f"error_signal_at_{when}"]
     return first / last if last else None
 
@@ -304,18 +307,21 @@ def answer(results):
     claim(None not in right, "the second net is right in every trial")
     claim(start < 1e-30 and 0 < end < 1e-30, "next to no error reaches the first symbol")
     return (
-        f"Task 2a with a delay of 100 steps: of RTRL {stopped('rtrl', 100)} trials stop (three rates), of BPTT "
-        f"{stopped('bptt', 100)}, of the chunker {stopped('chunker', 100)}, of the LSTM "
-        f"{record['final']['trials_stopped']} of {settings.trials}, with the changes named in the table. The error of "
-        f"RTRL and BPTT that reaches the first symbol is {start:.0e} of that at the last step before training, and at "
-        f"most {end:.0e} when the trials are given up (medians). What differs from the paper: RTRL with p = 4 stops more "
-        f"often the higher its rate ({', '.join(map(str, by_rate))} of 18 at 1, 4, 10; paper 78, 56, 22%). The chunker's "
-        f"second net predicts the last symbol after {min(right)} to {max(right)} sequences in every trial, but its first "
-        "net takes that over in none of them (paper: in a third).")
+        f"Task 2a with a delay of 100 steps: of RTRL {stopped('rtrl', 100)} trials stop (three "
+        f"rates), of BPTT {stopped('bptt', 100)}, of the chunker {stopped('chunker', 100)}, of the "
+        f"LSTM {record['final']['trials_stopped']} of {settings.trials}, with the changes named in "
+        f"the table. The error of RTRL and BPTT that reaches the first symbol is {start:.0e} of "
+        f"that at the last step before training, and at most {end:.0e} when the trials are given "
+        "up (medians). What differs from the paper: RTRL with p = 4 stops more often the higher "
+        f"its rate ({', '.join(map(str, by_rate))} of 18 at 1, 4, 10; paper 78, 56, 22%). The "
+        f"chunker's second net predicts the last symbol after {min(right)} to {max(right)} "
+        "sequences in every trial, but its first net takes that over in none of them (paper: in a "
+        "third).")
 
 
 def reber_answer(results):
-    """The Reber grammar: what stops, and how much of it as early as the LSTM's trials are given up."""
+    """The Reber grammar: what stops, and how much of it as early as the LSTM's trials are given
+    up."""
     every = [run for run in runs(results) if run.settings.experiment == "1"]
     found = [(f"{NAMES[run.method]} with {run.settings.hidden} hidden units", run.final["sequences_to_success"])
              for run in every if run.method != "rcc"]
@@ -326,17 +332,19 @@ def reber_answer(results):
           "the LSTM is ahead within its cap")
     words = "; ".join(f"{name} {by_then(counts, cap)} and {by_then(counts)}" for name, counts in found)
     return (
-        f"On the Reber grammar these trials stop within {thousands(cap)} sequences and within their own caps: {words}; "
-        f"cascade-correlation {by_then(rcc)} (Fahlman: 50%). Of the LSTM {by_then(sequences, cap)} with the named "
-        f"changes, within {thousands(cap)}{longer(results, cap)}. The paper's LSTM almost always learns it and is far "
-        "ahead of the others; here it is ahead at that count, and RTRL and BPTT with 12 hidden units learn the task, too.")
+        f"On the Reber grammar these trials stop within {thousands(cap)} sequences and within "
+        f"their own caps: {words}; cascade-correlation {by_then(rcc)} (Fahlman: 50%). Of the LSTM "
+        f"{by_then(sequences, cap)} with the named changes, within "
+        f"{thousands(cap)}{longer(results, cap)}. The paper's LSTM almost always learns it and is "
+        "far ahead of the others; here it is ahead at that count, and RTRL and BPTT with 12 "
+        "hidden units learn the task, too.")
 
 
 def longer(results, cap):
     """The LSTM's trials with a larger cap."""
     words = [
-        f"{by_then(record['final']['sequences_to_success'])} within {thousands(settings.max_sequences)} "
-        f"({settings.reading})"
+        f"{by_then(record['final']['sequences_to_success'])} within "
+        f"{thousands(settings.max_sequences)} ({settings.reading})"
         for settings, record in pairs_of(results, lstm_grids.RIDDLE_1) if settings.max_sequences > cap]
     return f"; {', '.join(words)}" if words else ""
 
@@ -353,8 +361,8 @@ def cascade(results):
                 shown, units = of_stopped(final, "sequences_to_success"), of_stopped(final, "hidden_units")
                 words += f", after {thousands(np.median(shown))} presentations and {np.median(units):g} units in the median"
             sentences.append(
-                f"{words}; the largest recurrent weight of a trial has a median of {np.median(largest):.0f} "
-                f"[{min(largest):.0f}, {max(largest):.0f}].")
+                f"{words}; the largest recurrent weight of a trial has a median of "
+                f"{np.median(largest):.0f} [{min(largest):.0f}, {max(largest):.0f}].")
     return " ".join(sentences)
 
 

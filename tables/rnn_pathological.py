@@ -25,9 +25,9 @@ TASK_ROWS = (
     "noiseless_memorization, ten 5-ary symbols, T = 80", T_200)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Records and their figures
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def arms(results, *names):
     """The records of some studies of these tasks by label; a name without its first word."""
@@ -65,7 +65,8 @@ def solved_all(of):
 
 
 def updates(of):
-    """Updates to the first measured solution: the median over all seeds, unsolved ones counted as longer."""
+    """Updates to the first measured solution: the median over all seeds, unsolved ones counted
+    as longer."""
     values = sorted(math.inf if final["updates_to_solve"] is None else final["updates_to_solve"] for final in of)
     words = ["never" if value == math.inf else f"{value:.0f}" for value in (
         values[(len(values) - 1) // 2], values[0], values[-1])]
@@ -106,9 +107,9 @@ def commands(names, labels):
     return "\n".join(["```", *(words[label] for label in labels), "```"])
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # The headline
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def headline(results):
     """Seed 0 as it falls, and the ten seeds."""
@@ -146,7 +147,8 @@ def paper_figures(results):
 
 
 def between(results):
-    """What the small random start does during training: the best point of each curve, and the end."""
+    """What the small random start does during training: the best point of each curve, and the
+    end."""
     rows = []
     for (task, init), records in arms(results, "headline").items():
         if init == "random":
@@ -157,9 +159,9 @@ def between(results):
     return table(["task", "figure", "best point of a seed's curve", "end of training"], rows)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Starts and lengths
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def scale(results):
     """Start against spectral radius on the three tasks of the headline."""
@@ -207,15 +209,17 @@ def length_answer(results):
     words = {init: f"up to T = {T}" if T else "at none of these lengths" for init, T in far.items()}
     claim((far["ortho"] or 0) > (far["random"] or 0), "the orthogonal start lasts longer than the small random one")
     return (
-        f"At least half of the seeds end solved {words['ortho']} with the orthogonal start, {words['random']} with N(0, "
-        f"0.1²) and {words['identity']} with the identity. Over all lengths "
+        f"At least half of the seeds end solved {words['ortho']} with the orthogonal start, "
+        f"{words['random']} with N(0, 0.1²) and {words['identity']} with the identity. Over all "
+        "lengths "
         + ", ".join(f"{count(total[init], seeds * len(grids.LENGTHS))} ({label})" for label, init in
                     grids.LENGTH_STARTS.items())
         + " runs end solved.")
 
 
 def scale_counts(found, **chosen):
-    """Solved runs and all runs of the grid of starts, over the three tasks: chosen by init and rho."""
+    """Solved runs and all runs of the grid of starts, over the three tasks: chosen by init and
+    rho."""
     of = [final for (_, init, rho), some in found.items() for final in some
           if chosen.get("init", init) == init and chosen.get("rho", rho) == rho]
     return solved(of)[0], len(of)
@@ -233,9 +237,10 @@ def why(results):
     claim(gaussian > 0.2 * 2 * n, "from radius 1 on Gaussian starts solve a part")
     claim(ortho > gaussian, "the orthogonal start solves more often than the Gaussian one")
     return (
-        f"The gap is scale first, structure second: at a spectral radius of 0.8, the small random start's, {low[0]} of "
-        f"{low[1]} runs with orthogonal, identity, Gaussian and sparse starts end solved; at 1 and 1.1 the orthogonal start "
-        f"solves {ortho} of {2 * n}, the Gaussian {gaussian}, the sparse {sum(by_init['sparse'])} and the identity "
+        "The gap is scale first, structure second: at a spectral radius of 0.8, the small random "
+        f"start's, {low[0]} of {low[1]} runs with orthogonal, identity, Gaussian and sparse starts "
+        f"end solved; at 1 and 1.1 the orthogonal start solves {ortho} of {2 * n}, the Gaussian "
+        f"{gaussian}, the sparse {sum(by_init['sparse'])} and the identity "
         f"{sum(by_init['identity'])}.")
 
 
@@ -248,18 +253,19 @@ def scale_answer(results):
           "the identity solves less than the Gaussian start")
     return " ".join([
         why(results),
-        f"The orthogonal start goes from {count(at['ortho', 0.8], n)} at 0.8 to {count(at['ortho', 1.0], n)} at 1 and "
-        f"{count(at['ortho', 1.1], n)} at 1.1, the Gaussian from {at['gaussian', 0.8]} to {at['gaussian', 1.0]} and "
-        f"{at['gaussian', 1.1]}: no structure makes up for the scale of 0.8, scale alone takes the Gaussian start "
-        f"{(at['gaussian', 1.0] + at['gaussian', 1.1]) / (at['ortho', 1.0] + at['ortho', 1.1]):.0%} of the way to the "
-        "orthogonal one's count, and structure does the rest.",
-        f"Equal singular values are not enough, since the identity has them too and ends solved in {at['identity', 1.0]} of "
-        f"{n} at radius 1 and {at['identity', 1.1]} at 1.1."])
+        f"The orthogonal start goes from {count(at['ortho', 0.8], n)} at 0.8 to "
+        f"{count(at['ortho', 1.0], n)} at 1 and {count(at['ortho', 1.1], n)} at 1.1, the Gaussian "
+        f"from {at['gaussian', 0.8]} to {at['gaussian', 1.0]} and {at['gaussian', 1.1]}: no "
+        "structure makes up for the scale of 0.8, scale alone takes the Gaussian start "
+        f"{(at['gaussian', 1.0] + at['gaussian', 1.1]) / (at['ortho', 1.0] + at['ortho', 1.1]):.0%} "
+        "of the way to the orthogonal one's count, and structure does the rest.",
+        "Equal singular values are not enough, since the identity has them too and ends solved in "
+        f"{at['identity', 1.0]} of {n} at radius 1 and {at['identity', 1.1]} at 1.1."])
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Temporal order
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def explained(records, which):
     """Median share of variance that a probe of the untrained net explains."""
@@ -267,7 +273,8 @@ def explained(records, which):
 
 
 def right_first(record, which, share=0.9):
-    """The first point of the curve at which one symbol is right in this share of the sequences, or None."""
+    """The first point of the curve at which one symbol is right in this share of the sequences,
+    or None."""
     history = record["history"]
     return next((u for u, right in zip(history["update"], history[f"{which}_right"]) if right >= share), None)
 
@@ -327,17 +334,20 @@ def order_answer(results):
     claim(sum(final["solved"] for final in parity) == 0, "parity is not solved with any of the harder inputs")
     shares = {key: f"{max(first, 0):.0%} and {max(second, 0):.0%}" for key, (first, second) in seen.items()}
     return (
-        f"It is easy for three reasons: at T = 30 temporal order takes {base:.0f} updates, markers instead of "
-        f"symbols with channels of their own make it {slower['marked']:.1f} times as many, places anywhere in each half "
-        f"{slower['halves']:.1f} times, both together {slower['two']:.0f} times; with symbols and places as they are, "
-        f"the sum of two real values takes {slower['sum']:.1f} times as many, parity {slower['parity']:.0f} times; "
-        f"the sum with marked values anywhere in each half takes {slower['all']:.0f} times as many, and with any harder "
-        f"input parity is solved in none of {len(parity)} runs within {limit} updates. "
-        "The first hypothesis holds but its reason does not: a linear probe of the untrained net's last state explains "
-        f"{shares['distinct', 'regions']} of the variance of the first and the second symbol with channels of their own and "
-        f"{shares['marked', 'regions']} with markers in the regions, against {shares['distinct', 'halves']} and "
-        f"{shares['marked', 'halves']} anywhere in the halves, so that the places, not the channels alone, decide what can be "
-        f"read before training. {lag_sentence(results)}")
+        f"It is easy for three reasons: at T = 30 temporal order takes {base:.0f} updates, markers "
+        f"instead of symbols with channels of their own make it {slower['marked']:.1f} times as "
+        f"many, places anywhere in each half {slower['halves']:.1f} times, both together "
+        f"{slower['two']:.0f} times; with symbols and places as they are, the sum of two real "
+        f"values takes {slower['sum']:.1f} times as many, parity {slower['parity']:.0f} times; the "
+        f"sum with marked values anywhere in each half takes {slower['all']:.0f} times as many, "
+        f"and with any harder input parity is solved in none of {len(parity)} runs within {limit} "
+        "updates. The first hypothesis holds but its reason does not: a linear probe of the "
+        f"untrained net's last state explains {shares['distinct', 'regions']} of the variance of "
+        "the first and the second symbol with channels of their own and "
+        f"{shares['marked', 'regions']} with markers in the regions, against "
+        f"{shares['distinct', 'halves']} and {shares['marked', 'halves']} anywhere in the halves, "
+        "so that the places, not the channels alone, decide what can be read before training. "
+        f"{lag_sentence(results)}")
 
 
 def lag_sentence(results):
@@ -353,15 +363,16 @@ def lag_sentence(results):
     claim(nearer < farther, "the nearer symbol is not learned first")
     claim(later > 0.7 * len(early) * len(middle), "early symbols take longer")
     return (
-        f"The third hypothesis is wrong about the order: at T = 60 the nearer symbol is learned first in {nearer} of "
-        f"{len(records)} runs and the farther one in {farther}. It is right about the lag: with both symbols early it takes "
-        f"{np.median(early):.0f} updates in the median instead of {np.median(middle):.0f}, more in {later} of "
-        f"{len(early) * len(middle)} pairs of runs.")
+        "The third hypothesis is wrong about the order: at T = 60 the nearer symbol is learned "
+        f"first in {nearer} of {len(records)} runs and the farther one in {farther}. It is right "
+        f"about the lag: with both symbols early it takes {np.median(early):.0f} updates in the "
+        f"median instead of {np.median(middle):.0f}, more in {later} of {len(early) * len(middle)} "
+        "pairs of runs.")
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # XOR, the other tasks, and beyond T = 200
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def xor_grid(results):
     """Lengths, optimizer and input scale at T = 30."""
@@ -381,7 +392,8 @@ def xor_answer(results):
     fixed, mixed, curriculum, both = grids.XOR_LENGTHS
 
     def share(place, value, short=True):
-        """Solved runs and all runs with this value at this place of the key; short: without the fixed length."""
+        """Solved runs and all runs with this value at this place of the key; short: without the
+        fixed length."""
         chosen = [final["solved"] for key, some in of.items() for final in some
                   if key[place] == value and (key[0] != fixed or not short)]
         return sum(chosen), len(chosen)
@@ -399,11 +411,13 @@ def xor_answer(results):
     claim(max(scales) - min(scales) > max(optimizers) - min(optimizers), "input scale matters more than the optimizer")
     claim(share(0, both)[0] > share(0, mixed)[0], "both ways together solve more runs than mixed lengths alone")
     return (
-        f"Short sequences crack XOR: at the fixed T = 30 none of {runs} runs ends solved, with others in the training it is "
-        f"{words(0, (mixed, curriculum, both))}. Over these three the input scale comes next, {words(2, grids.XOR_SCALES)}, "
-        f"and the optimizer last, {words(1, grids.XOR_OPTIMIZERS)}. {len(best)} of the {len(of)} combinations solve it in "
-        f"every seed, {sum(key[0] == both for key in best)} of them with the curriculum and mixed lengths together. With the curriculum "
-        f"alone {sum(fallen[curriculum])} runs end near chance, below 0.6, with mixed lengths beside it {sum(fallen[both])}.")
+        f"Short sequences crack XOR: at the fixed T = 30 none of {runs} runs ends solved, with "
+        f"others in the training it is {words(0, (mixed, curriculum, both))}. Over these three the "
+        f"input scale comes next, {words(2, grids.XOR_SCALES)}, and the optimizer last, "
+        f"{words(1, grids.XOR_OPTIMIZERS)}. {len(best)} of the {len(of)} combinations solve it in "
+        f"every seed, {sum(key[0] == both for key in best)} of them with the curriculum and mixed "
+        f"lengths together. With the curriculum alone {sum(fallen[curriculum])} runs end near "
+        f"chance, below 0.6, with mixed lengths beside it {sum(fallen[both])}.")
 
 
 def xor(results):
@@ -450,22 +464,24 @@ def beyond_answer(results):
           "with the curriculum the LSTM solves as many or more")
     claim(of(lstm, grow, 400)[1] > of(plain, grow, 400)[1], "at T = 400 the LSTM is ahead")
     return (
-        f"At a fixed length the tanh RNN solves T = 200 in {of(plain, 'fixed', 200)[0]} seeds and T = 400 in "
-        f"{of(plain, 'fixed', 400)[0]}, the LSTM {of(lstm, 'fixed', 200)[0]} and {of(lstm, 'fixed', 400)[0]}: there the LSTM "
-        "buys nothing with these settings. With a curriculum and mixed lengths the LSTM solves "
+        f"At a fixed length the tanh RNN solves T = 200 in {of(plain, 'fixed', 200)[0]} seeds and "
+        f"T = 400 in {of(plain, 'fixed', 400)[0]}, the LSTM {of(lstm, 'fixed', 200)[0]} and "
+        f"{of(lstm, 'fixed', 400)[0]}: there the LSTM buys nothing with these settings. With a "
+        "curriculum and mixed lengths the LSTM solves "
         + ", ".join(f"{of(lstm, grow, T)[0]} at T = {T}" for T in grids.BEYOND_LENGTHS) + ", the tanh RNN "
         + ", ".join(of(plain, grow, T)[0] for T in grids.BEYOND_LENGTHS)
         + f". With more updates and smaller inputs the tanh RNN solves {end} of {len(long)} seeds at the fixed T = 200, and "
-        "T = 400 was not tried so long. So where the plain net's reach ends is not settled; the LSTM's is at least T = 400 with "
-        "the curriculum, and no longer T was run.")
+        "T = 400 was not tried so long. So where the plain net's reach ends is not settled; the "
+        "LSTM's is at least T = 400 with the curriculum, and no longer T was run.")
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Table 5 of Sutskever et al. (2013)
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def table5_rates(results):
-    """Training loss of the trials for the learning rate, and that the rates used are what the rule gives."""
+    """Training loss of the trials for the learning rate, and that the rates used are what the
+    rule gives."""
     rows = []
     trials = arms(results, "sutskever-rates")
     for kind, used in grids.TABLE5_RATES.items():
@@ -529,13 +545,14 @@ def table5_answer(results):
     claim(min(radii) > 5 and all(record["final"]["wrong_rate"] > 0.8 for record in blown), "at 0.001 these runs blow up")
     return " ".join([
         f"Median share of wrong sequences after 50,000 updates: {'; '.join(words)}.",
-        f"In the median Nesterov's momentum of 0.995 ends below the heavy ball of 0.9 in "
+        "In the median Nesterov's momentum of 0.995 ends below the heavy ball of 0.9 in "
         f"{' and '.join(ahead) or 'neither task'}{', as in the paper' if len(ahead) == 2 else ', in the paper in both tasks'}, "
         "but the seeds differ more than the methods, and no median reaches the paper's figure.",
-        "The rate decides much of it, since nothing holds a step back without clipping: at 0.001 addition with the heavy ball "
-        "and multiplication with Nesterov's momentum blow up in the one seed that was run (the spectral radius of W_hh ends at "
-        f"{' and '.join(f'{value:.0f}' for value in radii)}) and stay near the constant answer, where the paper had four "
-        "rates and kept the best whole run."])
+        "The rate decides much of it, since nothing holds a step back without clipping: at 0.001 "
+        "addition with the heavy ball and multiplication with Nesterov's momentum blow up in the "
+        "one seed that was run (the spectral radius of W_hh ends at "
+        f"{' and '.join(f'{value:.0f}' for value in radii)}) and stay near the constant answer, "
+        "where the paper had four rates and kept the best whole run."])
 
 
 def speed(results):

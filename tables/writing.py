@@ -1,4 +1,5 @@
-"""What the tables share: markdown, numbers as words, and sentences that hold only while the results bear them out."""
+"""What the tables share: markdown, numbers as words, and sentences that hold only while the
+results bear them out."""
 
 import json
 
@@ -9,8 +10,9 @@ from tables import ROOT
 
 
 def markdown(header, rows, align="---"):
-    """A table of cells, where None is an empty one. align: what stands in the second line for a column, --- or --:
-    (set right), with the spaces around it; the first column is always set left."""
+    """A table of cells, where None is an empty one. align: what stands in the second line for a
+    column, --- or --: (set right), with the spaces around it; the first column is always set
+    left."""
     rule = [align.replace(":", "-")] + [align] * (len(header) - 1)
     return "\n".join([line(header), f"|{'|'.join(rule)}|", *map(line, rows)])
 

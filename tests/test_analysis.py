@@ -1,9 +1,11 @@
-"""The science on records: against definitions, brute force, finite differences and the experiments' own passes."""
+"""The science on records: against definitions, brute force, finite differences and the
+experiments' own passes."""
 
 import itertools
 
 import numpy as np
 import pytest
+
 import adding_problem as ap
 import lstm_1997 as lstm
 import studies
@@ -29,9 +31,9 @@ def random_lstm():
     return settings, net, x
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Gates
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def test_a_step_alone_is_a_step_of_the_experiments_forward_pass(random_lstm):
     _, net, x = random_lstm
@@ -58,7 +60,8 @@ def test_the_jacobian_of_a_step_is_its_finite_differences(random_lstm):
 
 
 def test_the_product_of_the_jacobians_is_what_the_experiments_own_net_passes_on(random_lstm):
-    """d[c_T; h_T] / dx_1 by the complex step through adding_problem's forward pass, and by the chain rule."""
+    """d[c_T; h_T] / dx_1 by the complex step through adding_problem's forward pass, and by the
+    chain rule."""
     settings, net, x = random_lstm
     weights, nudge = net.tensors(net.theta), np.zeros_like(x, complex)
     nudge[0, 0] = 1e-30j
@@ -72,10 +75,11 @@ def test_the_product_of_the_jacobians_is_what_the_experiments_own_net_passes_on(
 
 
 def test_largest_eigenvalues_are_those_of_a_net_whose_state_is_its_forget_gate(headline):
-    """Without recurrent weights c_t = f c_{t-1}, with the same f in every unit: all eigenvalues are f or 0."""
-    record = headline | {"weights": {name: np.zeros_like(np.array(value)) for name, value in headline["weights"].items()}}
-    record["weights"]["b_f"] = np.full(8, np.log(0.9 / 0.1))
-    assert gates.leading_eigenvalues(record, 1) == pytest.approx((0.9, 0.9), rel=1e-12)
+    """Without recurrent weights c_t = f c_{t-1}, with the same f in every unit: all eigenvalues
+    are f or 0."""
+    weights = {name: np.zeros_like(np.array(value)) for name, value in headline["weights"].items()}
+    weights["b_f"] = np.full(8, np.log(0.9 / 0.1))
+    assert gates.leading_eigenvalues(headline | {"weights": weights}, 1) == pytest.approx((0.9, 0.9), rel=1e-12)
 
 
 def test_slopes_of_a_trained_net_are_near_one_and_gates_are_means(headline):
@@ -89,9 +93,9 @@ def test_slopes_of_a_trained_net_are_near_one_and_gates_are_means(headline):
     assert share * both[0] + (1 - share) * both[1] == pytest.approx(net.i.mean())
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Variance
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def test_analysis_of_variance():
     rows, columns = np.arange(6.0)[:, None], np.arange(4.0)
@@ -107,9 +111,9 @@ def test_analysis_of_variance_by_hand():
     assert found == pytest.approx((16 / 29, 9 / 29, 4 / 29, 16 / 4, 9 / 4))
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Stop sets of Experiment 3b
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def test_share_of_turned_signs_and_hard_sets_by_simulation():
     rng = np.random.default_rng(0)
@@ -136,9 +140,9 @@ def test_hardness_is_that_of_the_best_of_all_thresholds():
     assert fewest == min(np.sum((x > threshold) != high) for threshold in between) <= turned
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Latching
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def test_factor_per_step_of_a_geometric_decay():
     assert np.allclose(latching.factor_per_step([0.9**50, 1e-3], [0.9**100, 1e-3], 50), [0.9, 1])
@@ -159,12 +163,13 @@ def test_steepest_slopes_of_a_plane_with_a_wall():
     assert latching.steepest(loss, x, y) == pytest.approx((3 + 4, 2 + 4))
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Error flow
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def test_the_state_carries_an_error_unchanged_where_nothing_comes_back_to_it():
-    """With all hidden weights 0 no gate or input of a later step sees the state: ds(t) / ds(t - q) = 1."""
+    """With all hidden weights 0 no gate or input of a later step sees the state: ds(t) / ds(t -
+    q) = 1."""
     settings = lstm.Settings(experiment="4", T=100)
     theta = np.zeros(lstm.Layout(settings).size)
     flow = error_flow.state_to_state(settings, theta, 0, [0, 5, 40])

@@ -78,6 +78,7 @@ SMOKE = {  # flags that make a command small; visualizers read the committed rec
     "visualize_adding_problem.py": "--T 10 --hidden 3 --iters 20 --rnn-iters 20",
     "make_adding_problem_gif.py": "--T 10 --hidden 3 --iters 20 --snapshot-every 10",
     "lstm_1997.py": "--max-sequences 100 --trials 1 --quiet",
+    "lstm_1997.py --all": "--max-sequences 100 --trials 1 --quiet --T 100",  # of all rows, below
     "lstm_1997_rivals.py": "--max-sequences 100 --trials 2 --quiet",
     "cascade_correlation.py": "--max-sequences 100 --trials 1 --hidden 1 --quiet",
     "weight_guessing.py": "--max-sequences 100 --trials 2 --quiet",
@@ -138,6 +139,13 @@ def test_every_command_runs_at_smoke_size(command, tmp_path, monkeypatch, run_on
     else:
         run = run_small(script, flags, tmp_path)
     assert run.returncode == 0 and run.stderr == "", run.stderr
+
+
+def test_all_of_lstm_1997_is_every_row(tmp_path):
+    import lstm_1997 as lstm
+
+    runs, *_ = lstm.parse(["--all", "--out", str(tmp_path / "results.json")])
+    assert sorted(settings.row for settings in runs) == sorted(lstm.TABLE_ROWS)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,5 @@
-"""What all visualizers and animations share: drawn from records, written whole, bad input in one line, no trace left in
-the caller's matplotlib, none of the caller's in the pictures."""
+"""What all visualizers and animations share: drawn from records, written whole, bad input in one
+line, no trace left in the caller's matplotlib, none of the caller's in the pictures."""
 
 import importlib
 import json
@@ -27,7 +27,8 @@ SCRIPTS = sorted(path.stem for path in [*ROOT.glob("visualize_*.py"), *ROOT.glob
 
 
 def refused(name, *words, capsys):
-    """Runs a script's main, which must refuse: one line on stderr, nothing on stdout, exit code 2. Returns the line."""
+    """Runs a script's main, which must refuse: one line on stderr, nothing on stdout, exit code
+    2. Returns the line."""
     with pytest.raises(SystemExit) as end:
         importlib.import_module(name).main(list(map(str, words)))
     output = capsys.readouterr()
@@ -45,9 +46,9 @@ def test_every_script_is_tested_here():
     assert sorted([*DRAWN, *ANIMATIONS]) == SCRIPTS
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Drawn
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_pictures_are_drawn_from_the_records_and_committed(name, run_once):
@@ -84,9 +85,9 @@ def test_the_committed_animations(name, committed):
     assert len(iio.imread(path)) == committed and path.stat().st_size < 1_000_000
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Bad input
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_bad_input_is_one_line_and_leaves_nothing(name, tmp_path, monkeypatch, capsys, never_run):
@@ -146,9 +147,9 @@ def test_a_file_that_cannot_be_written_keeps_its_old_content(tmp_path, monkeypat
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # The caller's matplotlib
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def draw_here(folder):
     module = importlib.import_module("visualize_data_movement")
@@ -167,7 +168,8 @@ def test_the_callers_backend_and_style_stay_and_do_not_reach_the_pictures(tmp_pa
 
 
 def test_a_matplotlibrc_does_not_reach_the_pictures_and_no_backend_is_chosen(tmp_path, run_once):
-    """In a process of its own, as a notebook's %run starts it: the backend set there is still set afterwards."""
+    """In a process of its own, as a notebook's %run starts it: the backend set there is still
+    set afterwards."""
     (tmp_path / "matplotlibrc").write_text(
         "text.usetex: True\nfont.family: monospace\naxes.facecolor: yellow\nbackend: svg\n")
     program = (
@@ -220,9 +222,9 @@ def test_python_without_docstrings_and_asserts(tmp_path):
     assert drawn.returncode == 0 and len(list((tmp_path / "viz").iterdir())) == 2, drawn.stderr
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Missing records
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name, asked", (
     ("visualize_adding_studies", "adding-cells"), ("visualize_data_movement", "data-movement"),

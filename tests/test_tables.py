@@ -1,4 +1,5 @@
-"""The tables' machinery: found by looking, written whole, one line for bad input; sentences that numbers must bear out."""
+"""The tables' machinery: found by looking, written whole, one line for bad input; sentences that
+numbers must bear out."""
 
 import ast
 import copy
@@ -12,10 +13,9 @@ import tables
 import tables.__main__ as command
 from tables import rnn_pathological, writing
 
-
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Machinery
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def small(tmp_path, monkeypatch):
@@ -71,9 +71,9 @@ def test_markdown():
     assert [writing.listed(range(n)) for n in (1, 2, 3)] == ["0", "0 and 1", "0, 1 and 2"]
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Sentences
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 def test_a_claim_that_does_not_hold_is_not_written():
     assert writing.claim(True, "so it is") == "so it is"

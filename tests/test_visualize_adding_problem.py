@@ -1,4 +1,5 @@
-"""Pictures and animation of the adding problem: what is missing is run by the experiment, then nothing is."""
+"""Pictures and animation of the adding problem: what is missing is run by the experiment, then
+nothing is."""
 
 import contextlib
 import io
