@@ -33,6 +33,7 @@ def test_a_changed_figure_is_noticed(results):
 def test_wilson_intervals():
     assert harness.wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)  # Newcombe (1998), method 3
     assert harness.wilson(0, 10) == pytest.approx((0, 0.2775), abs=1e-4)
+    assert harness.wilson(9, 10) == pytest.approx((0.596, 0.982), abs=1e-3)
 
 
 def copy_without_git(folder, own_runs):

@@ -709,21 +709,3 @@ def test_a_signed_change_in_the_lstm_leaves_the_rivals_current():
     assert {"reber_sets", "long_lag", "wrong_strings", "TOLERANCE"} <= names
     assert not names & {"Net", "Layout", "Lockstep", "appendix", "gradcheck_all"}
     assert {name for experiment, name in seen if experiment == rivals.EXPERIMENT} >= {"Net", "Chunker", "Lockstep"}
-
-
-# --- pictures ---------------------------------------------------------------------------------------------------------
-
-
-def test_the_pictures_are_drawn_from_results_json(tmp_path):
-    done = run_script(
-        "visualize_lstm_1997_rivals.py", "--results", ROOT / "results.json", "--outdir", tmp_path, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    names = {path.name for path in tmp_path.glob("*.png")}
-    assert names == {"lstm_1997_rivals_error_signal.png", "lstm_1997_rivals_lag.png"}
-
-
-def test_the_pictures_refuse_an_unusable_place_or_file(tmp_path):
-    (tmp_path / "file").write_text("{")
-    assert_bad_input(run_script("visualize_lstm_1997_rivals.py", "--outdir", "file", cwd=tmp_path), "file")
-    assert_bad_input(run_script("visualize_lstm_1997_rivals.py", "--results", "file", cwd=tmp_path), "not valid JSON")
-    assert {path.name for path in tmp_path.iterdir()} <= {"file", "file.lock", "results.json.lock"}
