@@ -11,7 +11,7 @@ import time
 import make_lstm_1997_rivals as reference
 import numpy as np
 import pytest
-from conftest import ROOT, assert_bad_input, execute, mutated, run_script
+from conftest import ROOT, execute, mutated, run_script
 
 import harness
 import lstm_1997 as lstm
