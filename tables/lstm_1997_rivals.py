@@ -3,15 +3,15 @@ cascade_correlation.py and weight_guessing.py."""
 
 from typing import NamedTuple
 
-import cascade_correlation
 import numpy as np
-import weight_guessing
 
+import cascade_correlation
 import harness
 import lstm_1997
 import lstm_1997_rivals as rivals
 import studies
 import studies.lstm_1997 as lstm_grids
+import weight_guessing
 from tables.lstm_1997 import counted, of_stopped, pairs_of
 from tables.writing import benchmark, claim, markdown, thousands
 
