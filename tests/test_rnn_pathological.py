@@ -740,7 +740,7 @@ def test_evaluation_stops_on_a_signal_and_counts_in_the_progress(monkeypatch, sm
             harness.STOP.set()
         return forward(net, x)
 
-    monkeypatch.setattr(rp, "N_CURVE", 10**7)
+    monkeypatch.setattr(rp, "N_CURVE", 10**5)
     monkeypatch.setattr(rp.RNN, "forward", counting)
     with harness.interruptible():
         record = rp.train(rp.Settings(**SHORT), rp.Options())
@@ -750,14 +750,14 @@ def test_evaluation_stops_on_a_signal_and_counts_in_the_progress(monkeypatch, sm
 
     monkeypatch.setattr(rp.RNN, "forward", forward)
     monkeypatch.setattr(rp, "N_CURVE", 100)
-    monkeypatch.setattr(rp, "N_TEST", 10**7)  # the last evaluation is the longest part
+    monkeypatch.setattr(rp, "N_TEST", 10**5)  # the last evaluation is the longest part
     monkeypatch.setattr(harness.Progress, "__call__", lambda self, done, text, every=0: (
         said.append((done / self.total, text)), "held-out" in text and harness.STOP.set()))
     with harness.interruptible():
         record = rp.train(rp.Settings(**SHORT), rp.Options())
     assert record["final"]["status"] == "interrupted" and record["final"]["update"] == 30
     assert record["final"]["test_mse"] == pytest.approx(record["history"]["test_mse"][-1], rel=1e-5)
-    assert said[-1][1].startswith("held-out set: 100 of") and said[-1][0] < 0.01  # it is not "0 s left" before it
+    assert said[-1][1].startswith("held-out set: 100 of") and said[-1][0] < 0.1  # it is not "0 s left" before it
 
 
 # What is said

@@ -163,7 +163,7 @@ def test_progress_and_the_constant_answer(answer, constant, tmp_path, capsys, sm
 
 def test_evaluation_and_probe_stop_on_a_signal(monkeypatch, small_sets):
     said, forward, calls = [], rp.RNN.forward, []
-    monkeypatch.setattr(study, "N_TEST", 10**7)  # the last evaluation is the longest part
+    monkeypatch.setattr(study, "N_TEST", 10**5)  # the last evaluation is the longest part
     monkeypatch.setattr(harness.Progress, "__call__", lambda self, done, text, every=0: (
         said.append(text), "held-out" in text and harness.STOP.set()))
     with harness.interruptible():
