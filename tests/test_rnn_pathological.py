@@ -18,17 +18,11 @@ from conftest import ROOT, execute, mutated
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-
-sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tests" / "reference")]
-import studies_rnn_pathological as studies
-import tables_rnn_pathological as tables
 from make_rnn_pathological import CASES, FILE, LR, MODELS, MU, UPDATES, case, torch_answers
-from test_docs import committed
 
 import harness
-import make_rnn_pathological_gif as animation
 import rnn_pathological as rp
-import visualize_rnn_pathological as pictures
+import studies
 
 SCRIPT = "rnn_pathological.py"
 SMOKE = ["--epochs", "2", "--batches-per-epoch", "2", "--hidden", "5", "--quiet"]
@@ -827,11 +821,11 @@ def test_help_names_every_flag(capsys):
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Committed results, tables, pictures
+# Committed results
 # ----------------------------------------------------------------------------------------------------------------------
 
-def test_committed_weights_give_their_recorded_figures():
-    kept = [record for record in json.loads(committed("results.json"))[rp.EXPERIMENT] if "weights" in record]
+def test_committed_weights_give_their_recorded_figures(results):
+    kept = [record for record in results[rp.EXPERIMENT] if "weights" in record]
     assert kept
     for record in kept:
         settings = rp.Settings(**record["settings"])
@@ -843,87 +837,19 @@ def test_committed_weights_give_their_recorded_figures():
 
 
 def test_wilson_interval():
-    low, high = tables.wilson(9, 10)  # textbook values
+    low, high = harness.wilson(9, 10)  # textbook values
     assert (low, high) == (pytest.approx(0.596, abs=1e-3), pytest.approx(0.982, abs=1e-3))
 
 
-def unsolved(results, arms):
-    """The results with these arms' runs unsolved, throughout."""
-    changed = json.loads(json.dumps(results))
-    for arm in arms:
-        for record in arm.records(changed):
-            record["final"] |= dict(solved=False, updates_to_solve=None)
-    return changed
+def test_the_committed_results_show_what_the_account_says(results):
+    def solved(name):
+        arms = studies.arms(results, f"pathological-{name}")
+        return {label: sum(record["final"]["solved"] for record in records) for label, records in arms.items()}
 
-
-@pytest.mark.parametrize("answer, group, chosen", [
-    ("why", "SCALE", "ortho"), ("scale_answer", "SCALE", "gaussian"), ("length_answer", "LENGTH", "ortho"),
-    ("order_answer", "ORDER", "both"), ("xor_answer", "XOR_GRID", "curriculum and mixed lengths")])
-def test_an_answer_is_not_written_once_the_numbers_do_not_bear_it_out(answer, group, chosen):
-    results, make = json.loads(committed("results.json")), tables.TABLES[f"rnn_pathological:{answer}"]
-    assert make(results).count(".") >= 1
-    with pytest.raises(ValueError, match="no longer bears out"):
-        make(unsolved(results, [arm for key, arm in getattr(studies, group).items() if chosen in key]))
-
-
-def test_the_rates_of_the_2013_table_follow_from_the_trials():
-    results = json.loads(committed("results.json"))
-    assert "0.0001" in tables.table5_rates(results)
-    for record in studies.TABLE5_TRIALS[("addition", "NAG", 0.995), 1e-3].records(results):
-        record["history"]["train_loss"][-1] = 0.08
-    with pytest.raises(ValueError, match="the rule gives 0.001"):
-        tables.table5_rates(results)
-
-
-def test_pictures_are_drawn_and_absent_records_are_run_first(tmp_path, monkeypatch, capsys):
-    tiny = dict(hidden=4, sequence_len=8, epochs=3, batches_per_epoch=2)
-    headline = [studies.Arm(arm.label, arm.settings | tiny, range(2)) for arm in studies.HEADLINE]
-    xor = [studies.Arm("xor", dict(task="xor", curriculum="4:1:0.5", **tiny), range(2))]
-    monkeypatch.setattr(studies, "HEADLINE", headline)
-    monkeypatch.setattr(studies, "XOR", xor)
-    monkeypatch.setattr(studies, "XOR_WITHOUT", [studies.Arm("fixed", dict(task="xor", **tiny), range(2))])
-    small = studies.Arm("small", dict(task="multiplication", **tiny), range(2))
-    order = studies.Arm("order", dict(sequence_len=10, hidden=4, updates=4), range(2),
-                        experiment=studies.temporal_order_study)
-    for name in ("BEYOND", "LENGTH", "SCALE", "XOR_GRID", "TABLE5"):
-        monkeypatch.setattr(studies, name, dict.fromkeys(getattr(studies, name), small))
-    for name in ("ORDER", "ORDER_LAGS"):
-        monkeypatch.setattr(studies, name, dict.fromkeys(getattr(studies, name), order))
-    results, outdir = str(tmp_path / "results.json"), tmp_path / "viz"
-    assert pictures.main(["--results", results, "--outdir", str(outdir)]) == 0
-    output = capsys.readouterr().out
-    assert output.count("has not all records") == 10
-    assert {path.stem for path in outdir.iterdir()} == set(pictures.PICTURES)
-    assert pictures.main(["--results", results, "--outdir", str(outdir)]) == 0
-    assert "has not all records" not in capsys.readouterr().out
-
-
-def test_a_picture_folder_that_is_a_file_is_refused(tmp_path, capsys):
-    (tmp_path / "viz").write_text("")
-    with pytest.raises(SystemExit) as end:
-        pictures.main(["--outdir", str(tmp_path / "viz")])
-    assert end.value.code == 2 and len(capsys.readouterr().err.splitlines()) == 1
-
-
-def test_the_animation_has_two_curves_that_grow():
-    history = {"update": [0, 30, 60], "test_loss": [2.1, 1.0, 0.1], "test_accuracy": [0.1, 0.5, 1.0]}
-    pictures_of = [animation.frame({"ortho": history, "random": history}, end, 1 / 8, np.log(8)) for end in (0, 2)]
-    assert pictures_of[0].shape == pictures_of[1].shape
-    assert (pictures_of[0] != pictures_of[1]).any()
-
-
-def test_the_committed_results_show_what_the_account_says():
-    results = json.loads(committed("results.json"))
-
-    def solved(arm):
-        records = arm.records(results)
-        assert len(records) == len(arm.seeds), arm.command()
-        return sum(record["final"]["solved"] for record in records)
-
-    headline = {(arm.settings["task"], arm.settings["init"]): solved(arm) for arm in studies.HEADLINE}
+    headline = solved("headline")
     assert headline["addition", "ortho"] >= 8
     assert headline["temporal_order", "ortho"] >= 9 and headline["3bit_memorization", "ortho"] >= 9
-    by_label = {arm.label: solved(arm) for arm in studies.XOR}
-    assert by_label["T = 30"] == 10 and by_label["T = 60"] >= 4 and by_label["T = 200"] >= 4
-    assert all(solved(arm) == 0 for arm in studies.XOR_WITHOUT if arm.label.startswith("fixed"))
-    assert all(solved(arm) >= 4 for arm in studies.TASKS)
+    longer = solved("xor-longer")
+    assert solved("xor")["T = 30"] == 10 and longer["T = 60"] >= 4 and longer["T = 200"] >= 4
+    assert set((solved("xor-fixed") | solved("xor-fixed-longer")).values()) == {0}
+    assert min((solved("multiplication") | solved("symbols") | solved("memory")).values()) >= 4

