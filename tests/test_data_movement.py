@@ -514,7 +514,8 @@ def test_a_signal_to_the_group_keeps_the_steps_that_ended(name, jobs, tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     first = run.stdout.readline()
     os.killpg(run.pid, getattr(signal, name))
-    out, errors = run.communicate(timeout=60)
+    out, errors = run.stdout.read(), run.stderr.read()  # communicate() would miss what readline() has read ahead
+    run.wait(60)
     assert first.startswith("adding_problem rnn T=20") and run.returncode == 130 and errors == "", errors
     made = records(tmp_path)
     assert len(made) == 1 + out.count("\n") < 1000 and all(r["final"]["status"] == "done" for r in made)
