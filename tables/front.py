@@ -54,7 +54,7 @@ def latching(results):
 
     claim(repeats("LSTM, forget bias 1 (Keras)") < repeats("SRNN, U = ±1 (Keras)"), "the SRNN is ahead")
     claim(repeats("SRNN, U = ±0.73") < repeats("LSTM, forget bias 5"), "exchanged, the LSTM is ahead")
-    return "Exchange the two starts (middle), and the ranking is exchanged."
+    return "Exchange the two starts, and the ranking is exchanged."
 
 
 def movement(results):
