@@ -49,7 +49,7 @@ def pathological(results):
     apart = [shares[radius, "ortho"] - shares[radius, "identity"] for radius in (1.0, 1.1)]
     return claim(
         max(small) < 0.2 and min(apart) > 0.8,
-        "Starts of spectral radius 0.8 fail whatever their structure; above, structure decides.")
+        "Small starts fail whatever their structure; above, structure decides.")
 
 
 def latching(results):
@@ -72,9 +72,7 @@ def movement(results):
         wide = data_movement.pathological(results, **changes)
         parts = [data_movement.share(wide, f"recurrent {part}") for part in ("matrix", "gradient")]
         claim(sum(parts) > 0.7, "in wide nets the recurrent matrix and its gradient take most")
-    return (
-        "The cost is proportional to T; in wide nets most of it is the recurrent matrix and its "
-        "gradient.")
+    return "The cost is proportional to T, and in wide nets mostly that of W_hh and its gradient."
 
 
 TABLES = {f"front:{make.__name__}_caption": make for make in (
