@@ -11,9 +11,12 @@ def cost(results):
     """Studies, cells and core-hours of every page."""
     rows = []
     for file in sorted(path.stem for path in Path(studies.__file__).parent.glob("[!_]*.py")):
-        listed = [study for study in importlib.import_module(f"studies.{file}").STUDIES if study.name != "smoke"]
-        cells, hours = sum(len(study.cells()) for study in listed), sum(study.minutes for study in listed) / 60
-        rows.append([f"[{file}]({file}.md)", len(listed), f"{cells:,}", f"{hours:.1f}" if hours > 0.1 else "below 0.1"])
+        every = importlib.import_module(f"studies.{file}").STUDIES
+        listed = [study for study in every if study.name != "smoke"]
+        cells = sum(len(study.cells()) for study in listed)
+        hours = sum(study.minutes for study in listed) / 60
+        rows.append([f"[{file}]({file}.md)", len(listed), f"{cells:,}",
+                     f"{hours:.1f}" if hours > 0.1 else "below 0.1"])
     return markdown(["page", "studies", "cells", "core-hours"], rows)
 
 
