@@ -84,7 +84,7 @@ def latching_success(table):
             ("GRU (Keras)", GREEN, "^", "-")),
         "The two starts exchanged": (
             ("SRNN, U = ±0.73", RED, "o", "--"), ("LSTM, forget bias 5", BLUE, "s", "-."),
-            ("LSTM, no forget gate (1997)", PURPLE, "v", "--"), ("LSTM, chrono", SKY, "D", "-")),
+            ("LSTM, no forget gate (1997)", PURPLE, "v", "--"), ("LSTM, chrono (told T)", SKY, "D", "-")),
         "Other starts": (
             ("SRNN, U = +1.25", RED, "o", "-."), ("LSTM, forget bias 3", SKY, "D", "-"),
             ("LSTM, forget bias 0", PURPLE, "v", "-"),
@@ -109,7 +109,7 @@ def latching_gradient(table, tradeoff):
     """|dh_T/dx_1| at the start against length, and the trade-off of Bengio et al. around U = 1."""
     figure, (by_length, by_weight, latch) = pictures.subplots(1, 3, figsize=(14, 5), layout="constrained")
     for name, colour, dashes in (
-            ("SRNN, U = ±1 (Keras)", RED, "-"), ("SRNN, U = ±0.73", RED, "--"), ("LSTM, chrono", SKY, "-"),
+            ("SRNN, U = ±1 (Keras)", RED, "-"), ("SRNN, U = ±0.73", RED, "--"), ("LSTM, chrono (told T)", SKY, "-"),
             ("LSTM, no forget gate (1997)", BLUE, "--"), ("LSTM, forget bias 1 (Keras)", BLUE, "-"),
             ("GRU, update bias 3", GREEN, "--"), ("GRU (Keras)", GREEN, "-")):
         records = row(table, name)
