@@ -155,6 +155,20 @@ def test_pairs_won_are_counted():
     assert latching.pairs_won([1], [1]) == 0
 
 
+def test_rank_correlation_is_that_of_its_definition():
+    """Without ties 1 - 6 sum d^2 / (n (n^2 - 1)); with ties the mean of the places; any increasing
+    function changes nothing."""
+    values, others = np.array([0.1, 3.0, 2.0, 9.0, 5.0]), np.array([1.0, 2.0, 4.0, 3.0, 8.0])
+    assert latching.ranks(values).tolist() == [1, 3, 2, 5, 4]
+    d = latching.ranks(values) - latching.ranks(others)
+    assert latching.rank_correlation(values, others) == pytest.approx(1 - 6 * (d**2).sum() / (5 * 24))
+    assert latching.ranks([7, 7, 1, 7, 9]).tolist() == [3, 3, 1, 3, 5]
+    assert latching.rank_correlation([1, 1, 2], [1, 2, 3]) == pytest.approx(np.sqrt(3) / 2)
+    increasing = latching.rank_correlation(np.exp(values), others**3)
+    assert increasing == pytest.approx(latching.rank_correlation(values, others))
+    assert latching.rank_correlation(values, -values) == pytest.approx(-1)
+
+
 def test_steepest_slopes_of_a_plane_with_a_wall():
     x, y = np.linspace(0, 1, 5), np.linspace(0, 2, 9)
     loss = 3 * x + 2 * y[:, None]

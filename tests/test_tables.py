@@ -91,14 +91,22 @@ def changed(results, name, chosen, final):
     return results
 
 
+SOLVED = dict(solved=True, updates_to_solve=600)
 UNSOLVED = dict(solved=False, updates_to_solve=None)
 
 
 @pytest.mark.parametrize("block, study, chosen, final", [
-    ("rnn_pathological:why", "pathological-scale", "ortho", UNSOLVED),
+    ("rnn_pathological:findings", "pathological-headline", "ortho", UNSOLVED),
+    ("rnn_pathological:findings", "pathological-scale", "identity", SOLVED),
+    ("rnn_pathological:findings", "pathological-xor-grid", "fixed length", SOLVED),
+    ("rnn_pathological:scale_answer", "pathological-scale", 0.8, SOLVED),
     ("rnn_pathological:scale_answer", "pathological-scale", "gaussian", UNSOLVED),
+    ("rnn_pathological:xor_budget", "pathological-xor-fixed-longer", "fixed T = 30, Adam", SOLVED),
+    ("rnn_pathological:beyond_answer", "pathological-beyond-curriculum", "LSTM, 32 units", UNSOLVED),
+    ("rnn_pathological:table5_answer", "pathological-sutskever", "NAG", dict(wrong_rate=0.0001)),
     ("rnn_pathological:length_answer", "pathological-length", "ortho", UNSOLVED),
     ("rnn_pathological:order_answer", "pathological-order", "both", UNSOLVED),
+    ("rnn_pathological:order_answer", "pathological-order-lags", "early", dict(updates_to_solve=50)),
     ("rnn_pathological:xor_answer", "pathological-xor-grid", "curriculum and mixed lengths", UNSOLVED),
     ("adding:rnn_sentence", "adding-headline", "tanh RNN", dict(solve_rate=0.9)),
     ("adding:cells_answer", "adding-cells", "IRNN", dict(solve_rate=0.0)),
@@ -106,7 +114,11 @@ UNSOLVED = dict(solved=False, updates_to_solve=None)
     ("adding:best_answer", "adding-search", "the same, averaged weights", dict(validation_mse=1e-9)),
     ("front:latching", "latching-table", "LSTM, forget bias 5", dict(success_fraction=0.0)),
     ("front:pathological", "pathological-scale", "ortho", UNSOLVED),
-    ("latching:answer", "latching-table", "LSTM, chrono (told T)", dict(success_fraction=0.0)),
+    ("latching:findings", "latching-table", "LSTM, chrono (told T)", dict(success_fraction=0.0)),
+    ("latching:findings", "latching-table", "LSTM, no forget gate (1997)", dict(success_fraction=0.1)),
+    ("latching:findings", "latching-tuning", "ten times the rate", dict(success_fraction=0.8)),
+    ("latching:rank_sentence", "latching-table", "SRNN, U = +1.25", dict(success_fraction=0.1)),
+    ("latching:rank_sentence", "latching-table", "GRU, update bias 3", dict(success_fraction=0.2)),
     ("latching:split_sentence", "latching-split", "question", dict(validation_accuracy=[0.5] * 30)),
     ("latching:relay_sentence", "latching-relay", "gru", dict(success_fraction=1.0)),
     ("lstm_1997:progress", "lstm-table-9", "literal", dict(status="interrupted")),
