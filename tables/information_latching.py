@@ -249,18 +249,24 @@ def findings(results):
     n = sum(entry["settings"]["repeats"] for entry in splits)
     claim(ends > 0.99 * n, "the question's split gives accuracies of 0 and 1")
     return "\n".join([
-        f"1. The one-unit LSTM does worse because of where Keras starts it: its state fades by a factor of {kept:.2f} a step, "
-        f"while the SRNN's recurrent weight starts at exactly +1 or -1. At T = 50, {of_30(at_50[LSTM])} LSTMs and "
-        f"{successes(at_50[SRNN])} SRNNs end with an accuracy above 0.95.",
-        f"2. Exchange the two starts and the outcome is exchanged: SRNNs with U = ±0.73 succeed in {of_30(at_50[WEAK])} "
-        f"repeats at T = 50, LSTMs with a forget bias of 5 in {successes(at_50[BIAS_5])}; at T = 200 it is "
-        f"{successes(at_200[WEAK])} and {successes(at_200[BIAS_5])}.",
-        f"3. Of {len(CELLS)} starts at T = 50, the four whose untrained state tells nothing of the first element (probe at most "
-        f"{max(median(at_50[name], 'probe_start') for name in blank):.2f}) have the fewest successes, {few[0]} to {few[-1]} of 30; "
-        f"the others have {many[0]} to {many[-1]}, in no order of the probe. The best, chrono, is the only one that is told T.",
-        f"4. More training hardly helps: at T = 30 four times the updates bring the LSTM from {of_30(usual)} to "
-        f"{successes(slow)}, ten times the rate to {successes(fast)}, a forget bias of 5 to {successes(better)}.",
-        f"5. The question's validation set holds one class only: {ends} of {n} repeats score exactly 0 or 1 on it, which "
+        "1. The one-unit LSTM does worse because of where Keras starts it: its state fades by a "
+        f"factor of {kept:.2f} a step, while the SRNN's recurrent weight starts at exactly +1 or "
+        f"-1. At T = 50, {of_30(at_50[LSTM])} LSTMs and {successes(at_50[SRNN])} SRNNs end with an "
+        "accuracy above 0.95.",
+        "2. Exchange the two starts and the outcome is exchanged: SRNNs with U = ±0.73 succeed in "
+        f"{of_30(at_50[WEAK])} repeats at T = 50, LSTMs with a forget bias of 5 in "
+        f"{successes(at_50[BIAS_5])}; at T = 200 it is {successes(at_200[WEAK])} and "
+        f"{successes(at_200[BIAS_5])}.",
+        f"3. Of {len(CELLS)} starts at T = 50, the four whose untrained state tells nothing of the "
+        "first element (probe at most "
+        f"{max(median(at_50[name], 'probe_start') for name in blank):.2f}) have the fewest "
+        f"successes, {few[0]} to {few[-1]} of 30; the others have {many[0]} to {many[-1]}, in no "
+        "order of the probe. The best, chrono, is the only one that is told T.",
+        "4. More training hardly helps: at T = 30 four times the updates bring the LSTM from "
+        f"{of_30(usual)} to {successes(slow)}, ten times the rate to {successes(fast)}, a forget "
+        f"bias of 5 to {successes(better)}.",
+        f"5. The question's validation set holds one class only: {ends} of {n} repeats score "
+        "exactly 0 or 1 on it, which "
         "the plotted means hide."])
 
 
@@ -291,14 +297,16 @@ def rank_sentence(results):
     above = at[50][PAST_ONE]
     claim(median(above, "gradient_start") < 1e-9 and successes(above) > 10, "a start latches without a gradient")
     return (
-        f"So what the untrained net passes on and what training makes of it go together, more or less: at T = 50 successes have "
-        f"a rank correlation of {gradient:.2f} with the gradient and of {probe:.2f} with the probe. What holds without "
-        f"exception is less. At T = 30 and at T = 50 the four starts whose state tells nothing have the fewest "
-        "successes. At T = 100 not even that: the LSTM without a forget gate has a probe of "
-        f"{median(opened, 'probe_start'):.2f} and {of_30(opened)}, the GRU with an update bias of 3 "
-        f"{median(other, 'probe_start'):.2f} and {successes(other)}. And a start can do without any gradient: at T = 50 the "
-        f"SRNN at U = +1.25 has {power(median(above, 'gradient_start'))} and succeeds in {successes(above)}. The chrono start, "
-        f"ahead at T = 50 and beyond, is given T and the others are not.")
+        "So what the untrained net passes on and what training makes of it go together, more or "
+        f"less: at T = 50 successes have a rank correlation of {gradient:.2f} with the gradient "
+        f"and of {probe:.2f} with the probe. What holds without exception is less. At T = 30 and "
+        "at T = 50 the four starts whose state tells nothing have the fewest successes. At T = "
+        "100 not even that: the LSTM without a forget gate has a probe of "
+        f"{median(opened, 'probe_start'):.2f} and {of_30(opened)}, the GRU with an update bias of "
+        f"3 {median(other, 'probe_start'):.2f} and {successes(other)}. And a start can do without "
+        "any gradient: at T = 50 the SRNN at U = +1.25 has "
+        f"{power(median(above, 'gradient_start'))} and succeeds in {successes(above)}. The chrono "
+        "start, ahead at T = 50 and beyond, is given T and the others are not.")
 
 
 def front(results):
@@ -308,8 +316,8 @@ def front(results):
     claim(successes(lstm) < 0.5 * successes(srnn), "as Keras starts them the SRNN is ahead of the LSTM")
     claim(abs(successes(better) - successes(srnn)) <= 3, "a forget bias of 5 brings the LSTM level with the SRNN")
     return (
-        f"Its start forgets, by a factor of {kept:.2f} a step: {of_30(lstm)} repeats latch over 50 steps, against "
-        f"{successes(srnn)}; with a forget bias of 5, {successes(better)}.")
+        f"Its start forgets, by a factor of {kept:.2f} a step: {of_30(lstm)} repeats latch over 50 "
+        f"steps, against {successes(srnn)}; with a forget bias of 5, {successes(better)}.")
 
 
 def front_table(results):
@@ -339,9 +347,10 @@ def table_notes(results):
     medians = [median(cell(results, name, T), "test_accuracy") for name in CELLS for T in LENGTHS]
     failing = [value for value in medians if value <= latching.SUCCESS]
     return (
-        f"At T = 200 the row with most successes is {best} ({of_30(longest[best])}), and {len(none)} of {len(CELLS)} rows have "
-        f"none: {'; '.join(none)}. The SRNN that starts at U = +1.25 depends little on the length, with {min(latched)} to "
-        f"{max(latched)} successes at every T from 10 to 200. The median accuracies that do not reach 0.95 lie between "
+        f"At T = 200 the row with most successes is {best} ({of_30(longest[best])}), and "
+        f"{len(none)} of {len(CELLS)} rows have none: {'; '.join(none)}. The SRNN that starts at U "
+        f"= +1.25 depends little on the length, with {min(latched)} to {max(latched)} successes at "
+        "every T from 10 to 200. The median accuracies that do not reach 0.95 lie between "
         f"{min(failing):.2f} and {max(failing):.2f}.")
 
 
@@ -356,12 +365,14 @@ def tradeoff_sentence(results):
     right = np.array(above["final"]["test_accuracy"]) > latching.SUCCESS
     claim(right[lucky].mean() > right[~lucky].mean() + 0.5, "the sign of the readout decides")
     return (
-        f"At T = 100 the gradient is largest at U = 1, {power(gradient[1])}, where the untrained state tells little and "
-        f"{of_30(at)} repeats succeed. At U = 1.25 it is {power(gradient[2])}, the untrained state tells everything, and "
-        f"{successes(above)} succeed. There the state latches before it is trained, and what decides is the sign of the "
-        f"readout: of the {lucky.sum()} repeats that are right more often than not at the start {right[lucky].sum()} "
-        f"succeed, of the other {(~lucky).sum()} only {right[~lucky].sum()}. The same start serves every length, which is "
-        "why that row of the table hardly depends on T.")
+        f"At T = 100 the gradient is largest at U = 1, {power(gradient[1])}, where the untrained "
+        f"state tells little and {of_30(at)} repeats succeed. At U = 1.25 it is "
+        f"{power(gradient[2])}, the untrained state tells everything, and {successes(above)} "
+        "succeed. There the state latches before it is trained, and what decides is the sign of "
+        f"the readout: of the {lucky.sum()} repeats that are right more often than not at the "
+        f"start {right[lucky].sum()} succeed, of the other {(~lucky).sum()} only "
+        f"{right[~lucky].sum()}. The same start serves every length, which is why that row of the "
+        "table hardly depends on T.")
 
 
 def split_sentence(results):
@@ -378,12 +389,14 @@ def split_sentence(results):
                 and entry["settings"]["cell"] == name)) for name in KERAS) for split in ("question", "shuffled")}
     of_all = listed(f"{mean:.2f} ({NAMES[name]})" for name, mean in means.items())
     return (
-        f"Of the {len(values['question'])} repeats with the question's split {ends} have a validation accuracy of exactly 0 "
-        f"or 1, and {low['question']} lie below 0.05; shuffled, none lies below {values['shuffled'].min():.2f}. A net that "
-        "has learnt nothing answers with the more frequent class of its training set, which the validation set does not "
-        f"contain, and scores 0. The mean over repeats hides that; at T = 100 the means are {of_all}. A balanced held-out set "
-        f"shows what the same runs have learnt: over the {len(entries) // 6} lengths {held['question']} of "
-        f"{30 * len(entries) // 6} repeats of SRNN, LSTM and GRU end above 0.95, shuffled {held['shuffled']}.")
+        f"Of the {len(values['question'])} repeats with the question's split {ends} have a "
+        f"validation accuracy of exactly 0 or 1, and {low['question']} lie below 0.05; shuffled, "
+        f"none lies below {values['shuffled'].min():.2f}. A net that has learnt nothing answers "
+        "with the more frequent class of its training set, which the validation set does not "
+        "contain, and scores 0. The mean over repeats hides that; at T = 100 the means are "
+        f"{of_all}. A balanced held-out set shows what the same runs have learnt: over the "
+        f"{len(entries) // 6} lengths {held['question']} of {30 * len(entries) // 6} repeats of "
+        f"SRNN, LSTM and GRU end above 0.95, shuffled {held['shuffled']}.")
 
 
 def relay_sentence(results):
@@ -394,11 +407,12 @@ def relay_sentence(results):
           "the GRU has more successes at none of the pairs")
     claim(won[8, "gru", 30] == 0 and min(won[8, "srnn", 30], won[8, "lstm", 30]) > 25, "at T = 30 the GRU fails alone")
     return (
-        "The question reports that on this task the GRU performs better and SRNN and LSTM are equally bad (8 units, 10 "
-        f"repeats). That is not so here: the GRU is ahead of both others at none of the {len(pairs)} pairs of units and length. "
-        f"With eight units at T = 30 it succeeds in none of 30 repeats, the SRNN in {won[8, 'srnn', 30]} and the LSTM in "
-        f"{won[8, 'lstm', 30]}. With one unit only the LSTM gets past T = 5, with {won[1, 'lstm', 10]} of 30 at T = 10, and "
-        "at T = 30 no cell does.")
+        "The question reports that on this task the GRU performs better and SRNN and LSTM are "
+        "equally bad (8 units, 10 repeats). That is not so here: the GRU is ahead of both others "
+        f"at none of the {len(pairs)} pairs of units and length. With eight units at T = 30 it "
+        f"succeeds in none of 30 repeats, the SRNN in {won[8, 'srnn', 30]} and the LSTM in "
+        f"{won[8, 'lstm', 30]}. With one unit only the LSTM gets past T = 5, with "
+        f"{won[1, 'lstm', 10]} of 30 at T = 10, and at T = 30 no cell does.")
 
 
 def times(results):

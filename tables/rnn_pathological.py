@@ -148,17 +148,22 @@ def findings(results):
     easy, addition = (middle_updates(order_of[key]) for key in (("both", "distinct", "regions"), ("sum", "marked", "halves")))
     claim(5 * easy < addition < math.inf, "temporal order is far easier than addition")
     return "\n".join([
-        f"1. A tanh RNN needs a start of the right scale and the right structure: at a spectral radius of 0.8 four kinds of "
-        f"start solve {low} of {runs} runs; at 1 and 1.1 the orthogonal one solves {upper['ortho']} of 30, the identity none. "
-        "The earlier public write-up changed both at once.",
-        f"2. At a fixed length 3-bit memorization is solved in at least half of the seeds up to T = {far['ortho']} with the "
-        f"orthogonal start, {far['random']} with the small random one, {far['identity']} with the identity. An LSTM with a "
-        f"curriculum solves T = 400 in {solved(lstm)[0]} of {len(lstm)} seeds.",
-        f"3. XOR at a fixed T = 30 is solved in none of {len(fixed)} runs of {LIMIT:,} updates. With a curriculum on the "
-        f"length and mixed lengths the same net solves it in {solved(both)[0]} of {len(both)}.",
-        f"4. Temporal order at T = 30 takes {easy:.0f} updates in the median, addition {addition:.0f}: its symbols have "
-        "channels of their own, they lie in two short regions, and the answer needs no arithmetic.",
-        "5. Table 5 of Sutskever et al. (2013) is [not reproduced](rnn_pathological_2013.md), though the order of its two "
+        "1. A tanh RNN needs a start of the right scale and the right structure: at a spectral "
+        f"radius of 0.8 four kinds of start solve {low} of {runs} runs; at 1 and 1.1 the "
+        f"orthogonal one solves {upper['ortho']} of 30, the identity none. The earlier public "
+        "write-up changed both at once.",
+        "2. At a fixed length 3-bit memorization is solved in at least half of the seeds up to T "
+        f"= {far['ortho']} with the orthogonal start, {far['random']} with the small random one, "
+        f"{far['identity']} with the identity. An LSTM with a curriculum solves T = 400 in "
+        f"{solved(lstm)[0]} of {len(lstm)} seeds.",
+        f"3. XOR at a fixed T = 30 is solved in none of {len(fixed)} runs of {LIMIT:,} updates. "
+        "With a curriculum on the length and mixed lengths the same net solves it in "
+        f"{solved(both)[0]} of {len(both)}.",
+        f"4. Temporal order at T = 30 takes {easy:.0f} updates in the median, addition "
+        f"{addition:.0f}: its symbols have channels of their own, they lie in two short regions, "
+        "and the answer needs no arithmetic.",
+        "5. Table 5 of Sutskever et al. (2013) is [not reproduced](rnn_pathological_2013.md), "
+        "though the order of its two "
         "methods is."])
 
 
@@ -264,9 +269,10 @@ def length_answer(results):
     words = {init: f"up to T = {T}" if T else "at none of these lengths" for init, T in far.items()}
     claim((far["ortho"] or 0) > (far["random"] or 0), "the orthogonal start lasts longer than the small random one")
     return (
-        f"With the orthogonal start at least half of the seeds end solved {words['ortho']}, with N(0, 0.1²) {words['random']} "
-        f"and with the identity {words['identity']}. Over the {len(grids.LENGTHS)} lengths together {total['ortho']}, "
-        f"{total['random']} and {total['identity']} of {runs} runs end solved.")
+        f"With the orthogonal start at least half of the seeds end solved {words['ortho']}, with "
+        f"N(0, 0.1²) {words['random']} and with the identity {words['identity']}. Over the "
+        f"{len(grids.LENGTHS)} lengths together {total['ortho']}, {total['random']} and "
+        f"{total['identity']} of {runs} runs end solved.")
 
 
 def scale_counts(found, **chosen):
@@ -296,8 +302,9 @@ def front(results):
     claim(low[0] <= 0.1 * low[1], "at 0.8 hardly a run is solved, whatever the structure")
     claim(ends[0] >= 0.9 * runs and ends[1] == 0, "from radius 1 on structure decides between all and nothing")
     return (
-        f"Large enough and well built, both: at spectral radius 0.8, {low[0]} of {low[1]} runs are solved; at 1 and 1.1, "
-        f"{ends[0]} of {runs} with random orthogonal matrices, none with the identity.")
+        f"Large enough and well built, both: at spectral radius 0.8, {low[0]} of {low[1]} runs are "
+        f"solved; at 1 and 1.1, {ends[0]} of {runs} with random orthogonal matrices, none with the "
+        "identity.")
 
 
 def front_table(results):
@@ -321,13 +328,15 @@ def scale_answer(results):
     claim(at["ortho", 0.8] == 0 and upper["ortho"] >= 0.9 * 2 * n, "scale alone takes the orthogonal start from none to most")
     claim(upper["ortho"] > upper["sparse"] > upper["gaussian"] > upper["identity"] == 0, "structure orders the starts")
     return (
-        f"Scale: at a radius of 0.8, about that of the small random start, {low} of {runs} runs end solved, whatever "
-        f"the structure. The same orthogonal matrices, enlarged to 1 and 1.1 and otherwise unchanged, go from "
-        f"{at['ortho', 0.8]} of {n} to {at['ortho', 1.0]} and {at['ortho', 1.1]} of {n}.\n\n"
-        f"Structure: at 1 and 1.1 all starts have the same scale, and the orthogonal one solves {upper['ortho']} of {2 * n} "
-        f"runs, the sparse {upper['sparse']}, the Gaussian {upper['gaussian']} and the identity none. Equal singular "
-        "values are not what matters about the structure, since the identity has them too.\n\n"
-        "So both are needed, and the comparison of the two starts above, which changes both at once, cannot tell them apart.")
+        f"Scale: at a radius of 0.8, about that of the small random start, {low} of {runs} runs "
+        "end solved, whatever the structure. The same orthogonal matrices, enlarged to 1 and 1.1 "
+        f"and otherwise unchanged, go from {at['ortho', 0.8]} of {n} to {at['ortho', 1.0]} and "
+        f"{at['ortho', 1.1]} of {n}.\n\nStructure: at 1 and 1.1 all starts have the same scale, "
+        f"and the orthogonal one solves {upper['ortho']} of {2 * n} runs, the sparse "
+        f"{upper['sparse']}, the Gaussian {upper['gaussian']} and the identity none. Equal "
+        "singular values are not what matters about the structure, since the identity has them "
+        "too.\n\nSo both are needed, and the comparison of the two starts above, which changes "
+        "both at once, cannot tell them apart.")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -404,18 +413,20 @@ def order_answer(results):
     claim(sum(seen["marked", "regions"]) >= sum(seen["distinct", "regions"]), "markers hide nothing in the regions")
     shares = {key: f"{max(first, 0):.0%} and {max(second, 0):.0%}" for key, (first, second) in seen.items()}
     return (
-        f"Temporal order is easy for three reasons, and each of them alone is worth a factor of two or more. At T = 30 it takes "
-        f"{base:.0f} updates in the median. Markers instead of symbols with channels of their own make that "
-        f"{slower['marked']:.1f} times as many, places anywhere in each half {slower['halves']:.1f} times, the sum of two "
-        f"real values instead of both symbols {slower['sum']:.1f} times and their parity {slower['parity']:.0f} times. "
-        f"Addition, which differs in all three, takes {slower['all']:.0f} times as many; parity with any harder input is "
-        f"solved in none of {len(hard)} runs within {limit:,} updates.\n\n"
-        "The first hypothesis holds, but its reason only in part. Anywhere in the halves a linear probe of the untrained net's "
-        f"last state explains {shares['distinct', 'halves']} of the variance of the first and the second symbol if they have "
-        f"channels of their own, and {shares['marked', 'halves']} if they are marked. In the regions it is "
-        f"{shares['distinct', 'regions']} against {shares['marked', 'regions']}: there markers hide nothing from the probe, and "
-        "learning takes longer all the same.\n\n"
-        f"{lag_sentence(results)}")
+        "Temporal order is easy for three reasons, and each of them alone is worth a factor of "
+        f"two or more. At T = 30 it takes {base:.0f} updates in the median. Markers instead of "
+        f"symbols with channels of their own make that {slower['marked']:.1f} times as many, "
+        f"places anywhere in each half {slower['halves']:.1f} times, the sum of two real values "
+        f"instead of both symbols {slower['sum']:.1f} times and their parity "
+        f"{slower['parity']:.0f} times. Addition, which differs in all three, takes "
+        f"{slower['all']:.0f} times as many; parity with any harder input is solved in none of "
+        f"{len(hard)} runs within {limit:,} updates.\n\nThe first hypothesis holds, but its reason "
+        "only in part. Anywhere in the halves a linear probe of the untrained net's last state "
+        f"explains {shares['distinct', 'halves']} of the variance of the first and the second "
+        f"symbol if they have channels of their own, and {shares['marked', 'halves']} if they are "
+        f"marked. In the regions it is {shares['distinct', 'regions']} against "
+        f"{shares['marked', 'regions']}: there markers hide nothing from the probe, and learning "
+        f"takes longer all the same.\n\n{lag_sentence(results)}")
 
 
 def lag_sentence(results):
@@ -429,10 +440,11 @@ def lag_sentence(results):
     claim(nearer < farther, "the nearer symbol is not learned first")
     claim(longer > 0.7 * len(early) * len(late), "early symbols take longer")
     return (
-        f"The third hypothesis fails on the order: at T = 60 the nearer symbol is learned first in {nearer} of "
-        f"{len(records)} runs, the farther one in {farther}. It is right about the lag: with both symbols early the median "
-        f"is {middle_updates(early):.0f} updates instead of {middle_updates(late):.0f}, and of the {len(early) * len(late)} "
-        f"pairs of runs the one with early symbols takes longer in {longer}.")
+        "The third hypothesis fails on the order: at T = 60 the nearer symbol is learned first in "
+        f"{nearer} of {len(records)} runs, the farther one in {farther}. It is right about the "
+        f"lag: with both symbols early the median is {middle_updates(early):.0f} updates instead "
+        f"of {middle_updates(late):.0f}, and of the {len(early) * len(late)} pairs of runs the one "
+        f"with early symbols takes longer in {longer}.")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -472,13 +484,15 @@ def xor_answer(results):
     claim(max(scales) - min(scales) > max(optimizers) - min(optimizers), "input scale matters more than the optimizer")
     claim(share(0, both)[0] > share(0, mixed)[0], "both ways together solve more runs than mixed lengths alone")
     return (
-        f"Short sequences crack XOR. Within {LIMIT:,} updates at the fixed T = 30 none of {runs} runs ends solved; with mixed "
-        f"lengths {share(0, mixed)[0]} of {share(0, mixed)[1]} do, with a curriculum {share(0, curriculum)[0]}, with both "
-        f"{share(0, both)[0]}. Next comes the input scale: over these three ways together, {scales[0]} of "
-        f"{share(2, 0.1)[1]} runs are solved at 0.1, {scales[1]} at 0.3 and {scales[2]} at 1. The optimizer matters least, "
-        f"with {optimizers[0]} for the heavy ball, {optimizers[1]} for Nesterov and {optimizers[2]} for Adam. With the "
-        f"curriculum alone {sum(fallen[curriculum])} runs end near chance, below an accuracy of 0.6; with mixed lengths "
-        f"beside it {sum(fallen[both]) or 'none'} {'do' if sum(fallen[both]) != 1 else 'does'}.")
+        f"Short sequences crack XOR. Within {LIMIT:,} updates at the fixed T = 30 none of {runs} "
+        f"runs ends solved; with mixed lengths {share(0, mixed)[0]} of {share(0, mixed)[1]} do, "
+        f"with a curriculum {share(0, curriculum)[0]}, with both {share(0, both)[0]}. Next comes "
+        f"the input scale: over these three ways together, {scales[0]} of {share(2, 0.1)[1]} runs "
+        f"are solved at 0.1, {scales[1]} at 0.3 and {scales[2]} at 1. The optimizer matters least, "
+        f"with {optimizers[0]} for the heavy ball, {optimizers[1]} for Nesterov and "
+        f"{optimizers[2]} for Adam. With the curriculum alone {sum(fallen[curriculum])} runs end "
+        "near chance, below an accuracy of 0.6; with mixed lengths beside it "
+        f"{sum(fallen[both]) or 'none'} {'do' if sum(fallen[both]) != 1 else 'does'}.")
 
 
 def xor_budget(results):
@@ -489,8 +503,9 @@ def xor_budget(results):
     spent, best = [final["update"] for final in of], max(final["test_accuracy"] for final in of)
     claim(best < 0.6, "all of these runs stay near chance")
     return (
-        f"At a fixed T = 30 none of {len(of)} runs learns XOR within its budget of {min(spent):,} to {max(spent):,} updates; "
-        f"the best of them ends at an accuracy of {best:.2f}. With sequences that grow, the same tanh RNN learns it.")
+        f"At a fixed T = 30 none of {len(of)} runs learns XOR within its budget of {min(spent):,} "
+        f"to {max(spent):,} updates; the best of them ends at an accuracy of {best:.2f}. With "
+        "sequences that grow, the same tanh RNN learns it.")
 
 
 def xor(results):
@@ -538,11 +553,12 @@ def beyond_answer(results):
     claim(of(plain, grow, 400)[1] < 0.6, "at T = 400 the LSTM is ahead")
     claim(of(plain, "fixed", 200)[1] == of(lstm, "fixed", 200)[1], "at the fixed T = 200 the two nets are level")
     return (
-        f"At a fixed length the LSTM buys nothing with these settings: at T = 200 each net solves {of(lstm, 'fixed', 200)[0]} "
-        f"seeds, at T = 400 none. With a curriculum and mixed lengths the LSTM solves every seed at both lengths, the tanh RNN "
-        f"{of(plain, grow, 200)[0]} at T = 200 and {of(plain, grow, 400)[0]} at T = 400. How far the plain net reaches is not "
-        f"settled by this: with more updates and smaller inputs it solves {end} of {len(long)} seeds at the fixed T = 200, and "
-        "T = 400 was not tried so long.")
+        "At a fixed length the LSTM buys nothing with these settings: at T = 200 each net solves "
+        f"{of(lstm, 'fixed', 200)[0]} seeds, at T = 400 none. With a curriculum and mixed lengths "
+        f"the LSTM solves every seed at both lengths, the tanh RNN {of(plain, grow, 200)[0]} at T "
+        f"= 200 and {of(plain, grow, 400)[0]} at T = 400. How far the plain net reaches is not "
+        f"settled by this: with more updates and smaller inputs it solves {end} of {len(long)} "
+        "seeds at the fixed T = 200, and T = 400 was not tried so long.")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -587,8 +603,9 @@ def table5_cost(results):
     left = {80: 2 * (columns - 2), 210: columns, 100: columns}  # steps: columns that were not run
     hours = sum(steps / 80 * minutes * n * seeds for steps, n in left.items()) / 60
     return (f"The rest of their Table 5 was not run: five of the seven columns for these two tasks, and all seven for five bits "
-            f"at T = 200 and for ten 5-ary symbols at T = 80. Four seeds of each at one rate are {seeds * sum(left.values())} "
-            f"runs and, at the speed of those above, about {hours:.0f} core-hours, at each of the paper's four rates about "
+            "at T = 200 and for ten 5-ary symbols at T = 80. Four seeds of each at one rate are "
+            f"{seeds * sum(left.values())} runs and, at the speed of those above, about "
+            f"{hours:.0f} core-hours, at each of the paper's four rates about "
             f"{round(rates * hours, -1):.0f}.")
 
 
@@ -609,14 +626,15 @@ def table5_answer(results):
     radii = [record["spectrum"]["end"]["spectral_radius"] for record in blown]
     claim(min(radii) > 5 and all(record["final"]["wrong_rate"] > 0.8 for record in blown), "at 0.001 these runs blow up")
     return (
-        f"1. Their table is not reproduced. After 50,000 updates the median share of wrong sequences lies between "
-        f"{three(min(middle.values()))} and {three(max(middle.values()))} in the four rows, where the paper has "
-        f"{min(paper):g} to {max(paper):g}; the best of the sixteen runs has {three(best)}.\n"
-        "2. The order of the methods is theirs: in the median Nesterov's momentum of 0.995 ends below the heavy ball of 0.9 "
-        "in both tasks. But the seeds differ more than the methods do.\n"
-        "3. The learning rate decides much of it, since nothing holds a step back without clipping: two runs at 0.001 blow up, "
-        f"to spectral radii of {radii[0]:.0f} and {radii[1]:.0f}. The paper ran every cell at four rates and kept the best; here "
-        "three were tried for 2000 updates.")
+        "1. Their table is not reproduced. After 50,000 updates the median share of wrong "
+        f"sequences lies between {three(min(middle.values()))} and {three(max(middle.values()))} "
+        f"in the four rows, where the paper has {min(paper):g} to {max(paper):g}; the best of the "
+        f"sixteen runs has {three(best)}.\n2. The order of the methods is theirs: in the median "
+        "Nesterov's momentum of 0.995 ends below the heavy ball of 0.9 in both tasks. But the "
+        "seeds differ more than the methods do.\n3. The learning rate decides much of it, since "
+        "nothing holds a step back without clipping: two runs at 0.001 blow up, to spectral radii "
+        f"of {radii[0]:.0f} and {radii[1]:.0f}. The paper ran every cell at four rates and kept "
+        "the best; here three were tried for 2000 updates.")
 
 
 def speed(results):
