@@ -98,7 +98,7 @@ SOMETHING = [  # file, pattern, replacement, experiments whose records are stale
     ("adding_problem.py", r'"irnn": 0.01', '"irnn": 0.02', {"adding_problem"}),
     ("adding_problem.py", r"rng.uniform\(-1, 1, \(T, n\)\)", "rng.uniform(0, 1, (T, n))", {"adding_problem"}),
     ("rnn_pathological.py", r"dz \*= dh", "dz *= -dh", {"rnn_pathological", "temporal_order_study"}),
-    ("temporal_order_study.py", r"JUDGED = 50", "JUDGED = 51", {"temporal_order_study"}),
+    ("temporal_order_study.py", r"POINTS = 100", "POINTS = 101", {"temporal_order_study"}),
     ("information_latching.py", r"self.beta1, self.beta2", "self.beta2, self.beta1", {"information_latching"}),
 ]
 
