@@ -15,10 +15,10 @@ XOR = "xor", "xor-longer"  # studies
 TASKS = "multiplication", "symbols", "memory"
 LIMIT = 6000  # updates in the grid
 XOR_FIXED = (  # rows of their tables, in order
-    "fixed T = 30, orthogonal start", "fixed T = 30, N(0, 0.1^2)", "fixed T = 30, Adam",
+    "fixed T = 30, orthogonal start", "fixed T = 30, N(0, 0.1²)", "fixed T = 30, Adam",
     "fixed T = 30, Nesterov to 0.99", "curriculum to T = 30, no mixed lengths",
     "T = 30, heavy ball, no decay, stopped at 0.999",
-    "T = 30, N(0, 0.1^2) start, curriculum and mixed lengths")
+    "T = 30, N(0, 0.1²) start, curriculum and mixed lengths")
 T_200 = "3bit_memorization, T = 200"
 TASK_ROWS = (
     "multiplication, T = 50", "temporal_order_3, T = 100", "random_permutation, V = 20, T = 30",
