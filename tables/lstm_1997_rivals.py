@@ -12,7 +12,7 @@ import lstm_1997_rivals as rivals
 import studies
 import studies.lstm_1997 as lstm_grids
 import weight_guessing
-from tables.lstm_1997 import counted, of_stopped, pairs_of
+from tables.lstm_1997 import counted, every_reading, of_stopped, pairs_of, stopped_by
 from tables.writing import benchmark, claim, markdown, thousands
 
 STUDIES = (
@@ -279,14 +279,30 @@ def task_of(settings):
 # Sentences
 # --------------------------------------------------------------------------------------------------
 
-def stopped_by(sequences, cap):
-    """How many trials have stopped by a number of sequences."""
-    return sum(n is not None and n <= cap for n in sequences)
-
-
 def by_then(sequences, cap=np.inf):
     """The same in words, of all trials."""
     return f"{stopped_by(sequences, cap)} of {len(sequences)}"
+
+
+def front_answer(results):
+    """Who beats the LSTM, and where, for the front page."""
+    cap = 100_000
+    rival = {(run.method, run.settings.hidden): run.final["sequences_to_success"]
+             for run in runs(results) if run.settings.experiment == "1"}
+    rtrl, bptt = (stopped_by(rival[name, 12], cap) for name in ("rtrl", "bptt"))
+    reber = [run for run in every_reading(results).values()
+             if run.row.experiment == "1" and run.settings.max_sequences >= cap]
+    literal, = (stopped_by(run.sequences, cap) for run in reber if run.literal)
+    changed = max(stopped_by(run.sequences, cap) for run in reber if not run.literal)
+    lag = [run for run in every_reading(results).values() if run.row.experiment == "2a"]
+    others = sum(run.final["trials_stopped"] for run in runs(results)
+                 if run.settings.experiment == "2a" and run.p == 100)
+    claim(not others and max(stopped_by(run.sequences) for run in lag) == 18, "2a is the LSTM's alone")
+    return claim(
+        literal < min(rtrl, bptt) < changed,
+        f"On the embedded Reber grammar RTRL and BPTT, by {thousands(cap)} sequences: {rtrl} and {bptt} of "
+        f"30 trials with 12 hidden units, the LSTM {literal} if the text is taken word for word and "
+        f"{changed} with named changes. Over 100 steps (2a) only the LSTM with named changes learns.")
 
 
 def answer(results):
@@ -367,6 +383,7 @@ def cascade(results):
 
 
 TABLES = {
+    "front:rivals": front_answer,
     "lstm_1997_rivals:table1": table(1), "lstm_1997_rivals:table2": table(2),
     "lstm_1997_rivals:guessing": guessing, "lstm_1997_rivals:signals": signals, "lstm_1997_rivals:others": others,
     "lstm_1997_rivals:cascade": cascade, "lstm_1997_rivals:cost": cost, "lstm_1997_rivals:headline": headline,
