@@ -53,6 +53,11 @@ def thousands(number):
     return f"{number:,.0f}"
 
 
+def three(number):
+    """A count to three digits: 57,600 for 57,633."""
+    return thousands(float(f"{number:.3g}"))
+
+
 def listed(items):
     """1, 2 and 3."""
     *first, last = map(str, items)
