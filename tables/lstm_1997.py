@@ -223,7 +223,7 @@ def progress(results):
           "every row has a literal reading")
     return claim(
         all(run.final["status"] == "done" for run in found),
-        f"These are {len(lstm.TABLE_ROWS)} rows in {len(found)} readings with "
+        f"{len(lstm.TABLE_ROWS)} rows make {len(found)} runs, a row in a reading each, with "
         f"{thousands(sum(run.settings.trials for run in found))} trials; every trial has stopped or reached its cap.")
 
 

@@ -351,8 +351,8 @@ def findings(results):
         f"2. Task 2a, 100 steps: none of {sum(run.settings.trials for run in of)} trials of RTRL, BPTT and the chunker, none "
         f"of {whole.settings.trials} of the literal LSTM (which had {thousands(whole.settings.max_sequences)} sequences), "
         f"{len(best.reached)} of {best.settings.trials} of the LSTM with four named changes.",
-        "3. The changes were chosen for the LSTM, on other seeds; its rivals had none to choose from. With them the tables "
-        "compare a tuned LSTM with untuned rivals, so both readings of the LSTM stand in them.",
+        "3. The changes were chosen for the LSTM; its rivals had none to choose from. With them the tables compare a tuned "
+        "LSTM with untuned rivals, so both readings of the LSTM stand in them.",
         f"4. RTRL with a delay of 4 stops in {listed(by_rate)} of 18 trials at the rates 1, 4 and 10, the reverse of the "
         "paper's order.",
         "5. " + guessing_answer(results).split(";")[0].replace(" in the mean", " in the mean, as the paper says") + "."])
