@@ -90,8 +90,8 @@ def paper_vs_ours(found):
         loc="outside lower center", ncol=2)
     counts = [len(readings.solved_rows(found, chosen)) for chosen in (readings.literal, lambda run: run.papers_net)]
     figure.suptitle(
-        f"Within twice the paper's mean {counts[0]} of its {len(rows)} LSTM rows are reached word for word, {counts[1]} with "
-        "named changes", fontsize=12)
+        f"Within twice the paper's mean {counts[0]} of its {len(rows)} LSTM rows are reached word for word, "
+        f"{counts[1]} with named changes", fontsize=12)
     return figure
 
 
@@ -115,7 +115,8 @@ def scaling_2c(found):
     rows = [row for row in lstm.TABLE_ROWS if row.experiment == "2c"]
     panels = (
         ([row for row in rows if row.p == row.q], lambda row: row.q, "q, steps of distractors (of p = q symbols)"),
-        ([row for row in rows if row.q == 1000], lambda row: row.q // row.p, "how often each distractor returns (q = 1000)"))
+        ([row for row in rows if row.q == 1000], lambda row: row.q // row.p,
+         "how often each distractor returns (q = 1000)"))
     figure, axes = pictures.subplots(
         2, 2, figsize=(10, 7.4), sharey="row", sharex="col", height_ratios=(1.5, 1), layout="constrained")
     for (above, below), (chosen, place, name) in zip(axes.T, panels):
@@ -133,7 +134,8 @@ def scaling_2c(found):
                            color="white" if run.within else color, ha="center", fontsize=10)
         above.set_yscale("log")
         above.set_ylim(2e4, 5e5)
-        above.set_yticks([20_000, 50_000, 100_000, 200_000, 500_000], ["20,000", "50,000", "100,000", "200,000", "500,000"])
+        ticks = (20_000, 50_000, 100_000, 200_000, 500_000)
+        above.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
         above.minorticks_off()
         above.grid(axis="y", color="#dddddd", linewidth=0.6)
         below.axhline(1, color=BLACK, linewidth=1.2)
@@ -151,8 +153,8 @@ def scaling_2c(found):
         loc="outside lower center", ncol=3)
     counts = [sum(readings.best(found, row, which).within for row in rows) for which in (readings.literal, alone)]
     figure.suptitle(
-        f"Experiment 2c within twice the paper's mean: word for word {counts[0]} of {sum(row.trials for row in rows)} trials, "
-        f"without recurrence {counts[1]}")
+        f"Experiment 2c within twice the paper's mean: word for word {counts[0]} of "
+        f"{sum(row.trials for row in rows)} trials, without recurrence {counts[1]}")
     return figure
 
 

@@ -95,20 +95,24 @@ def reber(results, found):
         run = max((run for run in own if chosen(run)), key=lambda run: (run.settings.max_sequences, len(run.reached)))
         words, color, _, marker = LOOKS[name]
         words += f" ({readings.reading(run.settings).removeprefix('literal, ')})"
-        lines.append((words, color, "-" if name == "changed" else "--", marker, run.sequences, run.settings.max_sequences))
+        dash = "-" if name == "changed" else "--"
+        lines.append((words, color, dash, marker, run.sequences, run.settings.max_sequences))
     longest = 100_000
     for name, color, dash, marker, sequences, cap in lines:
         reached = sorted(n for n in sequences if n is not None and n <= longest)
         x, y = np.array([0, *reached, cap or longest]) / 1000, [*range(len(reached) + 1), len(reached)]
         axis.plot(x, y, dash, color=color, linewidth=2, drawstyle="steps-post")
         size = 17 if marker == "*" else 11
-        axis.plot([], [], dash, color=color, linewidth=2, marker=marker, markersize=size - 2, label=f"{name}: {len(reached)}")
+        axis.plot([], [], dash, color=color, linewidth=2, marker=marker, markersize=size - 2,
+                  label=f"{name}: {len(reached)}")
         for bound in (30, 100):
             count = sum(n <= 1000 * bound for n in reached)
-            axis.plot(bound, count, marker, color=color, markersize=size, markeredgecolor="white", clip_on=False, zorder=4)
+            axis.plot(bound, count, marker, color=color, markersize=size, markeredgecolor="white", clip_on=False,
+                      zorder=4)
     axis.axvline(30, color="#999999", linewidth=0.8, linestyle=":")
     row = own[0].row
-    axis.plot(row.paper / 1000, 30, clip_on=False, label=f"LSTM in the paper: all 30, after {row.paper:,} in the mean", **PAPER)
+    axis.plot(row.paper / 1000, 30, clip_on=False, **PAPER,
+              label=f"LSTM in the paper: all 30, after {row.paper:,} in the mean")
     axis.set_xlim(0, 100)
     axis.set_ylim(0, 30)
     axis.set_xlabel("training sequences, thousands")
@@ -150,9 +154,11 @@ def error_signal(runs):
     last.axis("off")
     methods = [method for method in LOOKS if method in {run.method for run in runs}]
     handles = [Line2D([], [], color=BLACK, linewidth=2.5, label="LSTM's carousel: 1 by construction")]
-    handles += [Line2D([], [], color=LOOKS[name][1], linewidth=LOOKS[name][2], marker=LOOKS[name][3], label=LOOKS[name][0],
-                       linestyle=(0, (4, 4)) if name == "chunker" else "-") for name in methods]
-    handles += [Line2D([], [], color="#555555", linestyle=dash, label=f"rate {lr:g} (chunker: 1)" if lr == 1 else f"rate {lr:g}")
+    for name in methods:
+        words, color, width, marker = LOOKS[name]
+        dash = (0, (4, 4)) if name == "chunker" else "-"
+        handles.append(Line2D([], [], color=color, linewidth=width, marker=marker, linestyle=dash, label=words))
+    handles += [Line2D([], [], color="#555555", linestyle=dash, label=f"rate {lr:g}{' (and chunker)' * (lr == 1)}")
                 for lr, dash in DASHES.items() if lr is not None]
     last.legend(handles=handles, loc="center left", fontsize=10, title="Elman nets: 0 after one step back.\n"
                 "Lines that leave below: no error arrives.", alignment="left")
@@ -213,7 +219,8 @@ def lag(runs, lstm, cap):
         loc="outside lower center", ncol=2)
     counts = ["{} of {}".format(*lstm[name, None, 100]) for name in ("changed", "literal")]
     figure.suptitle(
-        f"Task 2a over 100 steps: of the LSTM {counts[0]} with named changes, word for word {counts[1]} by {cap:,} sequences")
+        f"Task 2a over 100 steps: of the LSTM {counts[0]} with named changes, word for word {counts[1]} by "
+        f"{cap:,} sequences")
     return figure
 
 

@@ -107,12 +107,12 @@ def front_verdicts(results):
     alone = [run for run in found if run.settings.recurrent == "none"]
     table = markdown(["experiment", "rows, word for word", "rows, with named changes", "reproduced?"], lines)
     return (
-        f"{table}\n\nA row counts if as many of its trials as in the paper (all of them; 29 of 30 in two "
-        "rows) reach the paper's stopping criterion within twice the paper's mean. Named changes are "
-        "readings of what the text leaves open, or small additions to it. Without weights between hidden "
-        "units, which is no longer the paper's net, "
-        f"{sum(run.within for run in alone)} of {sum(run.row.trials for run in alone)} trials of 2c stop "
-        f"within that bound, at lags of up to {max(run.row.q for run in alone)} steps.")
+        f"{table}\n\nA row counts if as many of its trials as in the paper (all of them; 29 of 30 "
+        "in two rows) reach the paper's stopping criterion within twice the paper's mean. Named "
+        "changes are readings of what the text leaves open, or small additions to it. Without "
+        "weights between hidden units, which is no longer the paper's net, "
+        f"{sum(run.within for run in alone)} of {sum(run.row.trials for run in alone)} trials of "
+        f"2c stop within that bound, at lags of up to {max(run.row.q for run in alone)} steps.")
 
 
 def front_answer(results):
@@ -122,9 +122,9 @@ def front_answer(results):
     late = len({run.row for run in found if run.literal and run.all_stop})
     return claim(
         word_for_word < late < in_some < len(lstm.TABLE_ROWS),
-        f"Partly: with the text taken word for word {word_for_word} of {len(lstm.TABLE_ROWS)} rows within "
-        f"twice the paper's mean, {late} if the trials may go on for longer; {in_some} with "
-        "named changes.")
+        f"Partly: with the text taken word for word {word_for_word} of {len(lstm.TABLE_ROWS)} "
+        f"rows within twice the paper's mean, {late} if the trials may go on for longer; "
+        f"{in_some} with named changes.")
 
 
 def findings(results):
@@ -137,22 +137,24 @@ def findings(results):
     long = [readings.best(found, row, changed) for row in rows_of("4")[1:]]
     claim(not readings.solved_rows(reber) and not any(run.solved for run in long), "these rows stay open")
     return "\n".join([
-        f"1. Word for word {len(readings.solved_rows(found, literal))} of {len(lstm.TABLE_ROWS)} rows come out: as many "
-        "trials as in the paper stop within twice its mean. "
-        f"{len({run.row for run in found if run.literal and run.all_stop})} do if trials may go on for longer, "
-        f"{len(readings.solved_rows(found))} with named changes.",
-        f"2. In the {len(near) + len(far)} rows of which every trial stops in some reading of the paper's net, the "
-        f"closest mean lies within a factor of {TIMES:g} of the paper's in {len(near)}; in the other {len(far)} we "
-        "need fewer sequences.",
-        f"3. Experiment 2c, up to 1000 steps of distractors: within twice the paper's mean {sum(run.within for run in lag)} "
-        f"of {sum(run.row.trials for run in lag)} trials stop word for word, and {sum(run.within for run in alone)} without weights "
-        "between hidden units, which is not the paper's net.",
-        "4. Adding over 500 and 1000 steps: word for word no trial stops. With named changes and larger first weights "
-        f"{long[0].within} of {long[0].row.trials} do by twice the paper's mean and {long[1].within} of {long[1].row.trials} by "
-        "its mean; in the paper all do.",
-        f"5. The Reber grammar is learned by {min(run.within for run in reber[:5])} to {max(run.within for run in reber[:5])} "
-        f"of 30 trials a row word for word and by at most {max(run.within for run in reber)} with named changes, where the "
-        "paper has 29 or 30. Why is open."])
+        f"1. Word for word {len(readings.solved_rows(found, literal))} of {len(lstm.TABLE_ROWS)} "
+        "rows come out: as many trials as in the paper stop within twice its mean. "
+        f"{len({run.row for run in found if run.literal and run.all_stop})} do if trials may go "
+        f"on for longer, {len(readings.solved_rows(found))} with named changes.",
+        f"2. In the {len(near) + len(far)} rows of which every trial stops in some reading of the "
+        f"paper's net, the closest mean lies within a factor of {TIMES:g} of the paper's in "
+        f"{len(near)}; in the other {len(far)} we need fewer sequences.",
+        "3. Experiment 2c, up to 1000 steps of distractors: within twice the paper's mean "
+        f"{sum(run.within for run in lag)} of {sum(run.row.trials for run in lag)} trials stop "
+        f"word for word, and {sum(run.within for run in alone)} without weights between hidden "
+        "units, which is not the paper's net.",
+        "4. Adding over 500 and 1000 steps: word for word no trial stops. With named changes and "
+        f"larger first weights {long[0].within} of {long[0].row.trials} do by twice the paper's "
+        f"mean and {long[1].within} of {long[1].row.trials} by its mean; in the paper all do.",
+        f"5. The Reber grammar is learned by {min(run.within for run in reber[:5])} to "
+        f"{max(run.within for run in reber[:5])} of 30 trials a row word for word and by at most "
+        f"{max(run.within for run in reber)} with named changes, where the paper has 29 or 30. "
+        "Why is open."])
 
 
 def verdicts(results):
@@ -164,9 +166,11 @@ def verdicts(results):
         for chosen in (literal, lambda run: run.papers_net):
             runs = [readings.best(found, row, chosen) for row in rows]
             cell += [f"{sum(run.solved for run in runs)} of {len(rows)}",
-                     f"{sum(run.within for run in runs)} of {sum(run.settings.trials for run in runs)}"]
+                     f"{sum(run.within for run in runs)} of "
+                     f"{sum(run.settings.trials for run in runs)}"]
         near = [run.over_paper for run in closest(found) if run.row in rows]
-        cell.append("-" if not near else f"{min(near):.2f}" if len(near) == 1 else f"{min(near):.2f} to {max(near):.2f}")
+        ends = dict.fromkeys(f"{ratio:.2f}" for ratio in (min(near), max(near))) if near else ["-"]
+        cell.append(" to ".join(ends))
         lines.append([experiment, *cell, verdict(found, rows)])
     return markdown(
         ["experiment", "rows, word for word", "trials", "rows, in the best reading", "trials",
@@ -202,18 +206,21 @@ def changes_needed(results):
     rows = [[row for row in fewest if fewest[row] == count] for count in range(5)]
     claim(sum(map(len, rows)) == len(fewest) and all(rows), "none to four changes")
     return (
-        f"Of the {len(fewest)} rows that are reached {listed(map(named, rows[0]))} need no change, {listed(map(named, rows[1]))} "
-        f"one, {len(rows[2])} rows two, {len(rows[3])} three and {len(rows[4])} four (the letters count).")
+        f"Of the {len(fewest)} rows that are reached {listed(map(named, rows[0]))} need no "
+        f"change, {listed(map(named, rows[1]))} one, {len(rows[2])} rows two, {len(rows[3])} "
+        f"three and {len(rows[4])} four (the letters count).")
 
 
 def paper_over(results):
     """Our mean over the paper's, for the rows whose trials all stop in some reading."""
     near, far = closest_means(readings.runs(results))
     return (
-        f"In {len(near) + len(far)} rows every trial stops in some reading of the paper's net. The closest of these means "
-        f"is within a factor of {TIMES:g} of the paper's in {len(near)} rows, {listed(named(run.row) for run in near)}. In "
-        f"the other {len(far)}, {listed(named(run.row) for run in far)}, it is lower, {min(run.over_paper for run in far):.2f} "
-        f"to {max(run.over_paper for run in far):.2f} of the paper's.")
+        f"In {len(near) + len(far)} rows every trial stops in some reading of the paper's net. "
+        f"The closest of these means is within a factor of {TIMES:g} of the paper's in "
+        f"{len(near)} rows, {listed(named(run.row) for run in near)}. In the other {len(far)}, "
+        f"{listed(named(run.row) for run in far)}, it is lower, "
+        f"{min(run.over_paper for run in far):.2f} to {max(run.over_paper for run in far):.2f} of "
+        "the paper's.")
 
 
 def progress(results):
@@ -224,7 +231,8 @@ def progress(results):
     return claim(
         all(run.final["status"] == "done" for run in found),
         f"{len(lstm.TABLE_ROWS)} rows make {len(found)} runs, a row in a reading each, with "
-        f"{thousands(sum(run.settings.trials for run in found))} trials; every trial has stopped or reached its cap.")
+        f"{thousands(sum(run.settings.trials for run in found))} trials; every trial has stopped "
+        "or reached its cap.")
 
 
 def caps(results):
@@ -235,9 +243,9 @@ def caps(results):
     rows = dict.fromkeys(named(run.row) for run in more)
     claim({run.row.T for run in less} == {1000}, "T = 1000 ends at the paper's mean")
     return (
-        f"{number(len(rows))} rows were taken further in a literal reading, with the same seeds, because some of "
-        f"their trials stop later: {listed(rows)}. The literal readings with T = 1000 were "
-        "given up at the paper's own mean.")
+        f"{number(len(rows))} rows were taken further in a literal reading, with the same seeds, "
+        f"because some of their trials stop later: {listed(rows)}. The literal readings with T = "
+        "1000 were given up at the paper's own mean.")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -304,9 +312,10 @@ def stuck_answer(results):
     left = [np.median([wrong for wrong, n in zip(run.final["wrong"], run.sequences) if n is None]) for run in found]
     claim(all(0.45 < wrong / 512 < 0.55 for wrong in left), "half of the strings")
     return (
-        "In the first three rows the trials that do not stop with S F W G end with about half of the 512 strings wrong "
-        f"(medians {listed(f'{wrong:.0f}' for wrong in left)}), as a net does that predicts everything but the symbol before "
-        "last, which depends on the second one. Why so many stay there is open.")
+        "In the first three rows the trials that do not stop with S F W G end with about half of "
+        f"the 512 strings wrong (medians {listed(f'{wrong:.0f}' for wrong in left)}), as a net "
+        "does that predicts everything but the symbol before last, which depends on the second "
+        "one. Why so many stay there is open.")
 
 
 def output_gates_answer(results):
@@ -318,8 +327,9 @@ def output_gates_answer(results):
         claim(settings.max_sequences == bound and not second["final"]["trials_stopped"], "without gates none stops")
         pairs.append(f"{stopped_by(first['final']['sequences_to_success'], bound)} of {settings.trials}")
     return (
-        f"Within {thousands(bound)} sequences {pairs[0]} trials stop if the weights change after every step (S), and "
-        f"{pairs[1]} with S F X G. Without output gates none does, in either reading.")
+        f"Within {thousands(bound)} sequences {pairs[0]} trials stop if the weights change after "
+        f"every step (S), and {pairs[1]} with S F X G. Without output gates none does, in either "
+        "reading.")
 
 
 def pairs_of(results, grid):
@@ -353,12 +363,13 @@ def recurrence(results):
     for whole, alone in without_recurrence(readings.runs(results)):
         trials = alone.row.trials
         lines.append([
-            alone.row.q, alone.row.p, thousands(alone.row.paper), f"{whole.within}/{trials}", f"{alone.within}/{trials}",
+            alone.row.q, alone.row.p, thousands(alone.row.paper),
+            f"{whole.within}/{trials}", f"{alone.within}/{trials}",
             by(len(alone.reached), trials, alone.settings.max_sequences), mean_and_range(alone.reached),
             f"{alone.over_paper:.2f}", f"{with_others_at_cap(alone):.2f}"])
     return markdown(
-        ["q", "p", "paper: mean", "literal within 2 x that", "R within 2 x that", "R by 3 x that", "mean of those [range]",
-         "over the paper's", "with the others at the cap"], lines)
+        ["q", "p", "paper: mean", "literal within 2 x that", "R within 2 x that", "R by 3 x that",
+         "mean of those [range]", "over the paper's", "with the others at the cap"], lines)
 
 
 def recurrence_answer(results):
@@ -371,11 +382,13 @@ def recurrence_answer(results):
     claim(len(longer) == 1 and all(run.settings.max_sequences == 3 * run.row.paper for run in alone), "the caps")
     ratios, at_cap = [run.over_paper for run in alone], [with_others_at_cap(run) for run in alone]
     return (
-        f"Within twice the paper's mean {sum(run.within for run in whole)} of {trials} trials stop with the fully "
-        f"connected hidden layer, all else word for word, and {sum(run.within for run in alone)} without weights between "
-        f"hidden units (R), nothing else changed. Given longer, {len(longer[0].reached)} do with q = {longer[0].row.q} "
-        f"(by {thousands(longer[0].settings.max_sequences)}), and {sum(len(run.reached) for run in alone)} without these "
-        f"weights (by three times the paper's mean), after {min(ratios):.2f} to {max(ratios):.2f} times the paper's mean; "
+        f"Within twice the paper's mean {sum(run.within for run in whole)} of {trials} trials "
+        "stop with the fully connected hidden layer, all else word for word, and "
+        f"{sum(run.within for run in alone)} without weights between hidden units (R), nothing "
+        f"else changed. Given longer, {len(longer[0].reached)} do with q = {longer[0].row.q} (by "
+        f"{thousands(longer[0].settings.max_sequences)}), and "
+        f"{sum(len(run.reached) for run in alone)} without these weights (by three times the "
+        f"paper's mean), after {min(ratios):.2f} to {max(ratios):.2f} times the paper's mean; "
         f"{min(at_cap):.2f} to {max(at_cap):.2f} times with the others counted at the cap.")
 
 
@@ -385,16 +398,18 @@ def full_net_answer(results):
     words = []
     for row in rows_of("2c")[:2]:
         run = max((run for run in found if run.row is row), key=lambda run: len(run.reached))
-        words.append(f"{len(run.reached)} of {row.trials} trials with q = {row.q} ({readings.reading(run.settings)}, by "
-                     f"{thousands(run.settings.max_sequences)})")
+        words.append(
+            f"{len(run.reached)} of {row.trials} trials with q = {row.q} "
+            f"({readings.reading(run.settings)}, by {thousands(run.settings.max_sequences)})")
     row = rows_of("2c")[2]
     at_200 = [run for run in found if run.row is row]
     beyond = [run for run in found if run.row.q > row.q]
     claim(not any(run.reached for run in (*at_200, *beyond)) and all(run.literal for run in beyond), "none from 200 on")
     return (
-        f"The fully connected net is not lost at short lags: with named changes it learns 2c in {listed(words)}. At "
-        f"q = {row.q} it does in no trial of {number(len(at_200)).lower()} readings "
-        f"({', '.join(readings.reading(run.settings) for run in at_200)}); at longer lags only the literal reading was tried.")
+        "The fully connected net is not lost at short lags: with named changes it learns 2c in "
+        f"{listed(words)}. At q = {row.q} it does in no trial of {number(len(at_200)).lower()} "
+        f"readings ({', '.join(readings.reading(run.settings) for run in at_200)}); at longer "
+        "lags only the literal reading was tried.")
 
 
 # --- 3b -------------------------------------------------------------------------------------------
@@ -421,15 +436,17 @@ def stop_sets_3b(results):
     names = listed(readings.reading(run.settings) for run, *_ in left[100])
     return (
         "With N = 1 noise turns the sign of the only informative element in "
-        f"{stop_sets.turned_signs():.2%} of the sequences, so that {stop_sets.share_of_hard_sets():.0%} of all test "
-        f"sets of {lstm.N_STOP} hold more turned signs than the {stop_sets.ALLOWED} wrong sequences that ST1 allows; "
-        "and a trial keeps its set. One trial that learns and does not stop has such a set: T = 1000, "
-        f"{readings.reading(hard.settings)}, with {hard_turned} turned signs, of which the best threshold on that element "
-        f"still leaves {hard_fewest} wrong. It errs on {hard.final['wrong'][stuck]} of {hard.final['test_sequences']} fresh "
-        f"sequences, and those that stop on {min(hard_others)} to {max(hard_others)}. This does not explain T = 100, where "
-        f"the trial with seed {k} learns and does not stop in each of two readings ({names}; wrong on {wrong} fresh "
-        f"sequences, those that stop on {ranges}): its set has {turned} turned signs and can be met with {fewest} wrong. "
-        "Why it is not is open.")
+        f"{stop_sets.turned_signs():.2%} of the sequences, so that "
+        f"{stop_sets.share_of_hard_sets():.0%} of all test sets of {lstm.N_STOP} hold more turned "
+        f"signs than the {stop_sets.ALLOWED} wrong sequences that ST1 allows; and a trial keeps "
+        "its set. One trial that learns and does not stop has such a set: T = 1000, "
+        f"{readings.reading(hard.settings)}, with {hard_turned} turned signs, of which the best "
+        f"threshold on that element still leaves {hard_fewest} wrong. It errs on "
+        f"{hard.final['wrong'][stuck]} of {hard.final['test_sequences']} fresh sequences, and "
+        f"those that stop on {min(hard_others)} to {max(hard_others)}. This does not explain T = "
+        f"100, where the trial with seed {k} learns and does not stop in each of two readings "
+        f"({names}; wrong on {wrong} fresh sequences, those that stop on {ranges}): its set has "
+        f"{turned} turned signs and can be met with {fewest} wrong. Why it is not is open.")
 
 
 def plateau_3b(results):
@@ -441,8 +458,8 @@ def plateau_3b(results):
             claim(still >= run.settings.trials - len(run.reached) - 1, "nearly all of them are at the start")
             words.append(f"{still} of {run.settings.trials - len(run.reached)} ({readings.reading(run.settings)})")
     return (
-        "With T = 1000 nearly all trials of 3b that do not stop are where they began: they have the mean absolute error "
-        f"of a constant answer, 0.500, at the cap still, {listed(words)}.")
+        "With T = 1000 nearly all trials of 3b that do not stop are where they began: they have "
+        f"the mean absolute error of a constant answer, 0.500, at the cap still, {listed(words)}.")
 
 
 # --- 4 --------------------------------------------------------------------------------------------
@@ -457,8 +474,9 @@ def first_weights_answer(results):
         claim(small.within <= large.within, "larger weights do not harm")
         words.append(f"{small.within} and {large.within} of {row.trials} with T = {row.T}")
     return (
-        "With P D X and the paper's first weights, and with first weights 12 times as large (I12), these trials stop "
-        f"within twice the paper's mean (T = 1000: within its mean): {'; '.join(words)}.")
+        "With P D X and the paper's first weights, and with first weights 12 times as large "
+        "(I12), these trials stop within twice the paper's mean (T = 1000: within its mean): "
+        f"{'; '.join(words)}.")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -478,7 +496,8 @@ def study(*grids_or_lists):
             lines.append([task, readings.reading(run.settings), by(len(run.reached), trials, cap), mean, median,
                           mean_wrong(run.final["wrong"])])
         return markdown(
-            ["task", "reading", "stopped by the cap", "mean of those [range]", "median of all", "wrong of 2560, all"], lines)
+            ["task", "reading", "stopped by the cap", "mean of those [range]", "median of all",
+             "wrong of 2560, all"], lines)
 
     return generate
 
@@ -498,8 +517,8 @@ def full_gradient_answer(results):
         words.append(f"{counts[0][0]} of {counts[0][1]} and {counts[1][0]} of {counts[1][1]} trials in "
                      f"{named(settings.row)} by {thousands(settings.max_sequences)} sequences")
     return (
-        f"With the truncated and with the full gradient (U) stop {listed(words)}. The 95% intervals overlap each time; but "
-        "so few trials would not show a moderate difference.")
+        f"With the truncated and with the full gradient (U) stop {listed(words)}. The 95% "
+        "intervals overlap each time; but so few trials would not show a moderate difference.")
 
 
 def values_answer(base, grid):
@@ -531,12 +550,14 @@ def cells_answer(results):
     claim(two[0][0] > 0.5 > 5 * two[0][1] and two[1][1] > 0.1, "order: gate 1 opens, gate 2 stays ajar")
     claim(max(adding.drift) < 0.1 and min(max(order.drift[:2]), max(order.drift[2:])) > 3, "drift")
     return (
-        f"In Experiment 4 ({adding.reading}) the first block's input gate is at {one[0][0]:.2f} at the two marked values "
-        f"and, on average, at {one[0][1]:.3f} at the others; the second block's stays closed. From the second mark to the end "
-        f"no state moves by more than {max(adding.drift):.2f}. In Experiment 6a ({order.reading}) the first "
-        f"block's gate is at {two[0][0]:.2f} at the two relevant symbols and at {two[0][1]:.2f} elsewhere, the second's at "
-        f"{two[1][1]:.2f} throughout. Both blocks drift: from the second symbol to the end a state of the first block moves "
-        f"by up to {max(order.drift[:2]):.1f}, one of the second by up to {max(order.drift[2:]):.1f}.")
+        f"In Experiment 4 ({adding.reading}) the first block's input gate is at {one[0][0]:.2f} "
+        f"at the two marked values and, on average, at {one[0][1]:.3f} at the others; the second "
+        "block's stays closed. From the second mark to the end no state moves by more than "
+        f"{max(adding.drift):.2f}. In Experiment 6a ({order.reading}) the first block's gate is "
+        f"at {two[0][0]:.2f} at the two relevant symbols and at {two[0][1]:.2f} elsewhere, the "
+        f"second's at {two[1][1]:.2f} throughout. Both blocks drift: from the second symbol to "
+        f"the end a state of the first block moves by up to {max(order.drift[:2]):.1f}, one of "
+        f"the second by up to {max(order.drift[2:]):.1f}.")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -550,15 +571,16 @@ def legend(results):
 
 
 def speed(results):
-    lines = [[row["T"], row["implementation"], f"{row['us_per_sequence_and_trial']:,.0f}", f"{row['times_lockstep_10']:.2f}"]
+    lines = [[row["T"], row["implementation"], f"{row['us_per_sequence_and_trial']:,.0f}",
+              f"{row['times_lockstep_10']:.2f}"]
              for row in benchmark("lstm_1997")["rows"]]
     return markdown(["T", "implementation", "µs per sequence and trial", "times the lockstep of 10"], lines)
 
 
 def complexity(results):
     """The algorithm in forward mode as net and sequence grow."""
-    lines = [[thousands(row["weights"]), row["steps"], f"{row['us_per_step']:,.0f}", f"{row['ns_per_step_and_weight']:.1f}",
-              thousands(row["peak_kilobytes"])] for row in benchmark("lstm_1997")["scaling"]]
+    lines = [[thousands(row["weights"]), row["steps"], f"{row['us_per_step']:,.0f}",
+              f"{row['ns_per_step_and_weight']:.1f}", thousands(row["peak_kilobytes"])] for row in benchmark("lstm_1997")["scaling"]]
     return markdown(["weights", "steps", "µs per step", "ns per step and weight", "peak memory, kB"], lines)
 
 
@@ -577,7 +599,8 @@ TABLES = {
     "lstm_1997:rows_3": rows("3a", "3b", "3c"), "lstm_1997:first_stops_3": first_stops("3a", "3b"),
     "lstm_1997:stop_sets_3b": stop_sets_3b, "lstm_1997:plateau_3b": plateau_3b,
     "lstm_1997:rows_4": rows("4"), "lstm_1997:first_weights_answer": first_weights_answer,
-    "lstm_1997:values_4": study([FOUR], grids.VALUES_4), "lstm_1997:values_4_answer": values_answer(FOUR, grids.VALUES_4),
+    "lstm_1997:values_4": study([FOUR], grids.VALUES_4),
+    "lstm_1997:values_4_answer": values_answer(FOUR, grids.VALUES_4),
     "lstm_1997:rows_5": rows("5"), "lstm_1997:first_stops_5": first_stops("5"),
     "lstm_1997:rows_6": rows("6a", "6b"), "lstm_1997:values_6a": study([SIX_A], grids.VALUES_6A),
     "lstm_1997:values_6a_answer": values_answer(SIX_A, grids.VALUES_6A),

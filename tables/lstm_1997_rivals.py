@@ -7,7 +7,6 @@ import numpy as np
 
 import cascade_correlation
 import harness
-import lstm_1997
 import lstm_1997_rivals as rivals
 import studies
 import studies.lstm_1997 as lstm_grids
@@ -205,12 +204,14 @@ def guessing(results):
         if run.method == "guessing":
             task = run.settings.experiment, run.settings.T, run.settings.N
             own = [other for other in found
-                   if (other.row.experiment, other.row.T, other.row.N) == task and other.settings.gradient == "truncated"]
+                   if (other.row.experiment, other.row.T, other.row.N) == task
+                   and other.settings.gradient == "truncated"]
             lstm = [f"{readings.reading(other.settings)}: {len(other.reached)}/{other.settings.trials}, "
                     f"{mean_and_range(other.reached)}" for other in own]
             reached = readings_of(run)
             lines.append([
-                named(own[0].row), f"{len(reached)}/{run.settings.trials}", mean_and_range(of_stopped(run.final, "guesses")),
+                named(own[0].row), f"{len(reached)}/{run.settings.trials}",
+                mean_and_range(of_stopped(run.final, "guesses")),
                 mean_and_range(reached), f"{np.mean(of_stopped(run.final, 'wrong')):.1f}", "; ".join(lstm),
                 thousands(own[0].row.paper) if own[0].row.paper else "-"])
     return markdown(
@@ -235,11 +236,13 @@ def guessing_answer(results):
     claim(all(shown[key] < others[key] for key in shown), "guessing needs fewer than the literal LSTM")
     same = sum(a == b for a, b in zip(guesses[100, 3], guesses[100, 1]))
     return (
-        "In each of the three rows of 3a guessing is shown fewer sequences than the literal LSTM trains on, in the mean; "
-        f"with T = 100 and N = 3 it is shown more than the LSTM with {readings.reading(steeper.settings)} "
-        f"({three(shown[100, 3])} against {three(np.mean(steeper.reached))}). The rows of 3a draw the same nets in "
-        "the same order, seed by seed, so they are not independent of each other: with T = 100 the same net is the one "
-        f"that serves for N = 3 and N = 1 in {same} of {len(guesses[100, 1])} trials.")
+        "In each of the three rows of 3a guessing is shown fewer sequences than the literal LSTM "
+        "trains on, in the mean; with T = 100 and N = 3 it is shown more than the LSTM with "
+        f"{readings.reading(steeper.settings)} ({three(shown[100, 3])} against "
+        f"{three(np.mean(steeper.reached))}). The rows of 3a draw the same nets in the same "
+        "order, seed by seed, so they are not independent of each other: with T = 100 the same "
+        f"net is the one that serves for N = 3 and N = 1 in {same} of {len(guesses[100, 1])} "
+        "trials.")
 
 
 def reaching(final, when):
@@ -326,9 +329,9 @@ def front_answer(results):
     lag = lstm_runs("2a", results)
     claim([len(run.reached) for run in lag] == [0, 18] and not others_on_2a(results), "2a is the LSTM's with changes")
     return (
-        f"On the embedded Reber grammar RTRL and BPTT: {rtrl} and {bptt} of 30 trials by {thousands(BOUNDS[1])} "
-        f"sequences, the LSTM {literal_count} word for word, {most} with named changes. Over 100 steps (2a) only the "
-        "LSTM with named changes learns.")
+        f"On the embedded Reber grammar RTRL and BPTT: {rtrl} and {bptt} of 30 trials by "
+        f"{thousands(BOUNDS[1])} sequences, the LSTM {literal_count} word for word, {most} with "
+        "named changes. Over 100 steps (2a) only the LSTM with named changes learns.")
 
 
 def others_on_2a(results):
@@ -345,17 +348,20 @@ def findings(results):
     claim(not others_on_2a(results) and not whole.reached, "2a is the LSTM's with changes")
     by_rate = rtrl_by_rate(results)
     return "\n".join([
-        f"1. Reber grammar: by {thousands(BOUNDS[1])} sequences RTRL and BPTT with 12 hidden units stop in {rival['rtrl', 12][1]} "
-        f"and {rival['bptt', 12][1]} of 30 trials, ahead of the LSTM taken word for word ({listed(plain[1])}) and level with "
-        f"it with named changes (at most {max(tuned[1])}).",
-        f"2. Task 2a, 100 steps: none of {sum(run.settings.trials for run in of)} trials of RTRL, BPTT and the chunker, none "
-        f"of {whole.settings.trials} of the literal LSTM (which had {thousands(whole.settings.max_sequences)} sequences), "
-        f"{len(best.reached)} of {best.settings.trials} of the LSTM with four named changes.",
-        "3. The changes were chosen for the LSTM; its rivals had none to choose from. With them the tables compare a tuned "
-        "LSTM with untuned rivals, so both readings of the LSTM stand in them.",
-        f"4. RTRL with a delay of 4 stops in {listed(by_rate)} of 18 trials at the rates 1, 4 and 10, the reverse of the "
-        "paper's order.",
-        "5. " + guessing_answer(results).split(";")[0].replace(" in the mean", " in the mean, as the paper says") + "."])
+        f"1. Reber grammar: by {thousands(BOUNDS[1])} sequences RTRL and BPTT with 12 hidden "
+        f"units stop in {rival['rtrl', 12][1]} and {rival['bptt', 12][1]} of 30 trials, ahead of "
+        f"the LSTM taken word for word ({listed(plain[1])}) and level with it with named changes "
+        f"(at most {max(tuned[1])}).",
+        f"2. Task 2a, 100 steps: none of {sum(run.settings.trials for run in of)} trials of RTRL, "
+        f"BPTT and the chunker, none of {whole.settings.trials} of the literal LSTM (which had "
+        f"{thousands(whole.settings.max_sequences)} sequences), {len(best.reached)} of "
+        f"{best.settings.trials} of the LSTM with four named changes.",
+        "3. The changes were chosen for the LSTM; its rivals had none to choose from. With them "
+        "the tables compare a tuned LSTM with untuned rivals, so both readings of the LSTM stand "
+        "in them.",
+        f"4. RTRL with a delay of 4 stops in {listed(by_rate)} of 18 trials at the rates 1, 4 and "
+        "10, the reverse of the paper's order.",
+        f"5. {guessing_answer(results).split(';')[0]}, as the paper says."])
 
 
 def reber_answer(results):
@@ -365,22 +371,28 @@ def reber_answer(results):
     claim(not any(apart(a, b) or apart(b, a) for a in (rtrl[0], bptt[0]) for b in plain[0]), "level by 30,000")
     claim(all(apart(a, b) for a in plain[1] for b in (rtrl[1], bptt[1])), "ahead by 100,000")
     claim(all(apart(max(rtrl[0], bptt[0]), n) for n in tuned[0] if n == max(tuned[0])), "changed: ahead by 30,000")
-    claim(not any(apart(a, b) or apart(b, a) for a in tuned[1] for b in (rtrl[1], bptt[1])), "changed: level by 100,000")
+    claim(not any(apart(a, b) or apart(b, a) for a in tuned[1] for b in (rtrl[1], bptt[1])),
+          "changed: level by 100,000")
     claim(rival["rtrl", 3] == rival["elman", 15] == [0, 0], "the small nets do not learn it")
-    rcc, = (run.final["trials_stopped"] for run in runs(results) if run.method == "rcc" and run.settings.experiment == "1")
+    rcc, = (run.final["trials_stopped"] for run in runs(results)
+            if run.method == "rcc" and run.settings.experiment == "1")
     early, late = map(thousands, BOUNDS)
     return (
-        f"by {early} sequences RTRL and BPTT with 12 hidden units have stopped in {rtrl[0]} and {bptt[0]} of 30 trials and the "
-        f"LSTM taken word for word in {min(plain[0])} to {max(plain[0])}, which is level; by {late} it is {rtrl[1]} and "
-        f"{bptt[1]} against {listed(plain[1])}, and both are ahead of it. The LSTM with named changes is ahead of them by "
-        f"{early} (in the best reading {max(tuned[0])} of 30) and level by {late} ({listed(tuned[1])} in two readings). RTRL "
-        f"with 3 hidden units and the Elman net stop in none of 30 trials, cascade-correlation in {rcc} (Fahlman: half)")
+        f"by {early} sequences RTRL and BPTT with 12 hidden units have stopped in {rtrl[0]} and "
+        f"{bptt[0]} of 30 trials and the LSTM taken word for word in {min(plain[0])} to "
+        f"{max(plain[0])}, which is level; by {late} it is {rtrl[1]} and {bptt[1]} against "
+        f"{listed(plain[1])}, and both are ahead of it. The LSTM with named changes is ahead of "
+        f"them by {early} (in the best reading {max(tuned[0])} of 30) and level by {late} "
+        f"({listed(tuned[1])} in two readings). RTRL with 3 hidden units and the Elman net stop "
+        f"in none of 30 trials, cascade-correlation in {rcc} (Fahlman: half)")
 
 
 def reber(results):
     """The same as a paragraph."""
     words = reber_answer(results)
-    return f"{words[0].upper()}{words[1:]}. In the paper the LSTM almost always learns the grammar and is far ahead of all."
+    return (
+        f"{words[0].upper()}{words[1:]}. In the paper the LSTM almost always learns the grammar and is far "
+        "ahead of all.")
 
 
 def rtrl_by_rate(results):
@@ -403,12 +415,14 @@ def answer(results):
     claim(start < 1e-30 and 0 < end < 1e-30, "next to no error reaches the first symbol")
     claim(not others_on_2a(results), "no rival learns it")
     return (
-        "With a delay of 100 steps no trial of RTRL, BPTT or the chunker stops within its cap. Of the error that RTRL and "
-        f"BPTT have at the last step, {start:.0e} reaches the first symbol before training and at most {end:.0e} when the "
-        f"trials are given up (medians). Two things differ from the paper. RTRL with p = 4 stops more often the higher its "
-        f"rate: {listed(by_rate)} of 18 trials at the rates 1, 4 and 10, where the paper has 78, 56 and 22%. And the "
-        f"chunker's second net predicts the last symbol after {min(right)} to {max(right)} sequences in every trial, but "
-        "its first net takes that over in none; in the paper it does in a third.")
+        "With a delay of 100 steps no trial of RTRL, BPTT or the chunker stops within its cap. "
+        f"Of the error that RTRL and BPTT have at the last step, {start:.0e} reaches the first "
+        f"symbol before training and at most {end:.0e} when the trials are given up (medians). "
+        "Two things differ from the paper. RTRL with p = 4 stops more often the higher its rate: "
+        f"{listed(by_rate)} of 18 trials at the rates 1, 4 and 10, where the paper has 78, 56 and "
+        f"22%. And the chunker's second net predicts the last symbol after {min(right)} to "
+        f"{max(right)} sequences in every trial, but its first net takes that over in none; in "
+        "the paper it does in a third.")
 
 
 def cascade(results):
@@ -421,10 +435,12 @@ def cascade(results):
             words = f"With p = {run.p} {final['trials_stopped']} of {run.settings.trials} trials stop"
             if final["trials_stopped"]:
                 shown, units = of_stopped(final, "sequences_to_success"), of_stopped(final, "hidden_units")
-                words += f", after {thousands(np.median(shown))} presentations and {np.median(units):g} units in the median"
+                words += (
+                    f", after {thousands(np.median(shown))} presentations and {np.median(units):g} units in "
+                    "the median")
             sentences.append(
-                f"{words}; the largest recurrent weight of a trial is {np.median(largest):.0f} in the median "
-                f"[{min(largest):.0f}, {max(largest):.0f}].")
+                f"{words}; the largest recurrent weight of a trial is {np.median(largest):.0f} in "
+                f"the median [{min(largest):.0f}, {max(largest):.0f}].")
     return " ".join(sentences)
 
 

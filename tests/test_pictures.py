@@ -30,7 +30,7 @@ DRAWN = {  # visualizer: pictures it makes from the committed records
     "visualize_lstm_1997": (
         "cec", "complexity", "error_flow", "first_weights", "paper_vs_ours", "scaling_2c"),
     "visualize_lstm_1997_rivals": (
-        "lstm_1997_rivals_reber", "lstm_1997_rivals_error_signal", "lstm_1997_rivals_lag"),
+        "lstm_1997_rivals_error_signal", "lstm_1997_rivals_lag", "lstm_1997_rivals_reber"),
     "visualize_rnn_pathological": (
         "lstm_reach", "momentum_2013", "ortho_vs_random", "scale_structure", "solve_rate_length",
         "spectrum_W_hh", "summary_table", "task_examples", "temporal_order", "xor_curriculum", "xor_grid"),
