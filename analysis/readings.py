@@ -149,7 +149,7 @@ class Run(NamedTuple):
     @property
     def short_of_bound(self):
         """Whether it was given up before that."""
-        return self.settings.max_sequences < 2 * self.row.paper
+        return self.settings.max_sequences < 1.99 * self.row.paper
 
     @property
     def within(self):

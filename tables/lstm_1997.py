@@ -492,8 +492,7 @@ def study(*grids_or_lists):
         for run in readings.runs(results, *map(as_grid, grids_or_lists)):
             trials, cap = run.settings.trials, run.settings.max_sequences
             _, median, mean = counted(run.sequences, cap)
-            task = " ".join([run.row.experiment, short(run.row)]).strip()
-            lines.append([task, readings.reading(run.settings), by(len(run.reached), trials, cap), mean, median,
+            lines.append([named(run.row), readings.reading(run.settings), by(len(run.reached), trials, cap), mean, median,
                           mean_wrong(run.final["wrong"])])
         return markdown(
             ["task", "reading", "stopped by the cap", "mean of those [range]", "median of all",
@@ -514,11 +513,12 @@ def full_gradient_answer(results):
         counts = [(r["final"]["trials_stopped"], len(r["final"]["wrong"])) for r in (record, other)]
         (low, high), (other_low, other_high) = (harness.wilson(*count) for count in counts)
         claim(low <= other_high and other_low <= high, "the intervals overlap")
-        words.append(f"{counts[0][0]} of {counts[0][1]} and {counts[1][0]} of {counts[1][1]} trials in "
-                     f"{named(settings.row)} by {thousands(settings.max_sequences)} sequences")
+        first, second = ("{} of {}".format(k or "none", n) for k, n in counts)
+        words.append(f"{first} and {second} in {named(settings.row)} by {thousands(settings.max_sequences)}")
     return (
-        f"With the truncated and with the full gradient (U) stop {listed(words)}. The 95% "
-        "intervals overlap each time; but so few trials would not show a moderate difference.")
+        f"Trials that stop with the truncated and with the full gradient (U): {'; '.join(words)} "
+        "sequences. The 95% intervals overlap each time; but so few trials would not show a moderate "
+        "difference.")
 
 
 def values_answer(base, grid):
