@@ -40,6 +40,17 @@ def plain(number):
     return f"{number + 0.0:.2f}" if abs(number) >= 0.005 else "0.00"
 
 
+def front(results):
+    """The answer in one sentence."""
+    lstm, rnn = final(results), final(results, model="rnn")
+    both = share(lstm, "recurrent matrix") + share(lstm, "recurrent gradient")
+    claim(0.5 < both < 0.6, "the recurrent matrix and its gradient take more than half")
+    return (
+        f"Mostly the recurrent weights: reading them and their gradient is {both:.0%} of what a step of the "
+        f"8-unit LSTM costs at T = 100, which is {lstm['cost']['8'] / rnn['cost']['8']:.1f} times the cost of "
+        "the tanh RNN's step.")
+
+
 def costs(results):
     """Cost against T, with the exponent over all lengths and over the last doubling."""
     rows = []
@@ -195,6 +206,7 @@ def pathological_sentence(results):
 
 
 TABLES = {
+    "front:movement": front,
     "data_movement:costs": costs,
     "data_movement:steps": steps,
     "data_movement:arrays": arrays,
