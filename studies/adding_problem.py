@@ -68,6 +68,8 @@ STUDIES = [
     study("adding-cells", "which cell learns T = 100: five cells", CELLS, TEN, 6),
     study("adding-lags", "T = 100, 500, 1000", LAGS, THREE, 9, eval_every=1000),
     study("adding-hidden", "2 to 32 hidden units", HIDDEN, TEN, 11, eval_every=2000),
+    Study("adding-lesions", "the headline's LSTMs with weights between units taken away",
+          "adding_lesions", {"LSTM": dict()}, TEN, 2.2, keep=()),
     study("adding-crossing", "the weak seeds: first weights, data and schedules crossed",
           CROSSING, FOUR, 9, eval_every=2000),
     study("adding-search", "what was tried for a better recipe, on validation sequences",
