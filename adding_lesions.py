@@ -180,24 +180,23 @@ def train(settings, options, quiet=True):
     every, progress = max(1, settings.iters // 20), harness.Progress(settings.iters, quiet)
     with np.errstate(all="ignore"):
         for iteration, (net, _, sequences, loss) in enumerate(ap.learn(settings.net())):
+            seen = {"iteration": iteration, "train_sequences": sequences}
             if loss is not None and not np.isfinite(loss):
                 status = "diverged"
-            if harness.stopped():
+            elif harness.stopped():
                 status = "interrupted"
+            elif iteration == settings.iters:
+                found = examine(net.tensors(net.theta), settings)
+                status = "interrupted" if found is None else "done"
+            elif iteration and iteration % every == 0:
+                progress(iteration, f"iter {iteration:6d}  MSE {2 * loss:.4f} of the batch")
             if status != "done":
                 break
-            if loss is not None and iteration % every == 0:
-                progress(iteration, f"iter {iteration:6d}  MSE {2 * loss:.4f} of the batch")
-        if status == "done":
-            found = examine(net.tensors(net.theta), settings)
-    if status == "done" and found is None:
-        status = "interrupted"
     progress.close()
-    final = {"status": status, "iteration": iteration, "train_sequences": sequences}
     nothing = {"test_mse": None, "solve_rate": None, "lesions": [], "random_mse": [], "unit_mse": []}
     return {
         "settings": dataclasses.asdict(settings),
-        "final": final | (found or nothing),
+        "final": {"status": status} | seen | (found or nothing),
         "provenance": harness.provenance(CODE, time.perf_counter() - start),
     }
 
