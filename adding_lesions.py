@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=2.0"]
 # ///
-"""What keeps the first value of the adding problem? A trained LSTM, with weights taken away.
+"""What keeps the two values of the adding problem? A trained LSTM, with weights taken away.
 
 The net of adding_problem.py's headline is trained as there, and then answers the same 512 held-out
 sequences with lesions in its recurrent weights. "Between units" are the weights of a matrix W_h of
