@@ -13,7 +13,8 @@ half of the sequence. The target at the last step is the sum of the two marked v
 them must be kept over up to T - 1 steps of noise.
 
 Criterion: the mean squared error (MSE) on 512 held-out sequences, and the solve rate, the fraction
-of them with |error| < 0.04 (a seed solves the task where that is 0.85 or more at the end). A constant 0 has an MSE of 2/3, the second marked value alone 1/3.
+of them with |error| < 0.04; a seed solves the task where that is 0.85 or more at the end. A
+constant 0 has an MSE of 2/3, the second marked value alone 1/3.
 
 Commands:
     python3 adding_problem.py                       the headline run: LSTM, T = 100, 8 units, seed 0
