@@ -471,8 +471,6 @@ def test_a_toy_experiment_is_listed_run_skipped_and_checked(toy, toy_records, tm
 
 def test_a_toy_experiment_gets_its_table_and_no_other_file_is_touched(project, tmp_path):
     root, before = project
-    if not (root / "tables" / "__main__.py").exists():
-        pytest.skip("the tables have not moved yet")
     (root / "docs" / "toy.md").write_text(PAGE)
 
     def here(*words):
