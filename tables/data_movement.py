@@ -55,9 +55,9 @@ def front(results):
     both = share(lstm, "recurrent matrix") + share(lstm, "recurrent gradient")
     claim(0.5 < both < 0.6, "the recurrent matrix and its gradient take more than half")
     return (
-        f"Mostly the recurrent weights: reading them and their gradient is {both:.0%} of what a step of the "
-        f"8-unit LSTM costs at T = 100, which is {lstm['cost']['8'] / rnn['cost']['8']:.1f} times the cost of "
-        "the tanh RNN's step.")
+        f"Mostly the recurrent weights: reading them and their gradient is {both:.0%} of what a "
+        "step of the 8-unit LSTM costs at T = 100, which is "
+        f"{lstm['cost']['8'] / rnn['cost']['8']:.1f} times the cost of the tanh RNN's step.")
 
 
 def costs(results):
@@ -169,19 +169,22 @@ def answer(results):
     claim(min(shares, key=shares.get) == ("rnn", 800, "at_end"), "the least share is the tanh RNN's at T = 800")
     claim(highest < 0.55, "in no step that was traced it dominates")
     return "\n".join((
-        f"- At T = 100 one training step costs {million(lstm)} for the 8-unit LSTM and {million(rnn)} for the 8-unit tanh "
-        f"RNN. A readout of the two marked values costs {scan[2] / 1e3:.0f} thousand if it has to find them by reading every marker, "
-        f"and {min(given):,} if it is told where they are.",
-        f"- The nets' cost grows as T (fitted powers {growth[0]:.2f} and {growth[1]:.2f}), the last readout's not at all.",
-        f"- The recurrent matrix is the largest of the {len(dm.ARRAYS)} parts of the cost but does not dominate: "
-        f"{matrix[0]:.0%} in the LSTM and {matrix[1]:.0%} in the tanh RNN of 8 units, {matrix[2]:.0%} and {matrix[3]:.0%} "
-        f"in the pathological tanh RNN and an LSTM of 64. With its gradient it has {both[0]:.0%}, {both[1]:.0%}, "
-        f"{both[2]:.0%} and {both[3]:.0%}.",
-        "- The order of the sums matters: with the weight gradient summed after the backward loop the matrix has "
-        f"{late[0]:.0%}, {late[1]:.0%} and {late[2]:.0%} in the first three, of a cost that changes by {change[0]:+.0%}, "
-        f"{change[1]:+.0%} and {change[2]:+.0%}.",
-        f"- Over all steps of the nets that were traced its share goes from {lowest:.1%} (8-unit tanh RNN, T = 800, summed "
-        f"after the loop) to {highest:.0%}."))
+        f"- At T = 100 one training step costs {million(lstm)} for the 8-unit LSTM and "
+        f"{million(rnn)} for the 8-unit tanh RNN. A readout of the two marked values costs "
+        f"{scan[2] / 1e3:.0f} thousand if it has to find them by reading every marker, and "
+        f"{min(given):,} if it is told where they are.",
+        f"- The nets' cost grows as T (fitted powers {growth[0]:.2f} and {growth[1]:.2f}), the "
+        "last readout's not at all.",
+        f"- The recurrent matrix is the largest of the {len(dm.ARRAYS)} parts of the cost but "
+        f"does not dominate: {matrix[0]:.0%} in the LSTM and {matrix[1]:.0%} in the tanh RNN of 8 "
+        f"units, {matrix[2]:.0%} and {matrix[3]:.0%} in the pathological tanh RNN and an LSTM of "
+        f"64. With its gradient it has {both[0]:.0%}, {both[1]:.0%}, {both[2]:.0%} and "
+        f"{both[3]:.0%}.",
+        "- The order of the sums matters: with the weight gradient summed after the backward "
+        f"loop the matrix has {late[0]:.0%}, {late[1]:.0%} and {late[2]:.0%} in the first three, "
+        f"of a cost that changes by {change[0]:+.0%}, {change[1]:+.0%} and {change[2]:+.0%}.",
+        f"- Over all steps of the nets that were traced its share goes from {lowest:.1%} (8-unit "
+        f"tanh RNN, T = 800, summed after the loop) to {highest:.0%}."))
 
 
 def nets(results):
@@ -213,12 +216,13 @@ def stays(results):
     claim(max(max(part) / min(part) for part in (states, matrix)) < 1.05, "states and matrix stay where they are")
     return (
         "Backpropagation through time fits an LRU stack. From T = 25 to T = 800 the LSTM's stack "
-        f"grows from {short(live[0])} to {short(live[1])} elements, yet a read of a stored state or gate "
-        f"finds it at a mean depth of {states[0]:.0f} and {states[1]:.0f}: the backward pass asks "
-        "for the states in the reverse of the order in which they were laid down. The recurrent "
-        f"matrix stays at {matrix[0]:.0f} and {matrix[1]:.0f}, because all of it is read once a "
-        f"step. The inputs sink, from {inputs[0]:.0f} to {inputs[1]:.0f}: the first one to be read "
-        "lies below all the other inputs. No other array's mean depth grows by more than 15%.")
+        f"grows from {short(live[0])} to {short(live[1])} elements, yet a read of a stored state "
+        f"or gate finds it at a mean depth of {states[0]:.0f} and {states[1]:.0f}: the backward "
+        "pass asks for the states in the reverse of the order in which they were laid down. The "
+        f"recurrent matrix stays at {matrix[0]:.0f} and {matrix[1]:.0f}, because all of it is "
+        f"read once a step. The inputs sink, from {inputs[0]:.0f} to {inputs[1]:.0f}: the first "
+        "one to be read lies below all the other inputs. No other array's mean depth grows by "
+        "more than 15%.")
 
 
 def pathological_sentence(results):
@@ -230,9 +234,10 @@ def pathological_sentence(results):
         f"one sequence) costs {rnn['cost']['8'] / 1e9:.2f} billion with 8-byte elements, "
         f"{rnn['cost']['8'] / rnn['reads']:.0f} a read; the LSTM of the same width costs "
         f"{ratio:.1f} times as much for {lstm['reads'] / rnn['reads']:.1f} times the reads, "
-        f"because its matrices lie deeper (a mean of {short(round(lstm_matrix['mean_depth_elements']))} "
-        f"elements against {short(round(rnn_matrix['mean_depth_elements']))}). The 8-unit LSTM on the "
-        f"adding problem pays {small['cost']['8'] / small['reads']:.0f} a read.")
+        "because its matrices lie deeper (a mean of "
+        f"{short(round(lstm_matrix['mean_depth_elements']))} elements against "
+        f"{short(round(rnn_matrix['mean_depth_elements']))}). The 8-unit LSTM on the adding "
+        f"problem pays {small['cost']['8'] / small['reads']:.0f} a read.")
 
 
 TABLES = {
