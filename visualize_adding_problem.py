@@ -221,7 +221,7 @@ def gate_activity(lstm):
     figure.colorbar(image, ax=axes, label="activation (0 closed, 1 open)")
     at_marks, others = means["i"]
     parted = min((at_marks - others).max(), (others - at_marks).max()) > 0.1
-    figure.suptitle("At a mark some input gates open and others close; between the marks none stays closed"
+    figure.suptitle("At a mark some input gates open and others close; elsewhere none stays closed"
                     if parted and others.min() > 0.2 else "Gates of the LSTM on one sequence")
     return figure
 
