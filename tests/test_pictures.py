@@ -22,7 +22,7 @@ DRAWN = {  # visualizer: pictures it makes from the committed records
     "visualize_adding_problem": (
         "cell_state", "gate_activity", "predictions", "sample_sequences", "training_curves", "weights"),
     "visualize_adding_studies": (
-        "adding_cells", "adding_hidden", "adding_lags", "adding_recipes", "adding_weak_seeds"),
+        "adding_cells", "adding_hidden", "adding_lags", "adding_lesions", "adding_recipes", "adding_weak_seeds"),
     "visualize_data_movement": ("data_movement", "data_movement_depths"),
     "visualize_information_latching": (
         "bit_relay", "latching_1994", "latching_gradient", "latching_landscape", "latching_split_bug",
