@@ -82,15 +82,20 @@ def test_largest_eigenvalues_are_those_of_a_net_whose_state_is_its_forget_gate(h
     assert gates.leading_eigenvalues(headline | {"weights": weights}, 1) == pytest.approx((0.9, 0.9), rel=1e-12)
 
 
-def test_slopes_of_a_trained_net_are_near_one_and_gates_are_means(headline):
+def test_slopes_of_a_trained_net_are_near_one(headline):
     assert gates.slopes(headline) == pytest.approx((1, 1), abs=0.05)
+
+
+def test_gates_by_unit_are_means_over_the_steps_of_each_kind(headline):
     net, _, x = gates.on_held_out(headline)
-    marked = x[:, 1] == 1
-    values = [net.f[t, :, k] for t, k in zip(*np.nonzero(marked))]
-    assert gates.gate_means(headline)["f"][0] == pytest.approx(np.mean(values))
-    share = marked.mean()
-    both = gates.gate_means(headline)["i"]
-    assert share * both[0] + (1 - share) * both[1] == pytest.approx(net.i.mean())
+    found = gates.gates_by_unit(headline)
+    steps = [(t, k) for k in range(x.shape[2]) for t in np.flatnonzero(x[:, 1, k])]
+    assert len(steps) == 2 * ap.N_TEST
+    assert found["f"][0][3] == pytest.approx(np.mean([net.f[t, 3, k] for t, k in steps]))
+    share = len(steps) / x[:, 0].size
+    for gate in "ifo":
+        marked, unmarked = found[gate]
+        assert share * marked + (1 - share) * unmarked == pytest.approx(getattr(net, gate).mean((0, 2)))
 
 
 # --------------------------------------------------------------------------------------------------
