@@ -2,8 +2,9 @@
 
 A block NAME, between <!-- begin NAME --> and <!-- end NAME -->, is made by the function of that
 name in the dict TABLES of a module of this folder: function(results) -> markdown, from the whole
-of results.json (and, for speed, from benchmarks/*.json). The modules are found here; nothing
-else names them. `python3 -m tables` writes the blocks."""
+of results.json (and, for speed, from benchmarks/*.json). A block stands on lines of its own, or
+within a line, as in a cell of a table. The modules are found here; nothing else names them.
+`python3 -m tables` writes the blocks."""
 
 import importlib
 import pkgutil
@@ -11,7 +12,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BLOCK = re.compile(r"<!-- begin ([\w:]+) -->\n(.*?)<!-- end \1 -->\n", re.DOTALL)
+BLOCK = re.compile(r"<!-- begin ([\w:]+) -->(.*?)<!-- end \1 -->", re.DOTALL)
 
 
 def load():
@@ -33,7 +34,12 @@ def filled(text, makers, results):
         name = match[1]
         if name not in makers:
             raise ValueError(f"no function makes the block {name}")
-        return f"<!-- begin {name} -->\n{makers[name](results).strip()}\n<!-- end {name} -->\n"
+        body = makers[name](results).strip()
+        if match[2].startswith("\n"):
+            body = f"\n{body}\n"
+        elif "\n" in body or "|" in body:
+            raise ValueError(f"the block {name} does not fit into a line")
+        return f"<!-- begin {name} -->{body}<!-- end {name} -->"
 
     if text.count("<!-- begin ") != len(BLOCK.findall(text)):
         raise ValueError("a block has no end")

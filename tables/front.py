@@ -1,0 +1,79 @@
+"""The captions of the front page: each states a finding, and is written only while the records bear
+it out. The front page's other lines (front:...) stand with their experiments."""
+
+import numpy as np
+
+import studies
+from analysis import readings
+from tables import adding_problem, data_movement, information_latching
+from tables.writing import claim, column
+
+
+def adding(results):
+    lstm, rnn = adding_problem.ten_seeds(results)
+    return claim(
+        column(lstm, "test_mse").max() < 0.1 * column(rnn, "test_mse").min(),
+        "Ten seeds: the worst LSTM's error ends far below the best tanh RNN's.")
+
+
+def verdicts(results):
+    found = readings.runs(results)
+    without = [run for run in found if run.settings.recurrent == "none"]
+    literal = [run for run in found if run.literal and run.row.experiment == "2c"]
+    trials = sum(run.row.trials for run in without)
+    claim(sum(run.within for run in without) > 0.8 * trials, "without these weights most stop")
+    return claim(
+        not any(run.within for run in literal),
+        "Experiment 2c: in time, most trials stop without weights between hidden units, none with "
+        "them.")
+
+
+def rivals(results):
+    def stopped(*names):
+        return [record["final"]["trials_stopped"] for name in names
+                for records in studies.arms(results, name).values() for record in records]
+
+    claim(max(stopped("rivals-lag-4")) == 18, "some rivals bridge four steps")
+    return claim(
+        not any(stopped("rivals-lag-100", "rivals-lag-100-bptt", "rivals-chunker")),
+        "Some rivals bridge four steps, a hundred only the LSTM with named changes.")
+
+
+def pathological(results):
+    shares = {}
+    for (_, init, radius), records in studies.arms(results, "pathological-scale").items():
+        solved = [record["final"]["solved"] for record in records]
+        shares.setdefault((radius, init), []).append(np.mean(solved))
+    shares = {start: np.mean(tasks) for start, tasks in shares.items()}
+    small = [share for (radius, _), share in shares.items() if radius < 1]
+    apart = [shares[radius, "ortho"] - shares[radius, "identity"] for radius in (1.0, 1.1)]
+    return claim(
+        max(small) < 0.2 and min(apart) > 0.8,
+        "Small starts fail whatever their structure; above, structure decides.")
+
+
+def latching(results):
+    def repeats(name):
+        return information_latching.successes(information_latching.cell(results, name, 50))
+
+    srnn, weak, lstm, strong = map(repeats, (
+        "SRNN, U = ±1 (Keras)", "SRNN, U = ±0.73", "LSTM, forget bias 1 (Keras)",
+        "LSTM, forget bias 5"))
+    return claim(
+        lstm < srnn and weak < strong, "Exchange the two starts, and the ranking is exchanged.")
+
+
+def movement(results):
+    for changes in ({"model": "lstm"}, {"model": "rnn"}):
+        cost = [data_movement.final(results, T=T, **changes)["cost"]["8"]
+                for T in data_movement.LENGTHS]
+        power = data_movement.exponent(data_movement.LENGTHS, cost)
+        claim(abs(power - 1) < 0.05, "the cost is proportional to T")
+        wide = data_movement.pathological(results, **changes)
+        parts = [data_movement.share(wide, f"recurrent {part}") for part in ("matrix", "gradient")]
+        claim(sum(parts) > 0.7, "in wide nets the recurrent matrix and its gradient take most")
+    return "The cost is proportional to T, and in wide nets mostly that of W_hh and its gradient."
+
+
+TABLES = {f"front:{make.__name__}_caption": make for make in (
+    adding, verdicts, rivals, pathological, latching, movement)}
