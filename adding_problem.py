@@ -5,25 +5,28 @@
 """The adding problem: an LSTM against a tanh RNN, in one file of pure numpy.
 
 Source: Hochreiter & Schmidhuber (1997), "Long Short-Term Memory", Neural Computation
-9(8):1735-1780, section 5.4 (Experiment 4), in the modern form of Le, Jaitly & Hinton (2015),
-arXiv:1504.00941.
+9(8):1735-1780, section 5.4 (Experiment 4), with the markers and the target of Le, Jaitly & Hinton
+(2015), arXiv:1504.00941 (their values are from U(0, 1); these, as the paper's, from U(-1, 1)).
 
 Task: every step shows a value from U(-1, 1) and a marker; exactly two steps are marked, one in each
 half of the sequence. The target at the last step is the sum of the two marked values. The first of
 them must be kept over up to T - 1 steps of noise.
 
 Criterion: the mean squared error (MSE) on 512 held-out sequences, and the solve rate, the fraction
-of them with |error| < 0.04. A constant 0 has an MSE of 2/3, the second marked value alone 1/3.
+of them with |error| < 0.04; a seed solves the task where that is 0.85 or more at the end. A
+constant 0 has an MSE of 2/3, the second marked value alone 1/3.
 
 Commands:
     python3 adding_problem.py                       the headline run: LSTM, T = 100, 8 units, seed 0
-    python3 adding_problem.py --rnn --iters 5000    the tanh RNN beside it
+    python3 adding_problem.py --rnn                 the tanh RNN beside it
     python3 adding_problem.py --seeds 0-9 --jobs 2  ten seeds and their median and range
     python3 adding_problem.py --best                the best recipe found for as many sequences
     python3 adding_problem.py --gradcheck           every weight of every cell, before all else
 
-Expect: ten seconds to a minute for the headline run, by processor, and an MSE near 0.001 for the
-LSTM; the tanh RNN ends anywhere between 0.1 and 0.7. Each run writes one record into results.json.
+Expect: ten seconds to a minute for the headline run, by processor. The LSTM ends at an MSE near
+0.001 and solves 8 of 10 seeds. The tanh RNN solves none: over ten seeds its MSE has a median of
+0.09 and a range of 0.04 to 0.7, and seed 0 is among the three that learn next to nothing. Each run
+writes one record into results.json.
 """
 
 import dataclasses

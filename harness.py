@@ -326,17 +326,19 @@ PLUMBING = "provenance", "records", "flags", "harness"  # in the order in which 
 
 def bundle(file):
     """The source of an experiment in one piece: before it imports a module of ours, the text of
-    that module, which is executed in the module's place."""
-    folder, lines, quotes = Path(file).resolve().parent, [], 3 * "'"
+    that module, which is executed in the module's place; before the first of them the plumbing,
+    which all of them need."""
+    folder, lines, quotes, there = Path(file).resolve().parent, [], 3 * "'", set()
     for line in Path(file).read_text(encoding="utf-8").splitlines():
         words = line.split("#")[0].split()
         if words[:1] == ["import"] and (folder / f"{words[1]}.py").exists():
-            for name in PLUMBING if words[1] == "harness" else (words[1],):
-                lines += [
+            for name in (*PLUMBING, words[1]):
+                lines += [] if name in there else [
                     f"sys.modules.update({name}=type(sys)({name!r}))",
                     f"vars(sys.modules[{name!r}]).update(__source__=r{quotes}",
                     (folder / f"{name}.py").read_text(encoding="utf-8") + f"{quotes})",
                     f"exec(sys.modules[{name!r}].__source__, vars(sys.modules[{name!r}]))"]
+                there.add(name)
         lines.append(line)
     return "\n".join(lines)
 

@@ -49,7 +49,8 @@ def frame(curves, end, chance, constant_loss):
              ylabel="held-out cross-entropy (nats)")
     right.set(xlim=(0, total), ylim=(0, 1.03), xlabel="updates", ylabel="held-out accuracy")
     left.legend(loc="lower left", fontsize=9)
-    fig.suptitle(f"3-bit memorization, T = 60, start of W_hh: update {update[-1]:4d}", fontsize=11)
+    right_now = ", ".join(f"{curves[init]['test_accuracy'][end]:.2f} ({NAME[init]})" for init in curves)
+    fig.suptitle(f"3-bit memorization, T = 60, update {update[-1]:4d}: accuracy {right_now}", fontsize=11)
     return fig
 
 

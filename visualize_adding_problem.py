@@ -4,7 +4,7 @@
 # ///
 """Pictures of the adding problem, from results.json alone.
 
-    python3 visualize_adding_problem.py --seed 0 --T 100 --hidden 8 --iters 8000 --rnn-iters 5000 --outdir viz
+    python3 visualize_adding_problem.py --seed 0 --T 100 --hidden 8 --iters 8000 --rnn-iters 8000 --outdir viz
 
 Writes training_curves.png, predictions.png, sample_sequences.png, cell_state.png,
 gate_activity.png and weights.png. Nothing is trained here: where a record is missing,
@@ -24,6 +24,7 @@ from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, YELLOW
 
 LSTM_COLOUR, RNN_COLOUR, MARK_COLOUR = BLUE, RED, ORANGE
 GREY = "#999999"
+SOLVED = 0.85  # a solve rate that counts as solved
 UNIT_COLOURS = BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE
 
 
@@ -36,7 +37,7 @@ class Flags(pictures.Flags):
     hidden: int = harness.setting(8, "hidden units", "runs", low=1, high=4096)
     iters: int = harness.setting(8000, "training iterations of the LSTM", "runs", low=1, high=10**8)
     rnn_iters: int = harness.setting(
-        5000, "training iterations of the tanh RNN", "runs", low=1, high=10**8)
+        8000, "training iterations of the tanh RNN", "runs", low=1, high=10**8)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -75,7 +76,7 @@ def display_sequences(settings, n):
 def training_curves(lstm, rnn, lstm_seeds, rnn_seeds):
     """Held-out MSE and solve rate against training sequences; bands over seeds where there are
     several."""
-    figure, axes = pictures.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+    figure, axes = pictures.subplots(1, 2, figsize=(9.6, 5.2), layout="constrained")
     arms = ((lstm, lstm_seeds, LSTM_COLOUR, "LSTM"), (rnn, rnn_seeds, RNN_COLOUR, "tanh RNN"))
     for axis, column in zip(axes, ("test_mse", "solve_rate")):
         for record, seeds, colour, name in arms:
@@ -84,7 +85,8 @@ def training_curves(lstm, rnn, lstm_seeds, rnn_seeds):
                 curves = np.array([other["history"][column] for other in seeds])
                 axis.fill_between(x, curves.min(0), curves.max(0), color=colour, alpha=0.2, lw=0,
                                   label=f"{name}, range of {len(seeds)} seeds")
-                axis.plot(x, np.median(curves, 0), color=colour, lw=1.4, ls="--", label="median of these")
+                axis.plot(x, np.median(curves, 0), color=colour, lw=1.6, ls="--",
+                          label=f"{name}, median of these")
             label = f"{name}, seed {record['settings']['seed']}"
             axis.plot(x, record["history"][column], color=colour, lw=1.6, label=label)
         settings = lstm["settings"]
@@ -94,13 +96,25 @@ def training_curves(lstm, rnn, lstm_seeds, rnn_seeds):
                          label="learning rate halved" if iteration == halvings[0] else None)
         axis.set_xlabel("training sequences (thousands)")
     axes[0].set(yscale="log", ylabel="test MSE (512 held-out sequences)", title="Mean squared error")
-    for level, text in ((ap.CONSTANT_MSE, "constant predictor: 2/3"), (1 / 3, "second value alone: 1/3")):
+    for level, text in ((ap.CONSTANT_MSE, "constant 0: 2/3"), (1 / 3, "second value alone: 1/3")):
         axes[0].axhline(level, color="black", lw=0.8, ls="--")
-        axes[0].annotate(text, (0.99, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
+        axes[0].annotate(text, (0.99, level), xycoords=("axes fraction", "data"), ha="right", va="bottom",
+                         xytext=(0, 2), textcoords="offset points", fontsize=9)
+    axes[1].axhline(SOLVED, color="black", lw=0.8, ls="--")
+    axes[1].annotate(f"solved: {SOLVED}", (0.02, SOLVED), xycoords=("axes fraction", "data"), va="bottom", fontsize=9)
     axes[1].set(ylim=(0, 1), ylabel=f"fraction with |error| < {ap.TOLERANCE}", title="Solve rate")
-    axes[1].legend(loc="upper left", fontsize=8)
-    figure.suptitle(f"Adding problem, T = {lstm['settings']['T']}, {lstm['settings']['hidden']} hidden units")
+    handles, labels = axes[1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=10)
+    figure.suptitle(f"{reach('LSTM', lstm, lstm_seeds)} and {reach('tanh RNN', rnn, rnn_seeds)} solve "
+                    f"T = {settings['T']} with {settings['hidden']} units", fontsize=11.5)
     return figure
+
+
+def reach(name, record, seeds):
+    """How many of the seeds, or of the one that there is, end with a solve rate that counts as
+    solved."""
+    ended = [other["final"]["solve_rate"] >= SOLVED for other in (seeds or [record])]
+    return f"{sum(ended)} of {len(ended)} {name}s ({record['settings']['iters']} iterations)"
 
 
 def predictions(lstm, rnn, rnn_seeds):
@@ -110,20 +124,23 @@ def predictions(lstm, rnn, rnn_seeds):
     if len(rnn_seeds) > 1:
         best = min(rnn_seeds, key=lambda record: record["final"]["test_mse"])
         if "weights" in best:
-            panels.append((best, RNN_COLOUR, f"tanh RNN, best of {len(rnn_seeds)} seeds"))
+            panels.append((best, RNN_COLOUR, f"tanh RNN, best of {len(rnn_seeds)}"))
     figure, axes = pictures.subplots(
-        1, len(panels), figsize=(4.3 * len(panels), 5.2), layout="constrained", sharex=True, sharey=True)
+        1, len(panels), figsize=(3.3 * len(panels), 4.2), layout="constrained", sharex=True, sharey=True)
     for axis, (record, colour, name) in zip(axes, panels):
         x, target = ap.held_out(ap.Settings(**record["settings"]))
         y = load(record, batch=ap.N_TEST).forward(x)[0, 0]
-        axis.plot([-2, 2], [-2, 2], color="black", lw=0.8, label="prediction = target")
-        axis.scatter(target, y, s=9, color=colour, alpha=0.7, lw=0, label="a held-out sequence")
+        axis.plot([-2, 2], [-2, 2], color="black", lw=0.8, label="answer = target")
+        axis.scatter(target, y, s=9, color=colour, alpha=0.7, lw=0, label="a sequence")
         final = record["final"]
-        axis.set(title=f"{name} (seed {record['settings']['seed']})\nMSE {final['test_mse']:.4f}, "
+        axis.set(title=f"{name}, seed {record['settings']['seed']}\nMSE {final['test_mse']:.4f}, "
                        f"solve rate {final['solve_rate']:.3f}", aspect="equal",
-                 xlabel="target: sum of the two marked values", xlim=(-2.1, 2.1), ylim=(-2.1, 2.1))
-        axis.legend(loc="upper left", fontsize=8)
-    axes[0].set_ylabel("prediction")
+                 xlabel="target: sum of the two values", xlim=(-2.1, 2.1), ylim=(-2.1, 2.1))
+    axes[0].legend(loc="upper left", fontsize=9)
+    axes[0].set_ylabel("answer of the net")
+    errors = [f"{record['final']['test_mse']**0.5:.2f}" for record, *_ in panels]
+    figure.suptitle(f"Typical error (root of the MSE): {', '.join(errors)}; of the constant 0 it is "
+                    f"{ap.CONSTANT_MSE**0.5:.2f}")
     return figure
 
 
@@ -142,12 +159,14 @@ def sample_sequences(lstm, rnn):
     """Four sequences with target and both predictions."""
     x, target = display_sequences(lstm["settings"], 4)
     y_lstm, y_rnn = (load(record, batch=4).forward(x)[0, 0] for record in (lstm, rnn))
-    figure, axes = pictures.subplots(4, 1, figsize=(9, 8), layout="constrained", sharex=True)
+    figure, axes = pictures.subplots(4, 1, figsize=(9, 7.6), layout="constrained", sharex=True)
     for k, axis in enumerate(axes):
         draw_sequence(axis, x[:, :, k])
         axis.set_title(f"target {target[k]:+.3f}    LSTM {y_lstm[k]:+.3f}    tanh RNN {y_rnn[k]:+.3f}", loc="left")
-    axes[0].legend(loc="lower right", ncols=2, fontsize=8, bbox_to_anchor=(1, 1))
+    axes[0].legend(loc="lower right", ncols=2, fontsize=10, bbox_to_anchor=(1, 1))
     axes[-1].set_xlabel("step")
+    T = lstm["settings"]["T"]
+    figure.suptitle(f"The task: add the two marked values, ignore the other {T - 2}")
     return figure
 
 
@@ -159,8 +178,8 @@ def cell_state(lstm):
     states = {"c": net.c[1:], "h": net.h}
     figure, axes = pictures.subplots(3, 1, figsize=(9, 7.5), layout="constrained", sharex=True)
     marked = draw_sequence(axes[0], x[:, :, 0])
-    axes[0].set_title(f"target {target[0]:+.3f}, prediction {y:+.3f}", loc="left")
-    axes[0].legend(loc="lower right", ncols=2, fontsize=8, bbox_to_anchor=(1, 1))
+    axes[0].set_title(f"target {target[0]:+.3f}, answer {y:+.3f}", loc="left")
+    axes[0].legend(loc="lower right", ncols=2, fontsize=10, bbox_to_anchor=(1, 1))
     for axis, name, label in ((axes[1], "c", "cell state $c_t$"), (axes[2], "h", "hidden state $h_t$")):
         for unit in range(net.H):
             colour = UNIT_COLOURS[unit % len(UNIT_COLOURS)]
@@ -168,8 +187,12 @@ def cell_state(lstm):
         for step in marked:
             axis.axvline(step, color=MARK_COLOUR, ls="--", lw=1.2)
         axis.set_ylabel(label)
-    axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
+    axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=10)
     axes[2].set_xlabel("step (dashed: marked steps)")
+    between = net.c[marked[0] + 1 : marked[1] + 1, :, 0]  # from the first mark to the step before the second
+    drift = np.ptp(between, axis=0)
+    figure.suptitle("Cell states jump at the marks, and none stays level between them"
+                    if drift.min() > 0.1 else "Cell states and hidden states on one sequence")
     return figure
 
 
@@ -183,18 +206,23 @@ def gate_activity(lstm):
     names = [("i", "input gate"), ("f", "forget gate"), ("o", "output gate")]
     names = [(gate, name) for gate, name in names if gate in states]
     figure, axes = pictures.subplots(
-        len(names), 1, figsize=(9, 2.3 * len(names) + 0.6), layout="constrained", sharex=True)
+        len(names), 1, figsize=(9, 2.3 * len(names) + 0.9), layout="constrained", sharex=True)
+    means = {}
     for axis, (gate, name) in zip(np.atleast_1d(axes), names):
-        activity = states[gate][:, :, 0].T
-        image = axis.imshow(activity, aspect="auto", cmap="viridis", vmin=0, vmax=1, interpolation="none")
+        activity = states[gate][:, :, 0]  # (T, H)
+        image = axis.imshow(activity.T, aspect="auto", cmap="viridis", vmin=0, vmax=1, interpolation="none")
         for step in marked:
             axis.plot([step, step], [-0.5, net.H - 0.5], color=MARK_COLOUR, ls="--", lw=1.5)
-        unmarked = np.delete(states[gate][:, :, 0], marked, axis=0).mean()
-        axis.set(ylabel="unit", ylim=(net.H - 0.5, -0.5))
-        axis.set_title(f"{name}: mean {states[gate][marked, :, 0].mean():.2f} at the two marked steps, "
-                       f"{unmarked:.2f} at the others", loc="left")
+        at_marks, others = means[gate] = activity[marked].mean(0), np.delete(activity, marked, axis=0).mean(0)
+        axis.set(ylabel="unit", ylim=(net.H - 0.5, -0.5), yticks=range(net.H))
+        axis.set_title(f"{name}: means of the units {at_marks.min():.2f} to {at_marks.max():.2f} at the two marked "
+                       f"steps, {others.min():.2f} to {others.max():.2f} at the others", loc="left")
     axis.set_xlabel("step (dashed: marked steps)")
     figure.colorbar(image, ax=axes, label="activation (0 closed, 1 open)")
+    at_marks, others = means["i"]
+    parted = min((at_marks - others).max(), (others - at_marks).max()) > 0.1
+    figure.suptitle("At a mark some input gates open and others close; elsewhere none stays closed"
+                    if parted and others.min() > 0.2 else "Gates of the LSTM on one sequence")
     return figure
 
 
@@ -207,13 +235,14 @@ def weights(lstm):
     limit = max(abs(block).max() for blocks in stacked.values() for block in blocks)
     H = lstm["settings"]["hidden"]
     figure, axes = pictures.subplots(
-        1, len(names), figsize=(3.1 * len(names) + 0.8, 3.4), layout="constrained", sharey=True)
+        1, len(names), figsize=(2.3 * len(names) + 0.8, 3.6), layout="constrained", sharey=True)
     for axis, (gate, name) in zip(axes, names.items()):
         image = axis.imshow(np.hstack(stacked[gate]), cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
         axis.axvline(2.5, color="black", lw=1)
-        axis.set_title(name)
-        axis.set_xticks([0, 1, 2, 2.5 + H / 2], ["value", "marker", "bias", "from the hidden units"])
-        axis.tick_params(axis="x", length=0, labelsize=8)
+        largest = ("value", "marker", "bias")[abs(np.hstack(stacked[gate][:2])).sum(0).argmax()]
+        axis.set_title(f"{name}:\nlargest from the {largest}")
+        axis.set_xticks([0, 1, 2, 2.5 + H / 2], ["value", "marker", "bias", "from the units"])
+        axis.tick_params(axis="x", length=0, labelsize=9)
         for label in axis.get_xticklabels()[:3]:
             label.set_rotation(60)
     axes[0].set_ylabel("to unit")

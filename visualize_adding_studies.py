@@ -6,9 +6,9 @@
 
     python3 visualize_adding_studies.py --outdir viz
 
-Writes adding_lags.png, adding_cells.png, adding_hidden.png, adding_weak_seeds.png and
-adding_recipes.png. Nothing is trained here: where records are missing, reproduce.py is run for
-their study first, which may take an hour."""
+Writes adding_lags.png, adding_cells.png, adding_hidden.png, adding_lesions.png,
+adding_weak_seeds.png and adding_recipes.png. Nothing is trained here: where records are missing,
+reproduce.py is run for their study first, which may take an hour."""
 
 import functools
 import sys
@@ -18,8 +18,9 @@ import numpy as np
 import adding_problem as ap
 import pictures
 import studies
-from pictures import BLUE, GREEN, ORANGE, PURPLE, RED
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED
 from studies.adding_problem import FOUR, STARTS
+from visualize_adding_problem import SOLVED
 
 
 def column(records, name):
@@ -35,12 +36,19 @@ def dots(axis, at, values, colour, label=None):
 
 def constant_lines(axis):
     axis.axhline(ap.CONSTANT_MSE, color="black", lw=0.8, ls="--")
-    axis.annotate("constant predictor: 2/3", (0.01, ap.CONSTANT_MSE), xycoords=("axes fraction", "data"), va="bottom",
-                  fontsize=8)
+    axis.annotate("constant 0: 2/3", (0.01, ap.CONSTANT_MSE), xycoords=("axes fraction", "data"), va="bottom",
+                  xytext=(0, 2), textcoords="offset points", fontsize=9)
 
 
 def solve_rates(axis, title="Solve rate"):
     axis.set(ylim=(-0.02, 1.02), ylabel=f"fraction of 512 with |error| < {ap.TOLERANCE}", title=title)
+    axis.axhline(SOLVED, color="black", lw=0.8, ls="--")
+    axis.annotate(f"solved: {SOLVED}", (0.8, SOLVED), xycoords=("axes fraction", "data"), ha="center", va="bottom",
+                  fontsize=9)
+
+
+def solved(records):
+    return int((column(records, "solve_rate") >= SOLVED).sum())
 
 
 # --------------------------------------------------------------------------------------------------
@@ -50,7 +58,7 @@ def solve_rates(axis, title="Solve rate"):
 def lags(found):
     """Held-out MSE against training sequences, a panel per length, a line per seed."""
     lengths = sorted({records[0]["settings"]["T"] for records in found.values()})
-    figure, axes = pictures.subplots(1, len(lengths), figsize=(11, 4), layout="constrained", sharey=True)
+    figure, axes = pictures.subplots(1, len(lengths), figsize=(9.6, 4.2), layout="constrained", sharey=True)
     for axis, T in zip(axes, lengths):
         for name, colour in (("tanh RNN", RED), ("LSTM", BLUE)):
             for k, record in enumerate(found[f"{name}, T = {T}"]):
@@ -60,19 +68,20 @@ def lags(found):
         constant_lines(axis)
         axis.set(yscale="log", title=f"T = {T}", xlabel="training sequences (thousands)")
     axes[0].set_ylabel("test MSE (512 held-out sequences)")
-    axes[-1].legend(loc="lower left", fontsize=9)
-    figure.suptitle("Adding problem: the same recipe at longer lags, 8 hidden units")
+    axes[-1].legend(loc="lower left", fontsize=10)
+    counts = (f"{solved(found[f'LSTM, T = {T}'])} of 3 at T = {T}" for T in lengths)
+    figure.suptitle(f"The same recipe at longer lags: LSTMs that solve the task: {', '.join(counts)}")
     return figure
 
 
 def by_seed(found, title, colours):
     """MSE and solve rate, a column per arm, a dot per seed."""
-    figure, axes = pictures.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+    figure, axes = pictures.subplots(1, 2, figsize=(10, 4.8), layout="constrained")
     for axis, name in zip(axes, ("test_mse", "solve_rate")):
         for k, (records, colour) in enumerate(zip(found.values(), colours)):
             dots(axis, k, column(records, name), colour)
         axis.set_xticks(range(len(found)), [label.replace(", ", ",\n").replace(" (", "\n(") for label in found],
-                        fontsize=8)
+                        fontsize=9)
     axes[0].set(yscale="log", ylabel="test MSE (512 held-out sequences)", title="Mean squared error")
     constant_lines(axes[0])
     solve_rates(axes[1])
@@ -81,12 +90,46 @@ def by_seed(found, title, colours):
 
 
 def cells(found):
-    return by_seed(found, "Four cells at T = 100, 8 hidden units: a dot per seed, a line at the median",
+    counts = ", ".join(f"{solved(records)}" for records in found.values())
+    return by_seed(found, f"T = 100, 8 units: of ten seeds {counts} solve the task, left to right (line: median)",
                    (BLUE, GREEN, RED, ORANGE, PURPLE))
 
 
 def hidden(found):
-    return by_seed(found, "LSTM, T = 100, the same recipe: a dot per seed, a line at the median", [BLUE] * len(found))
+    least = next((label for label, records in found.items() if solved(records) >= 8), "none")
+    title = f"LSTM, T = 100: the smallest net that solves 8 of ten seeds has {least}"
+    return by_seed(found, title, [BLUE] * len(found))
+
+
+LESIONS = (  # the words of a column, the lesion (into, by, steps), colour
+    ("weights into\ncandidates\nset to 0", ("g", "zero", "every"), BLUE),
+    ("weights into\ngates\nset to 0", ("ifo", "zero", "every"), ORANGE),
+    ("mean into\ncandidates,\nunmarked\nsteps", ("g", "mean", "unmarked"), BLUE),
+    ("mean into\ngates,\nunmarked\nsteps", ("ifo", "mean", "unmarked"), ORANGE),
+    ("mean into\ncandidates,\nmarked\nsteps", ("g", "mean", "marked"), BLUE),
+    ("mean into\ngates,\nmarked\nsteps", ("ifo", "mean", "marked"), ORANGE))
+
+
+def lesions(found):
+    """MSE of the trained LSTMs with weights between units taken away, a dot per seed."""
+    [records] = found.values()
+    figure, axis = pictures.subplots(figsize=(9.6, 5), layout="constrained")
+    columns = [("intact", column(records, "test_mse"), BLACK)]
+    for words, lesion, colour in LESIONS:
+        mse = [row["test_mse"] for record in records for row in record["final"]["lesions"]
+               if (row["into"], row["by"], row["steps"]) == lesion]
+        columns.append((words, np.array(mse), colour))
+    drawn = [np.median(record["final"]["random_mse"]) for record in records]
+    columns.append(("as many into\ngates, drawn at\nrandom, 0", np.array(drawn), ORANGE))
+    for k, (_, mse, colour) in enumerate(columns):
+        dots(axis, k, mse, colour)
+    constant_lines(axis)
+    axis.set_xticks(range(len(columns)), [words for words, *_ in columns], fontsize=9)
+    axis.set(yscale="log", ylabel="test MSE (512 held-out sequences)")
+    lowest = columns[3][1].min()
+    figure.suptitle("LSTM without what the units tell each other's candidates at unmarked steps: "
+                    f"MSE {lowest:.2f} or more in {len(records)} of {len(records)} seeds", fontsize=11.5)
+    return figure
 
 
 def weak_seeds(found):
@@ -96,35 +139,42 @@ def weak_seeds(found):
         rates = np.array([column(found[schedule, init], "validation_solve_rate") for init in STARTS])
         image = axis.imshow(rates, cmap="cividis", vmin=0.75, vmax=1)
         for (row, place), value in np.ndenumerate(rates):
-            axis.text(place, row, f"{value:.2f}"[1:] if value < 0.995 else "1.0", ha="center", va="center", fontsize=7,
+            axis.text(place, row, f"{value:.2f}"[1:] if value < 0.995 else "1.0", ha="center", va="center", fontsize=10,
                       color="black" if value > 0.9 else "white")
-        axis.set(title=f"--schedule {schedule}: mean {rates.mean():.3f}", xlabel="seed of the training data",
+        axis.set(title=f"{schedule}: mean {rates.mean():.3f}, {(rates < SOLVED).sum()} of {rates.size} below {SOLVED}",
+                 xlabel="seed of the training data",
                  ylabel="seed of the first weights", xticks=FOUR)
         axis.set_yticks(range(len(STARTS)), STARTS)
         axis.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, label=f"fraction of 4096 validation sequences with |error| < {ap.TOLERANCE}")
+    rates = [column(found[schedule, init], "validation_solve_rate") for schedule in ("halving", "cosine")
+             for init in STARTS]
+    before, after = np.split(np.concatenate(rates), 2)
+    figure.suptitle(f"With the cosine schedule {(after > before).sum()} of {len(after)} pairs of first weights and "
+                    "data end higher")
     return figure
 
 
 def recipes(search, best):
     """Validation MSE of everything that was tried, and the test MSE of the chosen recipe on
     fresh seeds."""
-    figure, axis = pictures.subplots(figsize=(10, 6.4), layout="constrained")
+    figure, axis = pictures.subplots(figsize=(9.6, 6.4), layout="constrained")
     values = {label: column(records, "validation_mse") for label, records in search.items()}
-    order = sorted(values, key=lambda label: -np.median(values[label]))
+    order = sorted(values, key=lambda label: -np.mean(values[label]))
     for k, label in enumerate(order):
         axis.scatter(values[label], [k] * len(values[label]), s=26, color=BLUE, lw=0, alpha=0.8,
-                     label="validation MSE, seeds 100-101" if k == 0 else None)
-        axis.plot([np.median(values[label])] * 2, [k - 0.3, k + 0.3], color=BLUE, lw=2)
+                     label="validation MSE of two seeds, line: mean" if k == 0 else None)
+        axis.plot([np.mean(values[label])] * 2, [k - 0.3, k + 0.3], color=BLUE, lw=2)
     fresh = column(best["--best"], "test_mse")
     axis.scatter(fresh, [len(order)] * len(fresh), s=26, color=RED, lw=0, alpha=0.8,
-                 label="test MSE, fresh seeds 10-19")
+                 label="test MSE of ten fresh seeds, line: median")
     axis.plot([np.median(fresh)] * 2, [len(order) - 0.3, len(order) + 0.3], color=RED, lw=2)
     axis.axvline(1e-5, color="black", lw=0.8, ls="--", label="1e-5")
     axis.set_yticks(range(len(order) + 1), [*order, "--best, fresh seeds"], fontsize=9)
-    axis.set(xscale="log", xlabel="mean squared error after 256,000 sequences (a line at the median)")
-    axis.legend(loc="center right", fontsize=9)
-    figure.suptitle("LSTM, T = 100: recipes for 256,000 sequences ('the same': batch 8, cosine, rate 0.02)")
+    axis.set(xscale="log", xlabel="MSE after 256,000 sequences ('the same': batch 8, cosine, rate 0.02)")
+    axis.legend(loc="center right", fontsize=10)
+    figure.suptitle(f"On ten fresh seeds --best ends at 1e-5 or less in {sum(fresh <= 1e-5)}; the way there rests on "
+                    "two seeds a setting", fontsize=11.5)
     return figure
 
 
@@ -132,6 +182,7 @@ PICTURES = {
     "adding_lags": (lags, ["adding-lags"]),
     "adding_cells": (cells, ["adding-cells"]),
     "adding_hidden": (hidden, ["adding-hidden"]),
+    "adding_lesions": (lesions, ["adding-lesions"]),
     "adding_weak_seeds": (weak_seeds, ["adding-crossing"]),
     "adding_recipes": (recipes, ["adding-search", "adding-best"]),
 }

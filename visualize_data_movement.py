@@ -40,7 +40,7 @@ COLOURS = {
 }
 LABELS = {
     "recurrent matrix": "recurrent matrix W_hh", "recurrent gradient": "gradient of W_hh",
-    "other gradients": "gradients of those", "states": "states and gates (forward)", "deltas": "deltas (backward)",
+    "other gradients": "gradients of these", "states": "states and gates (forward)", "deltas": "deltas (backward)",
     "partial results": "products, partial sums", "optimizer": "optimizer's moments",
 }
 
@@ -56,14 +56,14 @@ def shares(final, width="8"):
 
 def costs(by_length, steps):
     """Cost against T, and the arrays that it goes to."""
-    figure, (left, right) = pictures.subplots(1, 2, figsize=(12, 5), layout="constrained", width_ratios=(1, 1.25))
+    figure, (left, right) = pictures.subplots(1, 2, figsize=(10.5, 5.6), layout="constrained", width_ratios=(1, 1.2))
     for model, label, (x, y, side), colour, marker in MODELS:
         cost = [final["cost"]["8"] for final in by_length[model]]
         exponent = np.polyfit(np.log(LENGTHS), np.log(cost), 1)[0]
         left.loglog(LENGTHS, cost, color=colour, marker=marker, ms=5)
         left.text(x, y, f"{label}: $T^{{{abs(exponent):.2f}}}$", color=colour, fontsize=9, ha=side)
     left.set(xlabel="T, steps in the sequence", ylabel="cost of one training step", xticks=LENGTHS, xlim=(22, 900),
-             ylim=(1e3, 2e9), title="One training step: cost against T, fitted power")
+             ylim=(1e3, 2e9), title="The nets' cost grows as T (powers: fitted)")
     left.set_xticks(LENGTHS, LENGTHS)
     left.minorticks_off()
 
@@ -75,19 +75,19 @@ def costs(by_length, steps):
             if name in ("recurrent matrix", "recurrent gradient"):
                 right.text(x, bottom + share / 2, f"{share:.0%}", ha="center", va="center", fontsize=9)
             bottom += share
-    matrix = [shares(final)["recurrent matrix"] for _, final in steps]
+    both = [shares(final)["recurrent matrix"] + shares(final)["recurrent gradient"] for _, final in steps]
     right.set(ylabel="share of the cost", ylim=(0, 1),
-              title=f"The recurrent matrix takes {min(matrix):.0%} to {max(matrix):.0%} of it")
+              title=f"W_hh and its gradient take {min(both):.0%} to {max(both):.0%} of these steps")
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     right.set_xticks(range(len(steps)), [label for label, _ in steps])
     handles, labels = right.get_legend_handles_labels()
-    right.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=10, columnspacing=1)
     return figure
 
 
 def depths(panels):
     """Reads and their cost by depth, in octaves, stacked by array."""
-    figure, axes = pictures.subplots(2, len(panels), figsize=(12, 6.6), layout="constrained", sharex="col")
+    figure, axes = pictures.subplots(2, len(panels), figsize=(10.5, 7.4), layout="constrained", sharex="col")
     for column, (label, final) in enumerate(panels):
         title = label.replace("\n", ", ")
         for axis, key, total in ((axes[0, column], "reads_by_octave_of_depth", final["reads"]),
@@ -106,7 +106,10 @@ def depths(panels):
         axes[1, column].set_xlabel("depth on the stack, in elements (a bar: up to twice it)")
     axes[0, 0].set_ylabel("share of the reads")
     axes[1, 0].set_ylabel("share of the cost")
-    axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=10, columnspacing=1)
+    figure.suptitle("Most reads are near the top of the stack; the cost lies deep, with the recurrent matrix "
+                    "and its gradient")
     return figure
 
 

@@ -21,11 +21,14 @@ import information_latching as latching
 import latch_landscape
 import pictures
 import studies
+from analysis.latching import steepest
 from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY
-from studies.information_latching import KERAS, LENGTHS
+from studies.information_latching import KERAS
 
 GREY = "#999999"
 COLOURS = {"srnn": RED, "lstm": BLUE, "gru": GREEN}
+SRNN, WEAK = "SRNN, U = ±1 (Keras)", "SRNN, U = ±0.73"
+LSTM, BIAS_5 = "LSTM, forget bias 1 (Keras)", "LSTM, forget bias 5"
 NAMES = {"srnn": "SRNN", "lstm": "LSTM", "gru": "GRU"}
 
 
@@ -43,6 +46,16 @@ def row(table, name):
     """The records of a row of the table, by its name, in order of length. table: {(name, T):
     record}."""
     return [record for (label, _), record in table.items() if label == name]
+
+
+def successes(record):
+    """Repeats with an accuracy above 0.95."""
+    return round(record["final"]["success_fraction"] * record["settings"]["repeats"])
+
+
+def near(T, records):
+    """The longest length of some records up to T."""
+    return max(length for length in lengths(records) if length <= T)
 
 
 def lengths(records):
@@ -79,44 +92,52 @@ def latching_success(table):
     table: {(name of a row, T): record}.
     """
     panels = {
-        "As the question ran them": (
-            ("SRNN, U = ±1 (Keras)", RED, "o", "-"), ("LSTM, forget bias 1 (Keras)", BLUE, "s", "-"),
-            ("GRU (Keras)", GREEN, "^", "-")),
+        "As Keras starts them": (
+            (SRNN, RED, "o", "-"), (LSTM, BLUE, "s", "-"), ("GRU (Keras)", GREEN, "^", "-")),
         "The two starts exchanged": (
-            ("SRNN, U = ±0.73", RED, "o", "--"), ("LSTM, forget bias 5", BLUE, "s", "-."),
-            ("LSTM, no forget gate (1997)", PURPLE, "v", "--"), ("LSTM, chrono", SKY, "D", "-")),
-        "Other starts": (
-            ("SRNN, U = +1.25", RED, "o", "-."), ("LSTM, forget bias 3", SKY, "D", "-"),
-            ("LSTM, forget bias 0", PURPLE, "v", "-"),
-            ("GRU, update bias 3", GREEN, "^", "-.")),
+            (WEAK, RED, "o", "--"), (BIAS_5, BLUE, "s", "-."), ("LSTM, no forget gate (1997)", PURPLE, "v", "--")),
+        "Chrono, which is told T, and other forget biases": (
+            ("LSTM, chrono (told T)", SKY, "D", "-"), ("LSTM, forget bias 3", BLUE, "s", ":"),
+            ("LSTM, forget bias 0", PURPLE, "v", "-")),
+        "Other starts of SRNN and GRU": (
+            ("SRNN, U = +1.25", RED, "o", "-."), ("GRU, update bias 3", GREEN, "^", "-.")),
     }
-    figure, axes = pictures.subplots(1, 3, figsize=(13, 5.2), layout="constrained", sharey=True)
-    for axis, (title, lines) in zip(axes, panels.items()):
+    figure, axes = pictures.subplots(2, 2, figsize=(9.4, 8.6), layout="constrained", sharey=True)
+    for axis, (title, lines) in zip(axes.flat, panels.items()):
         for k, (name, colour, marker, dashes) in enumerate(lines):
             records = row(table, name)
             success(axis, records, lengths(records), 1 + 0.04 * (k - len(lines) / 2), color=colour, marker=marker,
                     ls=dashes, label=name)
-        length_axis(axis, LENGTHS)
+        length_axis(axis, lengths(records))
         axis.set_title(title)
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), fontsize=9)
-    axes[0].set_ylabel("fraction of repeats with accuracy > 0.95")
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), fontsize=9.5)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("fraction of repeats above 0.95")
+    T = near(50, table.values())
+    srnn, lstm, weak, better = (successes(table[name, T]) for name in (SRNN, LSTM, WEAK, BIAS_5))
     n = records[0]["settings"]["repeats"]
-    figure.suptitle(f"Information latching, one unit, {n} repeats, 4000 updates (bars: 95% Wilson intervals)")
+    figure.suptitle(f"At T = {T}, {srnn} of {n} SRNNs and {lstm} LSTMs latch as Keras starts them, "
+                    f"{weak} and {better} with the starts exchanged\n"
+                    "(one unit, 4000 updates, accuracy > 0.95; bars: 95% Wilson intervals)", fontsize=11)
     return figure
 
 
 def latching_gradient(table, tradeoff):
     """|dh_T/dx_1| at the start against length, and the trade-off of Bengio et al. around U = 1."""
-    figure, (by_length, by_weight, latch) = pictures.subplots(1, 3, figsize=(14, 5), layout="constrained")
+    figure = pictures.blank(figsize=(9.4, 8.8), layout="constrained")
+    by_length, by_weight, latch = figure.subplot_mosaic([["top", "top"], ["left", "right"]]).values()
     for name, colour, dashes in (
-            ("SRNN, U = ±1 (Keras)", RED, "-"), ("SRNN, U = ±0.73", RED, "--"), ("LSTM, chrono", SKY, "-"),
-            ("LSTM, no forget gate (1997)", BLUE, "--"), ("LSTM, forget bias 1 (Keras)", BLUE, "-"),
+            (SRNN, RED, "-"), (WEAK, RED, "--"), ("LSTM, chrono (told T)", SKY, "-"),
+            ("LSTM, no forget gate (1997)", BLUE, "--"), (LSTM, BLUE, "-"),
             ("GRU, update bias 3", GREEN, "--"), ("GRU (Keras)", GREEN, "-")):
         records = row(table, name)
         by_length.plot(lengths(records), medians(records, "gradient_start"), color=colour, ls=dashes, label=name)
+    T = near(50, table.values())
+    srnn, lstm = (np.median(table[name, T]["final"]["gradient_start"]) for name in (SRNN, LSTM))
     by_length.set(yscale="log", xlabel="sequence length T (steps)", ylabel="|dh_T/dx_1|, median over repeats",
-                  title="Gradient at the start")
-    by_length.legend(fontsize=8, loc="lower left")
+                  title=f"Before training, T = {T}: the gradient at the first element is {srnn:.0e} in the SRNN "
+                        f"of Keras, {lstm:.0e} in the LSTM")
+    by_length.legend(fontsize=9, loc="lower left")
     for T, marker in ((30, "o"), (100, "s")):
         records = [record for (_, length), record in tradeoff.items() if length == T]
         U = [record["settings"]["init_scale"] for record in records]
@@ -133,19 +154,19 @@ def latching_gradient(table, tradeoff):
         axis.axvline(1, color=GREY, lw=0.8, ls=":")
         axis.set_xlabel("recurrent weight U at the start (SRNN)")
     by_weight.set(yscale="log", ylabel="|dh_T/dx_1|, median over repeats")
-    by_weight.set_title("Gradient: gone on both sides of U = 1")
+    by_weight.set_title("The gradient fades on both sides of U = 1")
     latch.set(ylim=(-0.04, 1.04), ylabel="fraction / accuracy", title="The untrained state latches past U = 1")
-    by_weight.legend(fontsize=8, loc="lower left")
-    latch.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=1)
+    for axis in (by_weight, latch):
+        axis.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=1)
     return figure
 
 
 def latching_split_bug(split):
     """Validation accuracy of every repeat with the question's split, and with the same set
     shuffled first."""
-    figure, axes = pictures.subplots(2, 3, figsize=(12, 6.4), layout="constrained", sharex=True, sharey=True)
+    figure, axes = pictures.subplots(2, 3, figsize=(9.4, 6), layout="constrained", sharex=True, sharey=True)
     jitter = np.random.default_rng(0)
-    titles = {"question": "sorted, unshuffled split", "shuffled": "shuffled, then split"}
+    titles = {"question": "the question's split", "shuffled": "shuffled first"}
     for line, (name, title) in zip(axes, titles.items()):
         for axis, cell in zip(line, KERAS):
             records = chosen(split.values(), split=name, cell=cell)
@@ -162,8 +183,17 @@ def latching_split_bug(split):
     axes[0, 0].plot([], [], ".", color=GREY, label="one repeat")
     axes[0, 0].plot([], [], color=BLACK, label="mean")
     axes[0, 0].legend(loc="lower left", fontsize=9)
-    figure.suptitle("Sorted and split unshuffled, the validation set holds one class: repeats score 0 or 1")
+    sorted_first = [record["final"]["validation_accuracy"] for record in chosen(split.values(), split="question")]
+    values = np.concatenate(sorted_first).astype(float)
+    figure.suptitle(f"The question's validation set holds one class: {np.isin(values, (0, 1)).sum()} of {len(values)} "
+                    "repeats score exactly 0 or 1 on it", fontsize=11)
     return figure
+
+
+def slope(record):
+    """The steepest slope of a loss surface, along either axis."""
+    (_, x), (_, y) = latch_landscape.axes(latch_landscape.Settings(**record["settings"]))
+    return max(steepest(np.array(record["final"]["loss"]), x, y))
 
 
 def latching_landscape(landscape):
@@ -171,7 +201,7 @@ def latching_landscape(landscape):
     cells = list(dict.fromkeys(cell for cell, _ in landscape))
     columns = max(sum(label[0] == cell for label in landscape) for cell in cells)
     figure, axes = pictures.subplots(
-        len(cells), columns, figsize=(3.3 * columns + 0.8, 3.2 * len(cells)), layout="constrained", squeeze=False)
+        len(cells), columns, figsize=(2.2 * columns + 0.9, 2.5 * len(cells) + 0.4), layout="constrained", squeeze=False)
     for line, cell in zip(axes, cells):
         for axis, record in zip(line, chosen(landscape.values(), cell=cell)):
             settings = latch_landscape.Settings(**record["settings"])
@@ -184,25 +214,34 @@ def latching_landscape(landscape):
         line[0].set_ylabel(y_name)
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.set_label("cross-entropy (nats); white line: a guess, ln 2")
+    T = lengths(chosen(landscape.values()))
+    slopes = [f"{slope(records[0]):.2g} to {slope(records[-1]):.2g} in the {NAMES[cell]}" for cell in cells
+              if (records := chosen(landscape.values(), cell=cell))]
+    figure.suptitle(f"From T = {T[0]} to {T[-1]} the steepest slope, at the edge of the solved region (dark), "
+                    f"goes from\n{' and from '.join(slopes)} (nats per unit)", fontsize=11)
     return figure
 
 
 def latching_1994(latch1994):
     """Success of the task of 1994 against length, for several initial recurrent weights."""
-    figure, axis = pictures.subplots(figsize=(6.6, 4.4), layout="constrained")
+    figure, axis = pictures.subplots(figsize=(8, 4.6), layout="constrained")
     weights = sorted({w for w, _ in latch1994})
     for k, (w, colour, marker) in enumerate(zip(weights, (PURPLE, SKY, ORANGE, RED), "vDso")):
         records = chosen(latch1994.values(), init_scale=w)
         success(axis, records, lengths(records), 1 + 0.03 * (k - 1.5), color=colour, marker=marker, label=f"w = {w:g}")
     length_axis(axis, lengths(records))
-    axis.set(ylabel="fraction of repeats with accuracy > 0.95", title="Trained inputs, then noise of variance 0.2")
+    axis.set(ylabel="fraction of repeats with accuracy > 0.95")
+    T = near(20, chosen(latch1994.values(), init_scale=weights[0]))
+    ends = [f"{successes(latch1994[w, T])} from w = {w:g}" for w in (weights[0], weights[-1])]
+    axis.set_title(f"The task of 1994: at T = {T}, of {records[0]['settings']['repeats']} repeats {ends[0]}\n"
+                   f"and {ends[1]} succeed (bars: 95% Wilson intervals)")
     axis.legend(title="recurrent weight at the start")
     return figure
 
 
 def bit_relay(relay):
     """Success in the bit relay against length, with one unit and with eight."""
-    figure, axes = pictures.subplots(1, 2, figsize=(10, 4.4), layout="constrained", sharey=True)
+    figure, axes = pictures.subplots(1, 2, figsize=(9.2, 4.6), layout="constrained", sharey=True)
     for axis, units in zip(axes, sorted({units for units, _, _ in relay})):
         for k, cell in enumerate(KERAS):
             records = chosen(relay.values(), units=units, cell=cell)
@@ -212,7 +251,11 @@ def bit_relay(relay):
         axis.set_title(f"{units} unit{'s' * (units > 1)}")
     axes[0].set_ylabel("fraction of repeats with accuracy > 0.95")
     axes[1].legend()
-    figure.suptitle("Bit relay: are the first and the halfway element of equal sign? (bars: 95% Wilson intervals)")
+    T, most = near(30, relay.values()), max(units for units, _, _ in relay)
+    srnn, lstm, gru = (successes(relay[most, cell, T]) for cell in KERAS)
+    n = records[0]["settings"]["repeats"]
+    figure.suptitle(f"Bit relay with {most} units at T = {T}: {srnn} of {n} SRNNs, {lstm} LSTMs, {gru} GRUs succeed\n"
+                    "(are the first and the halfway element of equal sign? bars: 95% Wilson intervals)", fontsize=11)
     return figure
 
 

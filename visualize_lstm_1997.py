@@ -8,7 +8,7 @@ complexity, first_weights.
     python3 visualize_lstm_1997.py --outdir viz
 
 Nothing is trained here. If the record behind cec.png is missing, the experiment's own command
-runs first. Rows that have not been run show the paper's figure alone."""
+runs first."""
 
 import functools
 import json
@@ -17,25 +17,28 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 import harness
 import lstm_1997 as lstm
 import pictures
 import studies
-import studies.lstm_1997 as grids
+from analysis import cells, readings
 from analysis.error_flow import state_to_state, unit_to_unit
 from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY
 
-LITERAL = ("literal", "update step")  # the readings that change nothing the text says
-ADDING = dict(experiment="4", T=100, **grids.ADDING, max_sequences=200_000)
-ORDER = dict(experiment="6a")
+PAPER = dict(marker="D", color=BLACK, markersize=6, linestyle="")  # the paper's figure, in every picture
 
 
-def pairs_of(results, *parts):
-    """Settings and record of those runs of some grids that have a record."""
-    choices = [choice for grid in parts for choice in grid.values()]
-    found = [(lstm.Settings(**choice), studies.find(results, lstm.EXPERIMENT, choice)) for choice in choices]
-    return [pair for pair in found if pair[1] is not None]
+def alone(run):
+    """Without weights between hidden units."""
+    return run.settings.recurrent == "none"
+
+
+KINDS = (  # of readings: colour, which count, name
+    (BLUE, readings.literal, "ours, word for word"),
+    (ORANGE, readings.changed, "ours, with named changes"),
+    (GREEN, alone, "ours, without weights between hidden units: not the paper's net"))
 
 
 # --- paper_vs_ours.png ----------------------------------------------------------------------------
@@ -50,199 +53,172 @@ def label_of(row):
     return f"{words[0]:3s} {', '.join(words[1:]):18s}"
 
 
-def matching(row, pairs):
-    """Of a row of the paper the literal records and those with named changes, most trials
-    stopped first."""
-    own = [pair for pair in pairs if pair[0].row is row]
-    own.sort(key=lambda pair: -pair[1]["final"]["trials_stopped"])
-    literal = [pair for pair in own if pair[0].reading in LITERAL]
-    return literal, [pair for pair in own if pair not in literal]
-
-
-def median_of(record):
-    """Median of the sequences to success with the trials that do not stop counted as larger;
-    None if above the cap."""
-    median = np.median([np.inf if n is None else n for n in record["final"]["sequences_to_success"]])
-    return median if median < np.inf else None
-
-
-def paper_vs_ours(pairs):
-    figure, axis = pictures.subplots(figsize=(10.5, 12), layout="constrained")
+def paper_vs_ours(found):
+    """Figure: left the mean of the trials that stop, right their share, a line for each row."""
     rows = lstm.TABLE_ROWS
+    figure, (means, shares) = pictures.subplots(
+        1, 2, figsize=(11, 12.5), sharey=True, layout="constrained", width_ratios=(1.7, 1))
     for k, row in enumerate(rows):
         y = len(rows) - k
-        if k % 2:
-            axis.axhspan(y - 0.5, y + 0.5, color="#f3f3f3", zorder=0)
-        axis.plot(row.paper, y, "D", color=BLACK, markersize=6, zorder=4)
-        literal, changed = matching(row, pairs)
-        for offset, color, found in ((0.18, BLUE, literal), (-0.18, ORANGE, changed)):
-            if found:
-                draw_row(axis, y + offset, color, *found[0])
-        if not literal and not changed:
-            axis.text(row.paper * 1.25, y, "not run yet", va="center", fontsize=8, color="#777777", style="italic")
-    axis.set_xscale("log")
-    axis.set_xlim(1.5e3, 6e6)
-    axis.set_ylim(0.4, len(rows) + 0.6)
-    axis.set_yticks(range(len(rows), 0, -1), [label_of(row) for row in rows], fontfamily="monospace")
-    axis.set_xlabel("training sequences until the paper's stopping criterion")
-    axis.grid(axis="x", color="#dddddd", linewidth=0.6)
+        if k and row.experiment != rows[k - 1].experiment:
+            for axis in (means, shares):
+                axis.axhline(y + 0.5, color="#bbbbbb", linewidth=0.8)
+        means.plot(row.paper, y, zorder=4, **PAPER)
+        own = [(color, readings.best(found, row, chosen)) for color, chosen, _ in KINDS]
+        own = [(color, run) for color, run in own if run is not None]
+        for place, (color, run) in zip(np.linspace(0.24, -0.24, len(own)) if len(own) > 1 else [0], own):
+            draw_row(means, shares, y + place, 0.66 / max(len(own), 2), color, run)
+    means.set_xscale("log")
+    means.set_xlim(2e3, 4e6)
+    means.set_ylim(0.4, len(rows) + 0.6)
+    means.set_yticks(range(len(rows), 0, -1), [label_of(row) for row in rows], fontfamily="monospace")
+    means.set_xlabel("training sequences until success: mean of the trials that stop")
+    means.grid(axis="x", color="#dddddd", linewidth=0.6)
+    shares.set_xlim(0, 1)
+    shares.set_xticks([0, 0.5, 1], ["0", "half", "all"])
+    shares.set_xlabel("share of trials that stop\n(paper: all, or nearly)")
+    shares.axvline(1, color=BLACK, linewidth=1.2)
+    shares.tick_params(axis="y", length=0)
     figure.legend(
         handles=[
-            Line2D([], [], marker="D", color=BLACK, linestyle="", label="paper, mean"),
-            Line2D([], [], marker="o", color=BLUE,
-                   label="ours, literal: median of all trials, range of those that stop"),
-            Line2D([], [], marker="o", color=ORANGE, label="ours, with a named change: the same"),
-            Line2D([], [], marker=">", color=BLUE, linestyle="", mfc="none",
-                   label="cap, where some trials do not stop; no dot: the median is above it")],
+            Line2D([], [], label="paper", **PAPER),
+            *(Line2D([], [], marker="o", color=color, linestyle="", label=name) for color, _, name in KINDS),
+            Line2D([], [], marker="o", color="#777777", markerfacecolor="white", linestyle="",
+                   label="hollow: not all trials stop"),
+            Patch(facecolor="#777777", label="share within twice the paper's mean"),
+            Patch(facecolor="#d5d5d5", label="share by the run's own, longer cap")],
         loc="outside lower center", ncol=2)
-    axis.set_title("Hochreiter & Schmidhuber (1997), Tables 1 to 9: every LSTM row")
+    counts = [len(readings.solved_rows(found, chosen)) for chosen in (readings.literal, lambda run: run.papers_net)]
+    figure.suptitle(
+        f"Within twice the paper's mean {counts[0]} of its {len(rows)} LSTM rows are reached word for word, "
+        f"{counts[1]} with named changes", fontsize=12)
     return figure
 
 
-def draw_row(axis, y, color, settings, record):
-    """Range of the trials that stop, median of all; the cap as an arrow and the count if not all
-    stop."""
-    reached = [n for n in record["final"]["sequences_to_success"] if n is not None]
-    median = median_of(record)
-    if reached:
-        axis.plot([min(reached), max(reached)], [y, y], color=color, linewidth=2, solid_capstyle="round", zorder=3)
-    if median is not None:
-        axis.plot(median, y, "o", color=color, markersize=5, zorder=5)
-    if len(reached) < settings.trials:
-        words = f"{len(reached)} of {settings.trials}" + ("" if reached else ", not reached")
-        axis.plot(settings.max_sequences, y, ">", color=color, markersize=6, markerfacecolor="none", zorder=3)
-        axis.text(settings.max_sequences * 1.13, y, words, va="center", fontsize=7, color=color)
+def draw_row(means, shares, y, height, color, run):
+    """A reading's mean, hollow where some trials do not stop, and its shares."""
+    trials, stopped = run.settings.trials, len(run.reached)
+    if run.reached:
+        face = color if stopped == trials else "white"
+        means.plot(np.mean(run.reached), y, "o", color=color, markerfacecolor=face, markersize=6, zorder=5)
+    shares.barh(y, stopped / trials, height, color=color, alpha=0.3, linewidth=0)
+    shares.barh(y, run.within / trials, height, color=color, linewidth=0)
+    if not run.within:
+        shares.plot(0, y, "|", color=color, markersize=7, markeredgewidth=3, clip_on=False)
 
 
 # --- scaling_2c.png -------------------------------------------------------------------------------
 
 
-def scaling_2c(pairs):
-    figure, axes = pictures.subplots(1, 2, figsize=(11, 6), sharey=True, layout="constrained")
+def scaling_2c(found):
+    """Figure: above the mean of the trials that stop, below their share."""
     rows = [row for row in lstm.TABLE_ROWS if row.experiment == "2c"]
     panels = (
-        ([row for row in rows if row.p == row.q], lambda row: row.q,
-         "q: distractors before the trigger, at least (p = q symbols)"),
+        ([row for row in rows if row.p == row.q], lambda row: row.q, "q, steps of distractors (of p = q symbols)"),
         ([row for row in rows if row.q == 1000], lambda row: row.q // row.p,
-         "q / p at q = 1000: how often each distractor returns"))
-    for axis, (chosen, place, name) in zip(axes, panels):
-        axis.plot([place(row) for row in chosen], [row.paper for row in chosen], "-", color=BLACK, linewidth=1)
-        for row in chosen:
-            axis.plot(place(row), row.paper, "D", color=BLACK)
-            for color, found, shift in zip((BLUE, ORANGE), matching(row, pairs), (0.92, 1.09)):
-                if found:
-                    draw_column(axis, place(row) * shift, color, *found[0])
-        axis.set_xscale("log")
-        axis.set_yscale("log")
-        axis.set_xlim(0.7 * place(chosen[0]), 1.45 * place(chosen[-1]))
-        axis.set_ylim(1.8e4, 1.4e6)
-        axis.set_xticks([place(row) for row in chosen], [str(place(row)) for row in chosen])
-        axis.set_yticks([20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000],
-                        ["20,000", "50,000", "100,000", "200,000", "500,000", "1,000,000"])
-        axis.minorticks_off()
-        axis.set_xlabel(name)
-        axis.grid(color="#dddddd", linewidth=0.6)
+         "how often each distractor returns (q = 1000)"))
+    figure, axes = pictures.subplots(
+        2, 2, figsize=(10, 7.4), sharey="row", sharex="col", height_ratios=(1.5, 1), layout="constrained")
+    for (above, below), (chosen, place, name) in zip(axes.T, panels):
+        x = np.arange(len(chosen))
+        above.plot(x, [row.paper for row in chosen], color=BLACK, linewidth=1)
+        above.plot(x, [row.paper for row in chosen], **PAPER)
+        for color, which, shift in ((BLUE, readings.literal, -0.2), (GREEN, alone, 0.2)):
+            runs = [readings.best(found, row, which) for row in chosen]
+            if color == GREEN:
+                above.plot(x, [np.mean(run.reached) for run in runs], "o-", color=color, markersize=7, linewidth=1)
+            share = np.array([run.within / run.settings.trials for run in runs])
+            below.bar(x + shift, share, 0.38, color=color)
+            for at, run in zip(x, runs):
+                below.text(at + shift, run.within / run.settings.trials - 0.1 if run.within else 0.03, run.within,
+                           color="white" if run.within else color, ha="center", fontsize=10)
+        above.set_yscale("log")
+        above.set_ylim(2e4, 5e5)
+        ticks = (20_000, 50_000, 100_000, 200_000, 500_000)
+        above.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
+        above.minorticks_off()
+        above.grid(axis="y", color="#dddddd", linewidth=0.6)
+        below.axhline(1, color=BLACK, linewidth=1.2)
+        below.set_ylim(0, 1.05)
+        below.set_yticks([0, 0.5, 1], ["0", "10", "20"])
+        below.set_xticks(x, [str(place(row)) for row in chosen])
+        below.set_xlabel(name)
+    axes[0, 0].set_ylabel("sequences until success,\nmean of the trials that stop")
+    axes[1, 0].set_ylabel("of 20 trials stop within\ntwice the paper's mean")
     figure.legend(
         handles=[
-            Line2D([], [], marker="D", color=BLACK, label="paper, mean of 20"),
-            Line2D([], [], marker="o", color=BLUE, label="ours, literal: median of 20, range of those that stop"),
-            Line2D([], [], marker="o", color=ORANGE, label="ours, no weights between hidden units: the same"),
-            Line2D([], [], marker="^", color=BLUE, linestyle="", mfc="none", label="cap, where some do not stop")],
-        loc="outside lower center", ncol=2)
-    axes[0].set_ylabel("training sequences until success")
-    figure.suptitle("Experiment 2c: longer time lags (left), more frequent distractors (right)")
+            Line2D([], [], color=BLACK, marker="D", linewidth=1, label="paper (all 20 stop)"),
+            Line2D([], [], color=BLUE, marker="s", linestyle="", label="ours, word for word: none stops"),
+            Line2D([], [], color=GREEN, marker="o", linewidth=1, label="ours, without weights between hidden units")],
+        loc="outside lower center", ncol=3)
+    counts = [sum(readings.best(found, row, which).within for row in rows) for which in (readings.literal, alone)]
+    figure.suptitle(
+        f"Experiment 2c within twice the paper's mean: word for word {counts[0]} of "
+        f"{sum(row.trials for row in rows)} trials, without recurrence {counts[1]}")
     return figure
-
-
-def draw_column(axis, x, color, settings, record):
-    """Range of the trials that stop, median of all; the cap as an arrow and the count if not all
-    stop."""
-    reached = [n for n in record["final"]["sequences_to_success"] if n is not None]
-    median = median_of(record)
-    if reached:
-        axis.plot([x, x], [min(reached), max(reached)], color=color, linewidth=2)
-    if median is not None:
-        axis.plot(x, median, "o", color=color)
-    if len(reached) < settings.trials:
-        axis.plot(x, settings.max_sequences, "^", color=color, markerfacecolor="none")
-        axis.annotate(
-            f"{len(reached)} of {settings.trials}", (x, settings.max_sequences), color=color,
-            textcoords="offset points", xytext=(0, 7), rotation=90, ha="center", va="bottom", fontsize=8)
 
 
 # --- first_weights.png ----------------------------------------------------------------------------
 
-FIRST_WEIGHTS = {  # name: change of the literal reading, colour
-    "literal, first weights in [-0.1, 0.1]": ({}, BLUE),
-    "named changes, the same first weights": (grids.ADDING, ORANGE),
-    "named changes, first weights times 12": (grids.LARGER, GREEN),
-    "named changes, first weights times 24": (grids.LARGEST, PURPLE)}
+FIRST_WEIGHTS = {  # letters: name, colour
+    "": ("word for word, first weights in [-0.1, 0.1]", BLUE),
+    "P D X": ("named changes (P D X), the same first weights", ORANGE),
+    "P D X I12": ("P D X, first weights times 12", GREEN),
+    "P D X I24": ("P D X, first weights times 24", PURPLE)}
 
 
-def first_weights(pairs):
+def first_weights(found):
     """Experiments 4 and 3b: how many trials have stopped after so many sequences, by the size of
     the first weights."""
-    found = {(pair[0].row, pair[0].reading): pair for pair in pairs}
+    runs = {(run.row, readings.letters(run.settings)): run for run in found}
     rows = [row for row in lstm.TABLE_ROWS if row.experiment == "4" or (row.experiment, row.T) == ("3b", 1000)]
-    figure, axes = pictures.subplots(2, 2, figsize=(11, 7.6), sharey=True, layout="constrained")
+    figure, axes = pictures.subplots(2, 2, figsize=(10, 7.8), sharey=True, layout="constrained")
     for axis, row in zip(axes.flat, sorted(rows, key=lambda row: (row.experiment != "4", row.T))):
-        for k, (change, color) in enumerate(FIRST_WEIGHTS.values()):
-            key = row, lstm.Settings(experiment=row.experiment, T=row.T, N=row.N, **change).reading
-            if key in found:
-                settings, record = found[key]
-                reached = np.sort([n for n in record["final"]["sequences_to_success"] if n is not None])
-                x = np.array([0, *reached, settings.max_sequences]) / 1000
-                y = np.array([*range(len(reached) + 1), len(reached)]) + 0.08 * k  # apart where they are equal
+        for k, (words, (_, color)) in enumerate(FIRST_WEIGHTS.items()):
+            if (row, words) in runs:
+                run = runs[row, words]
+                x = np.array([0, *sorted(run.reached), run.settings.max_sequences]) / 1000
+                y = np.array([*range(len(run.reached) + 1), len(run.reached)]) + 0.08 * k  # apart where equal
                 axis.plot(x, y, color=color, drawstyle="steps-post", lw=2)
-        axis.axvline(row.paper / 1000, color=BLACK, linestyle=":")
-        axis.set_title(f"Experiment {row.experiment}, T = {row.T}")
+        axis.axvline(row.paper / 1000, color=BLACK, linestyle=":", linewidth=1)
+        axis.plot(row.paper / 1000, 10.6, clip_on=False, **PAPER)
+        axis.set_title(f"Experiment {row.experiment}, T = {row.T}", loc="left")
         axis.set_xlim(left=0)
         axis.set_xlabel("training sequences, thousands")
         axis.grid(color="#dddddd", linewidth=0.6)
-        if len(axis.lines) == 1:
-            axis.text(row.paper / 2000, 5, "not run yet", ha="center", color="#777777", style="italic")
     for axis in axes[:, 0]:
-        axis.set_ylim(-0.3, 10.5)
+        axis.set_ylim(-0.3, 10.6)
         axis.set_ylabel("trials that have stopped, of 10")
-    handles = [Line2D([], [], color=color, lw=2, label=name) for name, (_, color) in FIRST_WEIGHTS.items()]
-    handles.append(Line2D([], [], color=BLACK, linestyle=":", label="paper, mean"))
-    figure.legend(handles=handles, loc="outside lower center", ncol=3)
-    figure.suptitle("Larger first weights, longer time lags")
+    handles = [Line2D([], [], color=color, lw=2, label=name) for name, color in FIRST_WEIGHTS.values()]
+    handles.append(Line2D([], [], label="paper, mean", **(PAPER | dict(linestyle=":"))))
+    figure.legend(handles=handles, loc="outside lower center", ncol=2)
+    figure.suptitle("Larger first weights let some trials bridge the long lags, but not all")
     return figure
 
 
 # --- cec.png --------------------------------------------------------------------------------------
 
 
-def inside(settings, theta, batch):
-    """States s (T, C), input and output gates (T, blocks) of one net on the first sequence of a
-    batch, and its answer."""
-    layout = lstm.Layout(settings)
-    net = lstm.Net(layout, np.array([theta, theta]), lstm.LaneSettings.of([settings] * 2))
-    x = np.moveaxis(batch.x[[0, 0]], 0, -1)
-    y = net.forward(x, batch.end[[0, 0]])
-    C, steps = layout.cells, batch.end[0] + 1
-    units = net.S[1 : steps + 1, :, 0]
-    gates = units[:, C : C + layout.blocks], units[:, 2 * C : 2 * C + layout.blocks]
-    return 2 * net.half_state[1 : steps + 1, :, 0], *gates, y[0]
+IN_WORDS = {"literal": "word for word", "P D X": "P D X: plain output error, factor 2, ranges of Table 10"}
 
 
 def cec(adding, order):
-    figure = pictures.blank(figsize=(13, 11), layout="constrained")
+    figure = pictures.blank(figsize=(11, 10.5), layout="constrained")
     for part, record in zip(figure.subfigures(2, 1), (adding, order)):
         axes = part.subplots(2, 2, sharex=True, height_ratios=(1.3, 1))
         settings, seed = lstm.Settings(**record["settings"]), record["weights"]["seed"]
-        layout, trial = lstm.Layout(settings), lstm.Trial(settings, seed)
-        batch = trial.task(lstm.streams(seed)["display"], 1)
-        relevant = batch.x[0, :, 1] == 1 if settings.experiment == "4" else batch.x[0] >= 6
-        relevant = np.flatnonzero(relevant[: batch.end[0] + 1])
+        layout = lstm.Layout(settings)
+        batch, relevant = cells.sequence(settings, seed)
+        task = "Experiment 4, adding" if settings.experiment == "4" else "Experiment 6a, order"
+        part.suptitle(f"{task} ({IN_WORDS[readings.reading(settings)]})", fontsize=11, weight="bold")
+        start = lstm.Trial(settings, seed).start(layout)
         for column, (theta, when) in enumerate(
-                ((trial.start(layout), "before training"), (np.array(record["weights"]["theta"]), "after training"))):
-            states, y_in, y_out, y = inside(settings, theta, batch)
+                ((start, "before training"), (np.array(record["weights"]["theta"]), "after training"))):
+            states, y_in, y_out, y = cells.inside(settings, theta, batch)
             top, bottom = axes[:, column]
             for c, color in zip(range(layout.cells), (BLUE, GREEN, SKY, PURPLE)):
                 cell, block = c // layout.blocks + 1, c % layout.blocks + 1
-                top.plot(states[:, c], color=color, label=f"cell {cell} of block {block}")
+                top.plot(states[:, c], "-" if block == 1 else "--", color=color, label=f"block {block}, cell {cell}")
             for j, (a, b) in enumerate(((RED, BLACK), (ORANGE, "#888888"))):
                 bottom.plot(y_in[:, j], color=a, label=f"input gate {j + 1}")
                 bottom.plot(y_out[:, j], color=b, linestyle="--", label=f"output gate {j + 1}")
@@ -252,8 +228,7 @@ def cec(adding, order):
                 axis.grid(color="#eeeeee", linewidth=0.6)
             target = ", ".join(f"{value:.2f}" for value in batch.target[0])
             outputs = ", ".join(f"{value:.2f}" for value in y)
-            task = "Experiment 4, adding" if settings.experiment == "4" else "Experiment 6a, order"
-            top.set_title(f"{task}, {when}\noutput {outputs} (target {target})", fontsize=10)
+            top.set_title(f"{when}: output {outputs} (target {target})", fontsize=9)
             bottom.set_ylim(-0.03, 1.03)
             if column == 0:
                 top.set_ylabel("internal state s")
@@ -262,6 +237,7 @@ def cec(adding, order):
     handles, labels = (top_part + bottom_part for top_part, bottom_part in zip(
         top.get_legend_handles_labels(), bottom.get_legend_handles_labels()))
     figure.legend(handles, labels, loc="outside lower center", ncol=4)
+    figure.suptitle("Input gate 1 learns to open at the inputs that matter; the states drift in 6a, and hardly in 4")
     return figure
 
 
@@ -295,7 +271,8 @@ def error_flow(record):
     axis.set_xlim(0, LAGS[-1])
     axis.set_xlabel("steps back in time, q")
     axis.set_ylabel("factor on an error that flows back q steps")
-    axis.set_title("Error flow: the median, and in the shade all cells or all of 50 random nets")
+    axis.set_title("An error survives 100 steps in the LSTM's states and vanishes in plain recurrent nets\n"
+                   "(lines: medians; shade: all cells, or all of 50 random nets)")
     axis.grid(color="#dddddd", linewidth=0.6)
     figure.legend(fontsize=9, loc="outside lower center")
     return figure
@@ -315,7 +292,7 @@ def complexity():
             (axes[0], nets, "weights", "weights (100 steps)"), (axes[1], lengths, "steps", "steps (3064 weights)")):
         x = [row[key] for row in chosen]
         for column, style, color, label in (
-                ("us_per_step", "o-", BLUE, "us per step"), ("peak_kilobytes", "^-", GREEN, "peak memory, kB"),
+                ("us_per_step", "o-", BLUE, "µs per step"), ("peak_kilobytes", "^-", GREEN, "peak memory, kB"),
                 ("ns_per_step_and_weight", "s-", ORANGE, "ns per step and weight")):
             axis.plot(x, [row[column] for row in chosen], style, color=color, label=label)
         axis.set_xscale("log")
@@ -327,7 +304,7 @@ def complexity():
         axis.grid(color="#dddddd", linewidth=0.6)
     axes[0].legend()
     axes[0].set_ylabel("in the units of the legend")
-    figure.suptitle("The algorithm in forward mode: a larger net (left), a longer sequence (right)")
+    figure.suptitle("Time per step and memory grow with the net (left), not with the length of the sequence (right)")
     return figure
 
 
@@ -335,14 +312,12 @@ def book(flags):
     """Every picture by name."""
     adding, order = (
         studies.find_or_run(flags.results, lstm.EXPERIMENT, choice, fits=lambda record: "weights" in record)
-        for choice in (ADDING, ORDER))
-    results = harness.read_results(flags.results)
-    paper = pairs_of(results, grids.PAPER)
+        for choice in (cells.ADDING, cells.ORDER))
+    found = readings.runs(harness.read_results(flags.results))
     return {
         "complexity": complexity, "error_flow": functools.partial(error_flow, adding),
-        "cec": functools.partial(cec, adding, order), "paper_vs_ours": functools.partial(paper_vs_ours, paper),
-        "scaling_2c": functools.partial(scaling_2c, paper),
-        "first_weights": functools.partial(first_weights, paper + pairs_of(results, grids.FIRST_WEIGHTS))}
+        "cec": functools.partial(cec, adding, order), "paper_vs_ours": functools.partial(paper_vs_ours, found),
+        "scaling_2c": functools.partial(scaling_2c, found), "first_weights": functools.partial(first_weights, found)}
 
 
 def main(argv=None):

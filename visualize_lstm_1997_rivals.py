@@ -7,8 +7,9 @@ and who succeeds.
 
     python3 visualize_lstm_1997_rivals.py --outdir viz
 
-Writes lstm_1997_rivals_error_signal.png, the error that arrives at the hidden units of task 2a
-against the lag, before training and when a trial ends, and lstm_1997_rivals_lag.png, the share
+Writes lstm_1997_rivals_reber.png, the trials that have stopped on the Reber grammar against
+sequences; lstm_1997_rivals_error_signal.png, the error that arrives at the hidden units of task
+2a against the lag, before training and when a trial ends; and lstm_1997_rivals_lag.png, the share
 of trials that stop for each delay p of task 2a, in the paper and here. Nothing is trained here.
 If there is no record of cascade-correlation at p = 4, which takes seconds, its own command runs
 first; everything else is drawn from what has been run."""
@@ -21,20 +22,22 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 import harness
-import lstm_1997
 import lstm_1997_rivals as rivals
 import pictures
 import studies
-from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY
+import studies.lstm_1997_rivals as grids
+from analysis import readings
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY
 
 STUDIES = ("rivals-lag-4", "rivals-lag-10", "rivals-lag-100", "rivals-lag-100-bptt", "rivals-chunker",
            "cascade-correlation")
 LOOKS = {  # name, colour, width and marker of a method
-    "rtrl": ("RTRL", BLUE, 1.5, "o"), "bptt": ("BPTT", SKY, 4, "s"), "elman": ("Elman", PURPLE, 1.5, "v"),
+    "rtrl": ("RTRL", BLUE, 1.5, "o"), "bptt": ("BPTT", SKY, 4, "s"), "elman": ("Elman net", PURPLE, 1.5, "v"),
     "rcc": ("cascade-correlation", GREEN, 1.5, "^"), "chunker": ("chunker's first net", ORANGE, 1.5, "D"),
-    "lstm": ("LSTM", BLACK, 2.5, "*"),
+    "literal": ("LSTM, word for word", RED, 2, "*"), "changed": ("LSTM, named changes", RED, 2, "P"),
 }
 DASHES = {None: "-", 1.0: "-", 4.0: "--", 10.0: ":"}  # by rate
+PAPER = dict(marker="D", color=BLACK, markersize=6, linestyle="")  # the paper's figure, in every picture
 
 
 class Run(NamedTuple):
@@ -59,15 +62,14 @@ def runs_of(results):
     return sorted(found, key=lambda run: (list(LOOKS).index(run.method), run.p, run.lr or 0))
 
 
-def lstm_shares(results):
-    """{delay: (stopped, trials)} of the LSTM on task 2a: of each delay the reading with most
-    trials stopped."""
-    best = {}
-    for record in results.get(lstm_1997.EXPERIMENT, []):
-        settings, stopped = record["settings"], record["final"]["trials_stopped"]
-        if settings["experiment"] == "2a" and stopped >= best.get(settings["p"], (-1, 0))[0]:
-            best[settings["p"]] = stopped, settings["trials"]
-    return best
+def lstm_shares(found):
+    """{(literal or changed, None, delay): (stopped, trials)} of the LSTM on task 2a, word for word
+    and in the reading with named changes of which most trials stop; and the cap of the former."""
+    row = next(run.row for run in found if run.row.experiment == "2a")
+    chosen = {"literal": readings.literal, "changed": readings.changed}
+    best = {name: readings.best(found, row, which) for name, which in chosen.items()}
+    shares = {(name, None, row.p): (len(run.reached), run.settings.trials) for name, run in best.items()}
+    return shares, best["literal"].settings.max_sequences
 
 
 def named(method, lr):
@@ -75,18 +77,65 @@ def named(method, lr):
     return LOOKS[method][0] + ("" if lr is None else f", rate {lr:g}")
 
 
+# --- lstm_1997_rivals_reber.png -------------------------------------------------------------------
+
+
+def reber(results, found):
+    """Figure: trials that have stopped on the Reber grammar after so many sequences."""
+    figure, axis = pictures.subplots(figsize=(9.5, 7), layout="constrained")
+    lines = []
+    for method, hidden in (("rtrl", 12), ("bptt", 12), ("rtrl", 3), ("elman", 15)):
+        settings = grids.REBER[method, hidden]
+        final = studies.find(results, rivals.EXPERIMENT, settings)["final"]
+        name, color, *_, marker = LOOKS[method]
+        dash = "-" if hidden >= 12 and method != "elman" else ":"
+        lines.append((f"{name}, {hidden} hidden units", color, dash, marker, final["sequences_to_success"], None))
+    own = [run for run in found if run.row.experiment == "1" and (run.row.blocks, run.row.lr) == (3, 0.5)]
+    for name, chosen in (("literal", readings.literal), ("changed", readings.changed)):
+        run = max((run for run in own if chosen(run)), key=lambda run: (run.settings.max_sequences, len(run.reached)))
+        words, color, _, marker = LOOKS[name]
+        words += f" ({readings.reading(run.settings).removeprefix('literal, ')})"
+        dash = "-" if name == "changed" else "--"
+        lines.append((words, color, dash, marker, run.sequences, run.settings.max_sequences))
+    longest = 100_000
+    for name, color, dash, marker, sequences, cap in lines:
+        reached = sorted(n for n in sequences if n is not None and n <= longest)
+        x, y = np.array([0, *reached, cap or longest]) / 1000, [*range(len(reached) + 1), len(reached)]
+        axis.plot(x, y, dash, color=color, linewidth=2, drawstyle="steps-post")
+        size = 17 if marker == "*" else 11
+        axis.plot([], [], dash, color=color, linewidth=2, marker=marker, markersize=size - 2,
+                  label=f"{name}: {len(reached)}")
+        for bound in (30, 100):
+            count = sum(n <= 1000 * bound for n in reached)
+            axis.plot(bound, count, marker, color=color, markersize=size, markeredgecolor="white", clip_on=False,
+                      zorder=4)
+    axis.axvline(30, color="#999999", linewidth=0.8, linestyle=":")
+    row = own[0].row
+    axis.plot(row.paper / 1000, 30, clip_on=False, **PAPER,
+              label=f"LSTM in the paper: all 30, after {row.paper:,} in the mean")
+    axis.set_xlim(0, 100)
+    axis.set_ylim(0, 30)
+    axis.set_xlabel("training sequences, thousands")
+    axis.set_ylabel("trials that have stopped, of 30")
+    axis.grid(color="#dddddd", linewidth=0.6)
+    figure.legend(loc="outside lower center", title="stopped by 100,000 sequences, of 30", ncol=2)
+    figure.suptitle("Reber grammar: RTRL and BPTT overtake the LSTM that is taken word for word")
+    return figure
+
+
 # --- lstm_1997_rivals_error_signal.png ------------------------------------------------------------
 
 
 def error_signal(runs):
     """Figure: error at the hidden units over that at the last step, against the lag."""
-    figure, axes = pictures.subplots(1, 3, figsize=(13, 7), layout="constrained")
+    figure, axes = pictures.subplots(2, 2, figsize=(10, 9), layout="constrained")
     panels = (
         ("before training", "start", lambda run: run.p == 100 or run.method in ("elman", "rcc"), 99, 1e-170),
-        ("at the end of training, p = 4 and 10", "end", lambda run: run.p < 100, 9, 1e-60),
-        ("at the end of training, p = 100", "end", lambda run: run.p == 100, 99, 1e-170))
-    for axis, (title, when, chosen, longest, smallest) in zip(axes, panels):
-        axis.axhline(1, color=BLACK, linewidth=2.5, label="LSTM's carousel: 1 by construction")
+        ("when a trial ends, p = 100", "end", lambda run: run.p == 100, 99, 1e-170),
+        ("when a trial ends, p = 4 and 10", "end", lambda run: run.p < 100, 9, 1e-60))
+    *drawn_on, last = axes.flat
+    for axis, (title, when, chosen, longest, smallest) in zip(drawn_on, panels):
+        axis.axhline(1, color=BLACK, linewidth=2.5)
         drawn = [run for run in runs if chosen(run)]
         if when == "start":  # the rates do not matter yet
             drawn = {(run.method, run.p): run for run in drawn}.values()
@@ -97,12 +146,23 @@ def error_signal(runs):
         axis.set_ylim(smallest, 10 ** (-0.08 * np.log10(smallest)))
         axis.set_yticks(10.0 ** np.arange(0, np.log10(smallest), -40 if longest > 9 else -10))
         axis.minorticks_off()
-        axis.set_xlabel("lag: steps back from the last symbol\n(mark: the first symbol)")
-        axis.set_title(title)
+        axis.set_xlabel("steps back from the last symbol (mark: the first symbol)")
+        axis.set_title(title, loc="left")
         axis.grid(color="#dddddd", linewidth=0.6)
-        axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.2))
-    axes[0].set_ylabel("error at the hidden units,\nrelative to the last step (median over trials)")
-    figure.suptitle("Task 2a: how much of the error at the last symbol reaches back to the first")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("error at the hidden units,\nrelative to the last step (median)")
+    last.axis("off")
+    methods = [method for method in LOOKS if method in {run.method for run in runs}]
+    handles = [Line2D([], [], color=BLACK, linewidth=2.5, label="LSTM's carousel: 1 by construction")]
+    for name in methods:
+        words, color, width, marker = LOOKS[name]
+        dash = (0, (4, 4)) if name == "chunker" else "-"
+        handles.append(Line2D([], [], color=color, linewidth=width, marker=marker, linestyle=dash, label=words))
+    handles += [Line2D([], [], color="#555555", linestyle=dash, label=f"rate {lr:g}{' (and chunker)' * (lr == 1)}")
+                for lr, dash in DASHES.items() if lr is not None]
+    last.legend(handles=handles, loc="center left", fontsize=10, title="Elman nets: 0 after one step back.\n"
+                "Lines that leave below: no error arrives.", alignment="left")
+    figure.suptitle("Task 2a: of the error at the last symbol next to nothing reaches the first over 100 steps")
     return figure
 
 
@@ -113,71 +173,65 @@ def draw_signal(axis, run, when, smallest):
     signal = np.array(run.final[f"error_signal_at_{when}"])
     ratio = np.maximum(signal / (signal[0] or 1), smallest / 10)
     visible = int(np.sum(ratio > smallest))
-    words = named(run.method, None if when == "start" else run.lr)
-    if when == "start":
-        words += f", p = {run.p}"
-    else:
-        words += f", p = {run.p}: {run.final['trials_stopped']} of {run.trials} stop"
-    if signal[0] == 0:
-        words += ", saturated: no error at all"
-    elif signal[1] == 0:
-        words += ", 0 after one step"
     style = (0, (4, 4)) if run.method == "chunker" else DASHES[None if when == "start" else run.lr]
     axis.plot(
         ratio[: visible + 1], linestyle=style, color=color, linewidth=width, zorder=2.5 - 0.1 * width, marker=marker,
-        markersize=6, markevery=[len(ratio) - 1] if visible == len(ratio) else [], label=words)
+        markersize=6, markevery=[len(ratio) - 1] if visible == len(ratio) else [])
 
 
 # --- lstm_1997_rivals_lag.png ---------------------------------------------------------------------
 
 
-def lag(runs, lstm):
+def lag(runs, lstm, cap):
     """Figure: the share of trials that stop, a panel for each delay, a line for each method and
-    rate."""
-    shares = {(run.method, run.lr, run.p): (run.final["trials_stopped"], run.trials) for run in runs}
-    shares |= {("lstm", None, p): share for p, share in lstm.items()}
+    rate. cap: of the literal LSTM."""
+    shares = {(run.method, run.lr, run.p): (run.final["trials_stopped"], run.trials) for run in runs} | lstm
     paper = {(row.method, row.lr, row.p): int(row.success) / 100 for row in rivals.TABLE_ROWS if row.table == 2}
-    paper["lstm", None, 100] = 1.0
+    paper |= dict.fromkeys(lstm, 1.0)
     methods = sorted({key[:2] for key in (*shares, *paper)}, key=lambda key: (list(LOOKS).index(key[0]), key[1] or 0))
     delays = sorted({key[2] for key in (*shares, *paper)})
     figure, axes = pictures.subplots(
-        1, len(delays), figsize=(11, 0.36 * len(methods) + 1.6), sharey=True, layout="constrained")
+        1, len(delays), figsize=(10, 0.4 * len(methods) + 1.6), sharey=True, layout="constrained")
     for axis, p in zip(axes, delays):
         for y, (method, lr) in enumerate(methods):
             _, color, _, marker = LOOKS[method]
             key = method, lr, p
             if key in paper:
-                axis.plot(
-                    paper[key], y - 0.17, marker, color=color, markerfacecolor="none", markersize=7, clip_on=False)
+                axis.plot(paper[key], y - 0.2, clip_on=False, zorder=4, **PAPER)
             if key in shares:
                 k, n = shares[key]
                 low, high = harness.wilson(k, n)
-                axis.plot([low, high], [y + 0.13, y + 0.13], color=color, linewidth=1.5)
-                axis.plot(k / n, y + 0.13, marker, color=color, markersize=7, clip_on=False)
+                axis.plot([low, high], [y + 0.15, y + 0.15], color=color, linewidth=1.5)
+                axis.plot(k / n, y + 0.15, marker, color=color, markersize=12 if marker == "*" else 8, clip_on=False)
             elif key not in paper:
-                axis.text(0.5, y, "not in the paper, not run", ha="center", va="center", fontsize=8, color="#999999")
+                axis.text(0.5, y, "not in the paper, not run", ha="center", va="center", fontsize=9, color="#888888")
         axis.set_title(f"delay p = {p}")
         axis.set_xlim(-0.04, 1.04)
+        axis.set_xticks([0, 0.5, 1], ["0", "half", "all"])
         axis.set_xlabel("share of trials that stop")
         axis.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes[0].set_yticks(range(len(methods)), [named(method, lr) for method, lr in methods])
     axes[0].invert_yaxis()
     figure.legend(
         handles=[
-            Line2D([], [], marker="o", color="#555555", markerfacecolor="none", linestyle="", label="paper"),
-            Line2D([], [], marker="o", color="#555555", label="here, with the 95% interval")],
+            Line2D([], [], label="paper", **PAPER),
+            Line2D([], [], marker="o", color="#555555", label="here, by the run's own cap, with the 95% interval")],
         loc="outside lower center", ncol=2)
-    figure.suptitle("Task 2a: who predicts the last symbol from the first")
+    counts = ["{} of {}".format(*lstm[name, None, 100]) for name in ("changed", "literal")]
+    figure.suptitle(
+        f"Task 2a over 100 steps: of the LSTM {counts[0]} with named changes, word for word {counts[1]} by "
+        f"{cap:,} sequences")
     return figure
 
 
 def book(flags):
-    """Both pictures by name."""
+    """The pictures by name."""
     studies.find_or_run(flags.results, "cascade_correlation", dict(experiment="2a", p=4))
     results = harness.read_results(flags.results)
-    runs = runs_of(results)
-    return {"lstm_1997_rivals_error_signal": functools.partial(error_signal, runs),
-            "lstm_1997_rivals_lag": functools.partial(lag, runs, lstm_shares(results))}
+    runs, found = runs_of(results), readings.runs(results)
+    return {"lstm_1997_rivals_reber": functools.partial(reber, results, found),
+            "lstm_1997_rivals_error_signal": functools.partial(error_signal, runs),
+            "lstm_1997_rivals_lag": functools.partial(lag, runs, *lstm_shares(found))}
 
 
 def main(argv=None):

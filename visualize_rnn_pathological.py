@@ -19,7 +19,7 @@ import pictures
 import rnn_pathological as rp
 import studies
 import studies.rnn_pathological as grids
-from pictures import BLUE, GREEN, ORANGE, PURPLE, RED, SKY
+from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY
 
 GREY = "#777777"
 COLOUR = {"ortho": BLUE, "random": RED}
@@ -55,13 +55,35 @@ def metric_of(records):
     return "test_accuracy" if "test_accuracy" in records[0]["final"] else "test_mse"
 
 
+def solved(groups):
+    """Runs that end solved and all runs, over some lists of records."""
+    ends = [record["final"]["solved"] for records in groups for record in records]
+    return sum(ends), len(ends)
+
+
+def k_of_n(groups):
+    """The same in words."""
+    return "{} of {}".format(*solved(groups))
+
+
+def heading(fig, *lines):
+    """What the picture shows, above it."""
+    fig.suptitle("\n".join(lines), fontsize=11)
+
+
 def title(settings):
     return f"{settings['task'].replace('_', ' ')}, T = {settings['sequence_len']}"
 
 
+def headline_words(found):
+    """How many runs of the headline end solved with each start; found: its records by label."""
+    ortho, random = (k_of_n(found[task, init] for task in rp.HEADLINE_TASKS) for init in rp.HEADLINE_INITS)
+    return f"The orthogonal start of W_hh ends solved in {ortho} runs, the small random start N(0, 0.1²) in {random}"
+
+
 def plot_ortho_vs_random(results):
     """Held-out loss and metric of the headline, ten seeds as bands."""
-    fig, axes = pictures.subplots(2, 3, figsize=(12.5, 6.4), sharex=True)
+    fig, axes = pictures.subplots(2, 3, figsize=(9.8, 6.4), sharex=True)
     found = arms(results, "headline")
     for (top, bottom), task in zip(axes.T, rp.HEADLINE_TASKS):
         described = rp.task_of(rp.Settings(task=task))
@@ -69,52 +91,51 @@ def plot_ortho_vs_random(results):
             records = found[task, init]
             band(top, records, "test_loss", COLOUR[init], NAME[init])
             band(bottom, records, metric_of(records), COLOUR[init], NAME[init])
-            solved = [record["final"]["updates_to_solve"] for record in records]
-            solved = [update for update in solved if update is not None]
-            ticks, = bottom.plot(solved, np.full(len(solved), 1.04 + 0.045 * k), "|", ms=9, mew=1.5, color=COLOUR[init],
+            first = [record["final"]["updates_to_solve"] for record in records]
+            first = [update for update in first if update is not None]
+            ticks, = bottom.plot(first, np.full(len(first), 1.04 + 0.045 * k), "|", ms=9, mew=1.5, color=COLOUR[init],
                                  transform=bottom.get_xaxis_transform(), clip_on=False)
             ticks.set_in_layout(False)
-            end = sum(record["final"]["solved"] for record in records)
-            bottom.annotate(f"{end} of {len(records)} end solved", (0.98, 0.67 - 0.09 * k), color=COLOUR[init],
+            bottom.annotate(f"{k_of_n([records])} end solved", (0.98, 0.67 - 0.09 * k), color=COLOUR[init],
                             xycoords="axes fraction", ha="right", fontsize=9, weight="bold")
         top.set(yscale="log", title=title(found[task, "ortho"][0]["settings"]))
         top.axhline(described.constant_loss, color=GREY, ls=":", lw=1.2, label="constant answer")
         bottom.axhline(described.chance, color=GREY, ls=":", lw=1.2, label="constant answer")
-        bottom.axhline(described.solved, color=GREEN, ls="--", lw=1.2, label="solved beyond this line")
+        bottom.axhline(described.solved, color=GREEN, ls="--", lw=1.2, label="bar: solved beyond this line")
         bottom.set(xlabel="updates (50 sequences each)", ylabel="held-out accuracy", ylim=(0, 1.02))
-        top.set_ylabel("held-out loss\n(cross-entropy, nats)")
+        top.set_ylabel("held-out cross-entropy (nats)")
     axes[0, 0].set_ylabel("held-out loss\n(half the squared error)")
     axes[1, 0].set(ylabel="held-out mean squared error", yscale="log", ylim=(0.01, 2))
     handles, labels = axes[1, 0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=4)
-    fig.suptitle("Orthogonal and small random starts of W_hh, ten seeds each: median, quartiles, range\n"
-                 "(ticks above the lower panels: when a seed was first solved)", fontsize=11)
+    heading(fig, headline_words(found), "ten seeds: median, quartiles, range; ticks: when a seed first passes the bar")
     return fig
 
 
 def plot_summary_table(results):
-    """The headline's final figures as a coloured table."""
-    header = ["task", "T", "figure", "constant\nanswer", "start", "seed 0", "ten seeds: median [range]", "ever\nsolved",
-              "solved\nat the end"]
-    rows, colours = [], []
-    for (task, init), records in arms(results, "headline").items():
+    """The headline's final measures as a coloured table."""
+    header = ["task", "T", "measure", "constant\nanswer", "start", "seed 0", "ten seeds: median [range]",
+              "ever\nsolved", "solved at\nthe end"]
+    rows, colours, found = [], [], arms(results, "headline")
+    for (task, init), records in found.items():
         described, metric = rp.task_of(rp.Settings(task=task)), metric_of(records)
         values = [record["final"][metric] for record in records]
         end = sum(record["final"]["solved"] for record in records)
         ever = sum(record["final"]["updates_to_solve"] is not None for record in records)
         rows.append([
-            task, records[0]["settings"]["sequence_len"], "accuracy" if described.classes else "MSE",
+            task.replace("_", " "), records[0]["settings"]["sequence_len"], "accuracy" if described.classes else "MSE",
             f"{described.chance:.3f}", NAME[init],
             f"{values[0]:.3f}", f"{np.median(values):.3f} [{min(values):.3f}, {max(values):.3f}]",
             f"{ever} of {len(records)}", f"{end} of {len(records)}"])
         shade = "#d9efe7" if end == len(records) else "#fbe3d6" if end == 0 else "#fff3d1"
         colours.append(["white"] * 8 + [shade])
-    fig, ax = pictures.subplots(figsize=(12, 3.1))
+    fig, ax = pictures.subplots(figsize=(9.6, 3.3))
+    heading(fig, headline_words(found))
     ax.axis("off")
     table = ax.table(rows, colLabels=header, cellColours=colours, loc="center", cellLoc="center",
-                     colWidths=[0.15, 0.04, 0.08, 0.08, 0.15, 0.07, 0.21, 0.09, 0.1])
+                     colWidths=[0.17, 0.04, 0.09, 0.09, 0.18, 0.07, 0.22, 0.09, 0.1])
     table.auto_set_font_size(False)
-    table.set_fontsize(9.5)
+    table.set_fontsize(9)
     table.scale(1, 1.75)
     for (row, _), cell in table.get_celld().items():
         cell.set_edgecolor("#cccccc")
@@ -126,8 +147,8 @@ def plot_summary_table(results):
 
 def plot_spectrum(results):
     """Singular values of W_hh of the headline's own matrices, seed 0, before and after training."""
-    fig, axes = pictures.subplots(1, 3, figsize=(12.5, 4.2), sharey=True)
-    found = arms(results, "headline")
+    fig, axes = pictures.subplots(1, 3, figsize=(9.8, 4.2), sharey=True)
+    found, moved = arms(results, "headline"), dict.fromkeys(rp.HEADLINE_INITS, 0)
     for ax, task in zip(axes, rp.HEADLINE_TASKS):
         for init in rp.HEADLINE_INITS:
             record = found[task, init][0]
@@ -135,12 +156,15 @@ def plot_spectrum(results):
                 spectrum = record["spectrum"][when]
                 values = spectrum["singular_values"]
                 ax.plot(np.linspace(0, 1, len(values)), values, style, lw=2, color=COLOUR[init],
-                        label=f"{init}, {when}: radius {spectrum['spectral_radius']:.2f}")
-        ax.set(title=title(record["settings"]), xlabel="rank of the singular value (0 largest, 1 smallest)")
-        ax.legend(fontsize=8.5)
+                        label=f"{NAME[init]}, {when}: {spectrum['spectral_radius']:.2f}")
+            ends = [np.array(record["spectrum"][when]["singular_values"]) for when in ("start", "end")]
+            moved[init] = max(moved[init], abs(ends[1] - ends[0]).max())
+        ax.set(title=title(record["settings"]), xlabel="rank (0 largest, 1 smallest)")
+        ax.legend(fontsize=8.5, title="spectral radius")
     axes[0].set(ylabel="singular value of W_hh", ylim=(0, None))
-    fig.suptitle("Singular values of W_hh before (dashed) and after training (solid), seed 0; "
-                 "radius: largest |eigenvalue|", fontsize=11)
+    ortho, random = (f"{change:.2f}" for change in moved.values())
+    heading(fig, f"Training moves singular values of the orthogonal start by up to {ortho}, "
+            f"of N(0, 0.1²) by up to {random}", "(seed 0; dashed: before training, solid: after)")
     return fig
 
 
@@ -175,7 +199,7 @@ def draw_symbols(ax, glyphs, symbols):
 
 def plot_task_examples(results):
     """One sequence of each task, drawn from the display stream: nothing of results is needed."""
-    fig, axes = pictures.subplots(len(rp.TASKS), 1, figsize=(11, 12))
+    fig, axes = pictures.subplots(len(rp.TASKS), 1, figsize=(9.2, 10))
     for ax, task in zip(axes, rp.TASKS):
         settings = rp.Settings(task=task, **{"sequence_len": 30} | EXAMPLES.get(task, {}))
         x, target = rp.task_of(settings).generate(rp.streams(3)["display"], settings.sequence_len, 1)
@@ -189,8 +213,7 @@ def plot_task_examples(results):
         ax.set_xlim(-0.7, T - 0.3)
         ax.grid(False)
     axes[-1].set_xlabel("step")
-    fig.suptitle("One sequence of each task (blue: what must be remembered; red: trigger or query; grey: distraction)",
-                 fontsize=11)
+    heading(fig, "Each task asks for a few inputs (blue) across many distractions (grey; red: trigger or query)")
     return fig
 
 
@@ -207,21 +230,26 @@ XOR_WITHOUT = ("xor-fixed", "xor-fixed-longer", "xor-less")
 def plot_xor(results):
     """XOR at T = 30: with a length curriculum and at a fixed length; and how far the length can
     be pushed."""
-    fig, (left, middle, right) = pictures.subplots(1, 3, figsize=(13, 4.3))
-    solved, without = arms(results, "xor", "xor-longer"), arms(results, *XOR_WITHOUT)
-    plot_each(left, solved["T = 30"], "test_accuracy", BLUE, "curriculum and mixed lengths")
+    fig = pictures.blank(figsize=(9.6, 7.6))
+    left, middle, right = fig.subplot_mosaic([["left", "left"], ["middle", "right"]]).values()
+    grown, without = arms(results, "xor", "xor-longer"), arms(results, *XOR_WITHOUT)
+    plot_each(left, grown["T = 30"], "test_accuracy", BLUE, "curriculum and mixed lengths")
     for (label, records), colour in zip(without.items(), (ORANGE, PURPLE, RED, GREEN, SKY)):
         plot_each(left, records, "test_accuracy", colour, label)
-    for (label, records), colour in zip(solved.items(), (BLUE, GREEN, PURPLE, ORANGE)):
+    for (label, records), colour in zip(grown.items(), (BLUE, GREEN, PURPLE, ORANGE)):
         plot_each(middle, records, "longest", colour, label)
         plot_each(right, records, "test_accuracy", colour, label)
-    left.set(title="XOR, T = 30", ylabel="held-out accuracy at T = 30", ylim=(0.2, 1.03))
-    middle.set(title="Up to T = 200: length the curriculum has reached", ylabel="longest training sequence (steps)",
+    fixed = k_of_n(records for label, records in without.items() if label.startswith("fixed"))
+    longer = k_of_n(records for label, records in grown.items() if label != "T = 30")
+    left.set(title=f"XOR at T = 30: {k_of_n([grown['T = 30']])} runs end solved with a curriculum and mixed lengths, "
+                   f"{fixed} at the fixed length", ylabel="held-out accuracy at T = 30", ylim=(0.2, 1.03))
+    middle.set(title=f"T = 60 to 200: {longer} runs end solved", ylabel="longest training sequence (steps)",
                ylim=(0, None))
     right.set(title="The same runs, on the full T", ylabel="held-out accuracy at the full T", ylim=(0.2, 1.03))
     for ax in (left, middle, right):
         ax.set_xlabel("updates (50 sequences each)")
-        ax.legend(fontsize=8, loc="best" if ax is middle else "lower right")
+        ax.legend(fontsize=9, loc="best" if ax is middle else "lower right", ncols=2 if ax is left else 1)
+    left.title.set_fontsize(10.5)
     for ax in (left, right):
         ax.axhline(0.5, color=GREY, ls=":", lw=1.2)
     return fig
@@ -230,9 +258,9 @@ def plot_xor(results):
 def plot_rates(ax, groups, xs, shift, colour, marker, label, style="-"):
     """Share of runs that end solved, a list of records at each x, with Wilson intervals, drawn a
     little to the side."""
-    counts = [[record["final"]["solved"] for record in records] for records in groups]
-    rates = np.array([np.mean(solved) for solved in counts])
-    low, high = np.array([harness.wilson(sum(solved), len(solved)) for solved in counts]).T
+    counts = [solved([records]) for records in groups]
+    rates = np.array([k / n for k, n in counts])
+    low, high = np.array([harness.wilson(k, n) for k, n in counts]).T
     bars = np.maximum([rates - low, high - rates], 0)
     ax.errorbar(np.asarray(xs) + shift, rates, bars, color=colour, marker=marker, ms=6, ls=style, lw=1.8,
                 elinewidth=1.1, capsize=2.5, label=label)
@@ -246,62 +274,96 @@ def plot_length(results):
     for label, init in grids.LENGTH_STARTS.items():
         groups, (colour, marker, shift) = [found[init, T] for T in grids.LENGTHS], looks[init]
         plot_rates(ax, groups, grids.LENGTHS, shift, colour, marker, label)
-    ax.set(title=f"3-bit memorization at a fixed length, {len(groups[0])} seeds (bars: 95% Wilson intervals)",
+    ortho, random, identity = (
+        k_of_n(found[init, T] for T in grids.LENGTHS) for init in grids.LENGTH_STARTS.values())
+    heading(fig, f"3-bit memorization at a fixed length: the orthogonal start ends solved in {ortho} runs,",
+            f"N(0, 0.1²) in {random}, the identity in {identity}")
+    ax.set(title=f"{len(groups[0])} seeds a point; bars: 95% Wilson intervals",
            xlabel="T, steps in a sequence", xticks=grids.LENGTHS, ylim=(-0.03, 1.03),
-           ylabel="share of seeds that end solved")
+           ylabel="share of seeds that end solved (accuracy > 0.9)")
+    ax.title.set_fontsize(10)
     ax.legend(title="start of W_hh")
     return fig
 
 
 def plot_scale(results):
     """Share of solved seeds against the spectral radius of the start, four kinds of start."""
-    fig, axes = pictures.subplots(1, 4, figsize=(14.5, 4.3), sharey=True)
+    fig, axes = pictures.subplots(2, 2, figsize=(9.2, 7.4), sharey=True)
     looks = {"ortho": (BLUE, "o"), "identity": (GREEN, "^"), "gaussian": (RED, "s"), "sparse": (ORANGE, "D")}
     found = arms(results, "scale")
-    for ax, tasks in zip(axes, [[task] for task in rp.HEADLINE_TASKS] + [rp.HEADLINE_TASKS]):
+
+    def runs(init, *radii):
+        return [found[task, init, rho] for task in rp.HEADLINE_TASKS for rho in radii]
+
+    for ax, tasks in zip(axes.flat, [rp.HEADLINE_TASKS] + [[task] for task in rp.HEADLINE_TASKS]):
         for k, (label, init) in enumerate(grids.START_KINDS.items()):
             groups = [[record for task in tasks for record in found[task, init, rho]] for rho in grids.RADII]
             plot_rates(ax, groups, grids.RADII, 0.008 * (k - 1.5), *looks[init], label)
-        name = title(groups[0][0]["settings"]) if len(tasks) == 1 else "the three tasks together"
-        ax.set(title=f"{name}\n({len(groups[0])} runs a point)", xlabel="spectral radius of W_hh at the start",
-               xticks=grids.RADII, ylim=(-0.03, 1.03))
-    axes[0].set_ylabel("share of runs that end solved")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    fig.suptitle("Scale against structure of the start (bars: 95% Wilson intervals)", fontsize=11)
+        name = title(groups[0][0]["settings"]) if len(tasks) == 1 else "The three tasks together"
+        ax.set(title=f"{name} ({len(groups[0])} runs a point)", xticks=grids.RADII, ylim=(-0.03, 1.03))
+    for ax in axes[1]:
+        ax.set_xlabel("spectral radius of W_hh at the start")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("share of runs that end solved")
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    low = k_of_n(records for init in looks for records in runs(init, 0.8))
+    ortho, identity = (k_of_n(runs(init, 1.0, 1.1)) for init in ("ortho", "identity"))
+    heading(fig, f"Scale: at a radius of 0.8, whatever the start, {low} runs end solved.",
+            f"Structure: at 1 and 1.1 it is {ortho} with the orthogonal start, {identity} with the identity. "
+            "(Bars: 95% Wilson intervals)")
     return fig
 
 
 def plot_order(results):
     """Updates to solve, from temporal order to addition and XOR; and which symbol is learned
     first."""
-    fig, (left, right) = pictures.subplots(1, 2, figsize=(13, 5), width_ratios=(1.35, 1))
-    colours = {"both": BLUE, "sum": ORANGE, "parity": RED}
+    fig, (left, right) = pictures.subplots(2, 1, figsize=(9.2, 8.6), height_ratios=(1.25, 1))
+    colours, found = {"both": BLUE, "sum": ORANGE, "parity": RED}, arms(results, "order")
     names = {("both", "distinct", "regions"): " = temporal order", ("sum", "marked", "halves"): " = addition",
              ("parity", "marked", "halves"): " = XOR"}
-    for row, ((answer, *_), records) in enumerate(arms(results, "order").items()):
-        finals = [record["final"] for record in records]
-        solved = [final["update"] for final in finals if final["solved"]]
-        left.plot(solved, np.full(len(solved), row), "o", color=colours[answer], alpha=0.6, ms=6)
-        left.text(1.02, row, f"{len(solved)} of {len(finals)}", color=colours[answer], va="center", fontsize=9,
+    for row, ((answer, *_), records) in enumerate(found.items()):
+        first = [record["final"]["updates_to_solve"] for record in records]
+        first = [update for update in first if update is not None]
+        left.plot(first, np.full(len(first), row), "o", color=colours[answer], alpha=0.6, ms=6)
+        left.text(1.02, row, k_of_n([records]), color=colours[answer], va="center", fontsize=10,
                   transform=left.get_yaxis_transform())
     labels = [f"{answer}, {symbols}, {places}{names.get((answer, symbols, places), '')}"
               for answer, symbols, places in grids.ORDER]
     left.set(yticks=np.arange(len(labels)), yticklabels=labels, xlabel="updates to solve (50 sequences each)",
-             title="T = 30: answer, symbols, places (at the right: seeds solved)", xscale="log", xlim=(40, 2600),
+             title="T = 30; at the right: seeds solved at the end", xscale="log", xlim=(25, 2600),
              ylim=(len(labels) - 0.5, -0.5))
     styles = {"regions": "-", "early": "--"}
-    for (init, places), records in arms(results, "order-lags").items():
-        if init == "ortho":
-            for which, colour in (("first", SKY), ("second", PURPLE)):
-                update, values = held(records, f"{which}_right")
-                place = {"first": "10-20%", "second": "50-60%" if places == "regions" else "20-30%"}[which]
-                other = ", the other at 20-30%" if (which, places) == ("first", "early") else ""
-                right.plot(update, values, styles[places], color=colour, lw=2, label=f"{which}, at {place}{other}")
+    lags = arms(results, "order-lags")
+    for places, second in (("regions", "50-60%"), ("early", "20-30%")):
+        for which, colour in (("first", SKY), ("second", PURPLE)):
+            update, values = held(lags["ortho", places], f"{which}_right")
+            words = f"first, at 10-20%, the second at {second}" if which == "first" else f"second, at {second}"
+            right.plot(update[1:], values[1:], styles[places], color=colour, lw=2, label=words)
+    records = lags["ortho", "regions"]
+    ahead = sum(right_first(record, "first") < right_first(record, "second") for record in records)
     right.set(xlabel="updates (50 sequences each)", ylabel="symbol right, mean over seeds", ylim=(0.45, 1.02),
-              title="T = 60, distinct symbols: which is learned first")
+              xscale="log", xlim=(9, None),
+              title="T = 60: the first symbol, farther from the end, is learned first in "
+                    f"{ahead} of {len(records)} runs")
+    right.title.set_fontsize(10.5)
     right.axhline(0.5, color=GREY, ls=":", lw=1.2)
-    right.legend(fontsize=8.5, loc="lower right", frameon=True, framealpha=0.95)
+    right.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=2)
+    easy, hard = (middle_updates(found[key]) for key in (("both", "distinct", "regions"), ("sum", "marked", "halves")))
+    heading(fig, f"Temporal order is solved after {easy:.4g} updates, addition after {hard:.4g} (medians, T = 30)")
     return fig
+
+
+def right_first(record, which, share=0.9):
+    """The first point of the curve at which one symbol is right in this share of the sequences."""
+    history = record["history"]
+    points = zip(history["update"], history[f"{which}_right"])
+    return next((update for update, right in points if right >= share), np.inf)
+
+
+def middle_updates(records):
+    """The median of the updates to solve, where those never solved are later than all others."""
+    first = [record["final"]["updates_to_solve"] for record in records]
+    return np.median([np.inf if update is None else update for update in first])
 
 
 def held(records, column):
@@ -315,40 +377,51 @@ def plot_xor_grid(results):
     """Seeds that solve XOR at T = 30, for each combination of lengths, optimizer and input
     scale."""
     optimizers, scales = list(grids.XOR_OPTIMIZERS), grids.XOR_SCALES
-    fig, axes = pictures.subplots(1, len(grids.XOR_LENGTHS), figsize=(13, 3.2), sharey=True)
+    fig, axes = pictures.subplots(2, 2, figsize=(9.2, 5.6), sharex=True, sharey=True)
     grid = arms(results, "xor-grid")
-    for ax, lengths in zip(axes, grids.XOR_LENGTHS):
-        found = [[[record["final"]["solved"] for record in grid[lengths, optimizer, scale]] for scale in scales]
-                 for optimizer in optimizers]
-        rates = [[np.mean(solved) for solved in row] for row in found]
+    for ax, lengths in zip(axes.flat, grids.XOR_LENGTHS):
+        found = [[solved([grid[lengths, optimizer, scale]]) for scale in scales] for optimizer in optimizers]
+        rates = [[k / n for k, n in row] for row in found]
         ax.imshow(rates, cmap="cividis", vmin=0, vmax=1, aspect="auto")
         for y, row in enumerate(found):
-            for x, solved in enumerate(row):
-                ax.text(x, y, f"{sum(solved)} of {len(solved)}", ha="center", va="center", fontsize=10,
-                        color="black" if np.mean(solved) > 0.55 else "white")
-        ax.set(title=lengths, xticks=range(len(scales)), xticklabels=scales, yticks=range(len(optimizers)),
-               yticklabels=optimizers, xlabel="input scale")
+            for x, (k, n) in enumerate(row):
+                ax.text(x, y, f"{k} of {n}", ha="center", va="center", fontsize=10,
+                        color="black" if k > 0.55 * n else "white")
+        total = k_of_n(records for (kind, *_), records in grid.items() if kind == lengths)
+        ax.set(title=f"{lengths}: {total}", xticks=range(len(scales)), xticklabels=scales,
+               yticks=range(len(optimizers)), yticklabels=optimizers)
         ax.grid(False)
-    fig.suptitle("XOR at T = 30: seeds that end solved, within 6000 updates", fontsize=11)
+    for ax in axes[1]:
+        ax.set_xlabel("input scale")
+    fixed = next(iter(grids.XOR_LENGTHS))
+    never, some = (
+        k_of_n(records for (kind, *_), records in grid.items() if (kind == fixed) == at) for at in (True, False))
+    heading(fig, f"XOR at T = 30: {never} runs end solved at the fixed length, {some} with shorter sequences, too",
+            "(an accuracy > 0.99 within 6000 updates)")
     return fig
 
 
 def plot_table5(results):
     """Share of wrong sequences over training in the setting of Sutskever et al. (2013), beside
     their figures."""
-    fig, axes = pictures.subplots(1, 2, figsize=(12, 4.4), sharey=True)
-    looks = {"NAG": (BLUE, "Nesterov 0.995"), "CM": (ORANGE, "heavy ball 0.9")}
-    study = studies.load()["pathological-sutskever"]
+    fig, axes = pictures.subplots(2, 2, figsize=(9.2, 6.6), sharex=True, sharey=True)
+    looks = {"NAG": (BLUE, "Nesterov, momentum 0.995"), "CM": (ORANGE, "heavy ball, momentum 0.9")}
+    study, above = studies.load()["pathological-sutskever"], []
     for task, method, mu in study.grid:
-        ax, (colour, name) = axes[int(task == "multiplication")], looks[method]
+        (colour, name), paper = looks[method], grids.PAPER_TABLE5[task, method]
+        ax = axes[int(method == "CM"), int(task == "multiplication")]
         records = [studies.find(results, study.experiment, settings) for settings in study.row((task, method, mu))]
-        plot_each(ax, filter(None, records), "wrong_rate", colour, f"{name}, here: each seed")
-        paper = grids.PAPER_TABLE5[task, method]
-        ax.axhline(paper, color=colour, ls="--", lw=1.2, label=f"{name}, the paper: {paper:g}")
-        ax.set(yscale="log", title=f"{task}, T = 80", xlabel="updates (100 sequences each)", ylim=(1e-4, 1.3))
-    for ax in axes:
-        ax.legend(fontsize=8.5, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
-    axes[0].set_ylabel("share of sequences with |error| > 0.04")
+        records = list(filter(None, records))
+        plot_each(ax, records, "wrong_rate", colour, "here, a line for each seed")
+        ax.plot(50_000, paper, "D", color=BLACK, ms=7, ls="", clip_on=False, label=f"paper: {paper:g}")
+        ax.set(yscale="log", title=f"{task}, T = 80: {name}", ylim=(1e-4, 1.3))
+        ax.legend(fontsize=9, loc="lower left")
+        above += [record["final"]["wrong_rate"] > paper for record in records]
+    for ax in axes[1]:
+        ax.set_xlabel("updates (100 sequences each)")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("share with |error| > 0.04")
+    heading(fig, f"Table 5 of Sutskever et al. (2013): {sum(above)} of {len(above)} runs end above the paper's value")
     return fig
 
 
@@ -357,14 +430,19 @@ def plot_beyond(results):
     fig, ax = pictures.subplots(figsize=(8.5, 4.2))
     lengths = grids.BEYOND_LENGTHS
     looks = {"beyond-fixed": ("x", ":", "fixed length"), "beyond-curriculum": ("o", "-", "curriculum, mixed lengths")}
+    ends = {}
     for row, (way, (marker, style, words)) in enumerate(looks.items()):
         found = arms(results, way)
         for column, (net, colour) in enumerate(zip(grids.BEYOND_NETS, (BLUE, ORANGE))):
             groups, shift = [found[net, T] for T in lengths], 0.05 * (2 * row + column - 1.5)
             plot_rates(ax, groups, np.arange(len(lengths)), shift, colour, marker, f"{net}, {words}", style)
+            ends[way, net] = k_of_n(groups)
     ax.set(xticks=np.arange(len(lengths)), xticklabels=lengths, xlabel="T, steps in a sequence", ylim=(-0.03, 1.03),
-           ylabel="share of seeds that end solved",
-           title="3-bit memorization beyond the plain net's reach (bars: 95% Wilson intervals)")
+           ylabel="share of seeds that end solved")
+    (plain, lstm), (plain_grown, lstm_grown) = (
+        [ends[way, net] for net in grids.BEYOND_NETS] for way in ("beyond-fixed", "beyond-curriculum"))
+    heading(fig, f"3-bit memorization, T = 200 and 400: with a curriculum the LSTM ends solved in {lstm_grown} runs,",
+            f"the tanh RNN in {plain_grown}; at a fixed length {lstm} and {plain} (bars: 95% Wilson intervals)")
     fig.legend(*ax.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=2)
     return fig
 

@@ -26,13 +26,13 @@ def slopes(record):
     return tuple(np.linalg.lstsq(columns, y, rcond=None)[0][:2])
 
 
-def gate_means(record):
-    """Means of i, f and o at marked and at unmarked steps, over units and held-out sequences:
-    {gate: (marked, not)}."""
+def gates_by_unit(record):
+    """Means of i, f and o over the marked and over the unmarked steps of the held-out sequences,
+    unit by unit: {gate: (marked (H,), unmarked (H,))}."""
     net, _, x = on_held_out(record)
-    marked = (x[:, 1] == 1)[:, None, :] & np.ones((1, net.H, 1), bool)
-    values = {gate: getattr(net, gate) for gate in "ifo"}
-    return {gate: (value[marked].mean(), value[~marked].mean()) for gate, value in values.items()}
+    marked = x[:, 1] == 1  # (T, n)
+    values = {gate: getattr(net, gate).transpose(0, 2, 1) for gate in "ifo"}  # (T, n, H)
+    return {gate: (value[marked].mean(0), value[~marked].mean(0)) for gate, value in values.items()}
 
 
 def lstm_step(weights, x, h, c):

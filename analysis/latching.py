@@ -16,6 +16,18 @@ def pairs_won(values, others):
     return np.mean(np.array(values)[:, None] > np.array(others))
 
 
+def ranks(values):
+    """The place of each value in the order of all, from 1; equal ones share the mean of their
+    places."""
+    _, which, number = np.unique(np.asarray(values, float), return_inverse=True, return_counts=True)
+    return (np.cumsum(number) - (number - 1) / 2)[which]
+
+
+def rank_correlation(values, others):
+    """Spearman's rank correlation: that of the ranks."""
+    return np.corrcoef(ranks(values), ranks(others))[0, 1]
+
+
 def steepest(loss, x, y):
     """The largest slope between neighbouring points of a surface loss (y, x) on even axes:
     (along x, along y)."""

@@ -11,7 +11,7 @@ CELLS = {  # the rows of the table
     "LSTM, forget bias 3": dict(cell="lstm", forget_bias=3),
     "LSTM, forget bias 5": dict(cell="lstm", forget_bias=5),
     "LSTM, no forget gate (1997)": dict(cell="lstm", forget_bias="none"),
-    "LSTM, chrono": dict(cell="lstm", forget_bias="chrono"),
+    "LSTM, chrono (told T)": dict(cell="lstm", forget_bias="chrono"),
     "GRU (Keras)": dict(cell="gru"),
     "GRU, update bias 3": dict(cell="gru", update_bias=3),
 }

@@ -43,14 +43,14 @@ XOR_LONGER = {
     "T = 200": _LONG_XOR | dict(sequence_len=200, curriculum="5:2:0.9")}
 XOR_FIXED = {
     "fixed T = 30, orthogonal start": dict(task="xor", epochs=100),
-    "fixed T = 30, N(0, 0.1^2)": dict(task="xor", init="random", epochs=100)}
+    "fixed T = 30, N(0, 0.1²)": dict(task="xor", init="random", epochs=100)}
 XOR_FIXED_LONGER = {  # more epochs, with other optimizers
     "fixed T = 30, Adam": dict(_ADAM, task="xor", input_scale=0.3, epochs=300),
     "fixed T = 30, Nesterov to 0.99": dict(
         task="xor", nesterov=True, momentum_max=0.99, lr=2e-3, epochs=300, dtype="float32")}
 XOR_LESS = {  # one part of the recipe is missing
     "curriculum to T = 30, no mixed lengths": dict(task="xor", curriculum="5:1:0.9", epochs=200),
-    "T = 30, N(0, 0.1^2) start, curriculum and mixed lengths":
+    "T = 30, N(0, 0.1²) start, curriculum and mixed lengths":
         dict(_MIXED, init="random", epochs=200)}
 XOR_HEAVY_BALL = {"T = 30, heavy ball, no decay, stopped at 0.999": dict(_MIXED, epochs=200)}
 
@@ -188,9 +188,9 @@ STUDIES = [
     study("scale", "four starts of W_hh, each at spectral radius 0.8, 1 and 1.1",
           SCALE, FIVE, 12, eval_every=10),
     study("order", "why temporal order is easy: symbols, places and answer, one at a time",
-          ORDER, FIVE, 3.75, experiment="temporal_order_study"),
+          ORDER, FIVE, 3.5, experiment="temporal_order_study"),
     study("order-lags", "temporal order at T = 60: where the symbols are, and the start",
-          ORDER_LAGS, FIVE, 1.25, experiment="temporal_order_study"),
+          ORDER_LAGS, FIVE, 2, experiment="temporal_order_study"),
     study("sutskever-rates", "the learning rates for the next study, over 2000 updates",
           TABLE5_TRIALS, range(100, 102), 8, eval_every=1),
     study("sutskever",

@@ -40,12 +40,32 @@ def plain(number):
     return f"{number + 0.0:.2f}" if abs(number) >= 0.005 else "0.00"
 
 
+def short(number):
+    """Three digits from 10,000 on, with k for thousand and M for million."""
+    if number < 10_000:
+        return f"{number:,}"
+    digits = 2 - int(np.log10(number))  # places behind the point of the last one that is kept
+    size, letter = (1e6, "M") if number >= 1e6 else (1e3, "k")
+    return f"{round(number, digits) / size:,.{max(0, digits + int(np.log10(size)))}f}{letter}"
+
+
+def front(results):
+    """The answer in one sentence."""
+    lstm, rnn = final(results), final(results, model="rnn")
+    both = share(lstm, "recurrent matrix") + share(lstm, "recurrent gradient")
+    claim(0.5 < both < 0.6, "the recurrent matrix and its gradient take more than half")
+    return (
+        f"Mostly the recurrent weights: reading them and their gradient is {both:.0%} of what a "
+        "step of the 8-unit LSTM costs at T = 100, which is "
+        f"{lstm['cost']['8'] / rnn['cost']['8']:.1f} times the cost of the tanh RNN's step.")
+
+
 def costs(results):
     """Cost against T, with the exponent over all lengths and over the last doubling."""
     rows = []
     for name, changes in MODELS:
         cost = [final(results, T=T, **changes)["cost"]["8"] for T in LENGTHS]
-        rows.append([name, *(f"{value:,}" for value in cost), plain(exponent(LENGTHS, cost)),
+        rows.append([name, *map(short, cost), plain(exponent(LENGTHS, cost)),
                      plain(exponent(LENGTHS[-2:], cost[-2:]))])
     return markdown(
         ["one training step, 8-byte elements", *(f"T = {T}" for T in LENGTHS), "exponent in T", "400 to 800"], rows)
@@ -57,9 +77,9 @@ def steps(results):
     lines += [(f"{name}, T = 60", pathological(results, **changes)) for name, changes in PATHOLOGICAL]
     rows = []
     for name, figures in lines:
-        cost = [f"{figures['cost'][width]:,}" for width in ("1", "4", "8")]
-        rows.append([name, f"{figures['weights']:,}", f"{figures['instructions']:,}", f"{figures['reads']:,}",
-                     f"{figures['mean_depth_elements']:.1f}", f"{figures['most_live_elements']:,}", *cost])
+        cost = [short(figures["cost"][width]) for width in ("1", "4", "8")]
+        rows.append([name, f"{figures['weights']:,}", short(figures["instructions"]), short(figures["reads"]),
+                     short(round(figures["mean_depth_elements"])), short(figures["most_live_elements"]), *cost])
     return markdown(
         ["one training step", "weights", "instructions", "reads", "mean depth, elements",
          "most elements on the stack", "cost, 1 byte", "4 bytes", "8 bytes"], rows)
@@ -72,7 +92,7 @@ def arrays(results):
     rows = []
     for array in sorted(dm.ARRAYS, key=lambda name: -share(lines[0][1], name)):
         cells = [f"{share(figures, array):.1%}, {figures['arrays'][array]['reads'] / figures['reads']:.1%}, "
-                 f"{figures['arrays'][array]['mean_depth_elements']:.0f}" for _, figures in lines]
+                 f"{figures['arrays'][array]['mean_depth_elements']:,.0f}" for _, figures in lines]
         rows.append([array, *cells])
     return markdown(["reads of", *(f"{name}: cost, reads, mean depth" for name, _ in lines)], rows)
 
@@ -97,7 +117,7 @@ def hidden(results):
         matrix = [share(entry, "recurrent matrix") for entry in figures]
         both = [part + share(entry, "recurrent gradient") for part, entry in zip(matrix, figures)]
         rows += [
-            [f"{name}: cost", *(f"{value:,}" for value in cost), plain(exponent(HIDDEN[-2:], cost[-2:]))],
+            [f"{name}: cost", *map(short, cost), plain(exponent(HIDDEN[-2:], cost[-2:]))],
             [f"{name}: recurrent matrix", *(f"{part:.1%}" for part in matrix), None],
             [f"{name}: recurrent matrix and its gradient", *(f"{part:.1%}" for part in both), None]]
     return markdown(["T = 100, 8-byte elements", *(f"{H} units" for H in HIDDEN), "exponent, 16 to 32"], rows)
@@ -110,14 +130,14 @@ def order(results):
         for when, words in WHEN:
             figures = [final(results, model=model, T=T, weight_gradient=when) for T in LENGTHS]
             cost = [entry["cost"]["8"] for entry in figures]
-            rows.append([f"{name}, {words}: cost", *(f"{value:,}" for value in cost),
+            rows.append([f"{name}, {words}: cost", *map(short, cost),
                          plain(exponent(LENGTHS[-2:], cost[-2:]))])
             matrix = (f"{share(entry, 'recurrent matrix'):.1%}" for entry in figures)
             rows.append([f"{name}, {words}: recurrent matrix", *matrix, None])
     for when, words in WHEN:
         figures = final(results, task="3bit_memorization", model="rnn", weight_gradient=when)
         parts = (share(figures, array) for array in ("recurrent matrix", "recurrent gradient", "states", "deltas"))
-        wide.append([f"tanh RNN, {words}", f"{figures['cost']['8']:,}", f"{figures['mean_depth_elements']:.1f}",
+        wide.append([f"tanh RNN, {words}", short(figures["cost"]["8"]), short(round(figures["mean_depth_elements"])),
                      *(f"{part:.1%}" for part in parts)])
     return "\n\n".join([
         markdown(["8 units, weight gradient summed", *(f"T = {T}" for T in LENGTHS), "exponent, 400 to 800"], rows),
@@ -144,20 +164,44 @@ def answer(results):
     claim(all(abs(part - 0.5) < 0.05 for part in matrix[2:]), "it takes about half at 64")
     claim(all(abs(slope - 1) < 0.03 for slope in growth), "the nets' cost grows as T")
     claim(len(given) == 1, "that of the readout with given positions does not grow")
-    return (
-        f"At T = 100 a training step costs {lstm['cost']['8']:,} for the 8-unit LSTM, "
-        f"{rnn['cost']['8']:,} for the 8-unit tanh RNN, {scan[2]:,} for a readout of the two "
-        f"marked values that finds them by reading every marker, and {min(given):,} for one that "
-        f"is told where they are; the first two grow as T to the power {growth[0]:.2f} and "
-        f"{growth[1]:.2f}, the last not at all. The recurrent matrix is the largest of the "
-        f"{len(dm.ARRAYS)} parts of the cost, with {matrix[0]:.0%} in the 8-unit LSTM, "
-        f"{matrix[1]:.0%} in the 8-unit tanh RNN, {matrix[2]:.0%} in the pathological tanh RNN of "
-        f"64 units and {matrix[3]:.0%} in an LSTM of that width; together with its gradient it has "
-        f"{both[0]:.0%}, {both[1]:.0%}, {both[2]:.0%} and {both[3]:.0%}. So it does not dominate "
-        "at 8 units and takes about half at 64, and the order of the sums matters as well: with "
-        "the weight gradient summed after the backward loop, a weight at a time, its share in the "
-        f"first three is {late[0]:.0%}, {late[1]:.0%} and {late[2]:.0%}, of a cost that changes by "
-        f"{change[0]:+.0%}, {change[1]:+.0%} and {change[2]:+.0%}.")
+    shares = {key: share(figures, "recurrent matrix") for key, figures in nets(results).items()}
+    lowest, highest = min(shares.values()), max(shares.values())
+    claim(min(shares, key=shares.get) == ("rnn", 800, "at_end"), "the least share is the tanh RNN's at T = 800")
+    claim(highest < 0.55, "in no step that was traced it dominates")
+    return "\n".join((
+        f"- At T = 100 one training step costs {million(lstm)} for the 8-unit LSTM and "
+        f"{million(rnn)} for the 8-unit tanh RNN. A readout of the two marked values costs "
+        f"{scan[2] / 1e3:.0f} thousand if it has to find them by reading every marker, and "
+        f"{min(given):,} if it is told where they are.",
+        f"- The nets' cost grows as T (fitted powers {growth[0]:.2f} and {growth[1]:.2f}), the "
+        "last readout's not at all.",
+        f"- The recurrent matrix is the largest of the {len(dm.ARRAYS)} parts of the cost but "
+        f"does not dominate: {matrix[0]:.0%} in the LSTM and {matrix[1]:.0%} in the tanh RNN of 8 "
+        f"units, {matrix[2]:.0%} and {matrix[3]:.0%} in the pathological tanh RNN and an LSTM of "
+        f"64. With its gradient it has {both[0]:.0%}, {both[1]:.0%}, {both[2]:.0%} and "
+        f"{both[3]:.0%}.",
+        "- The order of the sums matters: with the weight gradient summed after the backward "
+        f"loop the matrix has {late[0]:.0%}, {late[1]:.0%} and {late[2]:.0%} in the first three, "
+        f"of a cost that changes by {change[0]:+.0%}, {change[1]:+.0%} and {change[2]:+.0%}.",
+        f"- Over all steps of the nets that were traced its share goes from {lowest:.1%} (8-unit "
+        f"tanh RNN, T = 800, summed after the loop) to {highest:.0%}."))
+
+
+def nets(results):
+    """The figures of all steps of the two nets: {(model, T, weight_gradient): final}, and the hidden
+    units where they are not 8."""
+    found = {}
+    for record in results["data_movement"]:
+        settings = record["settings"]
+        if settings["model"] in ("lstm", "rnn"):
+            other = () if settings["hidden"] == 8 else (settings["hidden"],)
+            found[settings["model"], settings["T"], settings["weight_gradient"], *other] = record["final"]
+    return found
+
+
+def million(figures):
+    """The cost of a step in words."""
+    return f"{figures['cost']['8'] / 1e6:.0f} million"
 
 
 def stays(results):
@@ -172,12 +216,13 @@ def stays(results):
     claim(max(max(part) / min(part) for part in (states, matrix)) < 1.05, "states and matrix stay where they are")
     return (
         "Backpropagation through time fits an LRU stack. From T = 25 to T = 800 the LSTM's stack "
-        f"grows from {live[0]:,} to {live[1]:,} elements, yet a read of a stored state or gate "
-        f"finds it at a mean depth of {states[0]:.0f} and {states[1]:.0f}: the backward pass asks "
-        "for the states in the reverse of the order in which they were laid down. The recurrent "
-        f"matrix stays at {matrix[0]:.0f} and {matrix[1]:.0f}, because all of it is read once a "
-        f"step. The inputs sink, from {inputs[0]:.0f} to {inputs[1]:.0f}: the first one to be read "
-        "lies below all the other inputs. No other array's mean depth grows by more than 15%.")
+        f"grows from {short(live[0])} to {short(live[1])} elements, yet a read of a stored state "
+        f"or gate finds it at a mean depth of {states[0]:.0f} and {states[1]:.0f}: the backward "
+        "pass asks for the states in the reverse of the order in which they were laid down. The "
+        f"recurrent matrix stays at {matrix[0]:.0f} and {matrix[1]:.0f}, because all of it is "
+        f"read once a step. The inputs sink, from {inputs[0]:.0f} to {inputs[1]:.0f}: the first "
+        "one to be read lies below all the other inputs. No other array's mean depth grows by "
+        "more than 15%.")
 
 
 def pathological_sentence(results):
@@ -186,15 +231,17 @@ def pathological_sentence(results):
     rnn_matrix, lstm_matrix = (figures["arrays"]["recurrent matrix"] for figures in (rnn, lstm))
     return (
         "One training step of the pathological tanh RNN (64 units, 3-bit memorization, T = 60, "
-        f"one sequence) costs {rnn['cost']['8']:,} with 8-byte elements, "
+        f"one sequence) costs {rnn['cost']['8'] / 1e9:.2f} billion with 8-byte elements, "
         f"{rnn['cost']['8'] / rnn['reads']:.0f} a read; the LSTM of the same width costs "
         f"{ratio:.1f} times as much for {lstm['reads'] / rnn['reads']:.1f} times the reads, "
-        f"because its matrices lie deeper (a mean of {lstm_matrix['mean_depth_elements']:,.0f} "
-        f"elements against {rnn_matrix['mean_depth_elements']:,.0f}). The 8-unit LSTM on the "
-        f"adding problem pays {small['cost']['8'] / small['reads']:.0f} a read.")
+        "because its matrices lie deeper (a mean of "
+        f"{short(round(lstm_matrix['mean_depth_elements']))} elements against "
+        f"{short(round(rnn_matrix['mean_depth_elements']))}). The 8-unit LSTM on the adding "
+        f"problem pays {small['cost']['8'] / small['reads']:.0f} a read.")
 
 
 TABLES = {
+    "front:movement": front,
     "data_movement:costs": costs,
     "data_movement:steps": steps,
     "data_movement:arrays": arrays,

@@ -2,6 +2,7 @@
 results bear them out."""
 
 import json
+import math
 
 import numpy as np
 
@@ -51,6 +52,12 @@ def count(k, n):
 
 def thousands(number):
     return f"{number:,.0f}"
+
+
+def three(number):
+    """A count to three digits: 57,600 for 57,633, 97,300 for 97,250."""
+    step = 10 ** max(0, len(str(int(number))) - 3)
+    return thousands(math.floor(number / step + 0.5) * step)
 
 
 def listed(items):

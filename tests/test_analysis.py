@@ -82,15 +82,20 @@ def test_largest_eigenvalues_are_those_of_a_net_whose_state_is_its_forget_gate(h
     assert gates.leading_eigenvalues(headline | {"weights": weights}, 1) == pytest.approx((0.9, 0.9), rel=1e-12)
 
 
-def test_slopes_of_a_trained_net_are_near_one_and_gates_are_means(headline):
+def test_slopes_of_a_trained_net_are_near_one(headline):
     assert gates.slopes(headline) == pytest.approx((1, 1), abs=0.05)
+
+
+def test_gates_by_unit_are_means_over_the_steps_of_each_kind(headline):
     net, _, x = gates.on_held_out(headline)
-    marked = x[:, 1] == 1
-    values = [net.f[t, :, k] for t, k in zip(*np.nonzero(marked))]
-    assert gates.gate_means(headline)["f"][0] == pytest.approx(np.mean(values))
-    share = marked.mean()
-    both = gates.gate_means(headline)["i"]
-    assert share * both[0] + (1 - share) * both[1] == pytest.approx(net.i.mean())
+    found = gates.gates_by_unit(headline)
+    steps = [(t, k) for k in range(x.shape[2]) for t in np.flatnonzero(x[:, 1, k])]
+    assert len(steps) == 2 * ap.N_TEST
+    assert found["f"][0][3] == pytest.approx(np.mean([net.f[t, 3, k] for t, k in steps]))
+    share = len(steps) / x[:, 0].size
+    for gate in "ifo":
+        marked, unmarked = found[gate]
+        assert share * marked + (1 - share) * unmarked == pytest.approx(getattr(net, gate).mean((0, 2)))
 
 
 # --------------------------------------------------------------------------------------------------
@@ -153,6 +158,20 @@ def test_pairs_won_are_counted():
     won = sum(a > b for a, b in itertools.product(values, others))
     assert latching.pairs_won(values, others) == won / 6
     assert latching.pairs_won([1], [1]) == 0
+
+
+def test_rank_correlation_is_that_of_its_definition():
+    """Without ties 1 - 6 sum d^2 / (n (n^2 - 1)); with ties the mean of the places; any increasing
+    function changes nothing."""
+    values, others = np.array([0.1, 3.0, 2.0, 9.0, 5.0]), np.array([1.0, 2.0, 4.0, 3.0, 8.0])
+    assert latching.ranks(values).tolist() == [1, 3, 2, 5, 4]
+    d = latching.ranks(values) - latching.ranks(others)
+    assert latching.rank_correlation(values, others) == pytest.approx(1 - 6 * (d**2).sum() / (5 * 24))
+    assert latching.ranks([7, 7, 1, 7, 9]).tolist() == [3, 3, 1, 3, 5]
+    assert latching.rank_correlation([1, 1, 2], [1, 2, 3]) == pytest.approx(np.sqrt(3) / 2)
+    increasing = latching.rank_correlation(np.exp(values), others**3)
+    assert increasing == pytest.approx(latching.rank_correlation(values, others))
+    assert latching.rank_correlation(values, -values) == pytest.approx(-1)
 
 
 def test_steepest_slopes_of_a_plane_with_a_wall():

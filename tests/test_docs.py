@@ -73,6 +73,7 @@ SMOKE = {  # flags that make a command small; visualizers read the committed rec
     "-m studies": "",
     "adding_problem.py": "--T 10 --hidden 3 --iters 20 --eval-every 10",
     "adding_problem.py --best": "--T 10 --hidden 3 --iters 20",
+    "adding_lesions.py": "--T 10 --hidden 3 --iters 20",
     "data_movement.py": "--T 10",
     "visualize_adding_problem.py": "--T 10 --hidden 3 --iters 20 --rnn-iters 20",
     "make_adding_problem_gif.py": "--T 10 --hidden 3 --iters 20 --snapshot-every 10",

@@ -91,14 +91,16 @@ def test_what_decides_no_figure_makes_nothing_stale(asked, file, old, new):
     assert asked[0](file, old, new) == set()
 
 
+ADDING = {"adding_problem", "adding_lesions"}
 SOMETHING = [  # file, pattern, replacement, experiments whose records are stale
-    ("adding_problem.py", r"dz_o \*= dh", "dz_o *= -dh", {"adding_problem"}),
-    ("adding_problem.py", r"harness.setting\(100, \"steps", 'harness.setting(101, "steps', {"adding_problem"}),
-    ("adding_problem.py", r"N_TEST = 512", "N_TEST = 513", {"adding_problem"}),
-    ("adding_problem.py", r'"irnn": 0.01', '"irnn": 0.02', {"adding_problem"}),
-    ("adding_problem.py", r"rng.uniform\(-1, 1, \(T, n\)\)", "rng.uniform(0, 1, (T, n))", {"adding_problem"}),
+    ("adding_problem.py", r"dz_o \*= dh", "dz_o *= -dh", ADDING),
+    ("adding_problem.py", r"harness.setting\(100, \"steps", 'harness.setting(101, "steps', ADDING),
+    ("adding_problem.py", r"N_TEST = 512", "N_TEST = 513", ADDING),
+    ("adding_problem.py", r'"irnn": 0.01', '"irnn": 0.02', ADDING),
+    ("adding_problem.py", r"rng.uniform\(-1, 1, \(T, n\)\)", "rng.uniform(0, 1, (T, n))", ADDING),
+    ("adding_lesions.py", r"DRAWS = 20", "DRAWS = 21", {"adding_lesions"}),
     ("rnn_pathological.py", r"dz \*= dh", "dz *= -dh", {"rnn_pathological", "temporal_order_study"}),
-    ("temporal_order_study.py", r"JUDGED = 50", "JUDGED = 51", {"temporal_order_study"}),
+    ("temporal_order_study.py", r"POINTS = 100", "POINTS = 101", {"temporal_order_study"}),
     ("information_latching.py", r"self.beta1, self.beta2", "self.beta2, self.beta1", {"information_latching"}),
 ]
 
@@ -145,6 +147,7 @@ def test_no_number_of_harness_reaches_a_figure(name):
 
 SMALL = {
     "adding_problem": "--T 10 --hidden 3 --iters 20 --eval-every 10",
+    "adding_lesions": "--T 10 --hidden 3 --iters 20",
     "rnn_pathological": "--hidden 3 --epochs 1 --batches-per-epoch 2",
     "temporal_order_study": "--sequence-len 10 --hidden 4 --updates 5",
     "information_latching": "--repeats 2 --updates 2",

@@ -22,14 +22,15 @@ DRAWN = {  # visualizer: pictures it makes from the committed records
     "visualize_adding_problem": (
         "cell_state", "gate_activity", "predictions", "sample_sequences", "training_curves", "weights"),
     "visualize_adding_studies": (
-        "adding_cells", "adding_hidden", "adding_lags", "adding_recipes", "adding_weak_seeds"),
+        "adding_cells", "adding_hidden", "adding_lags", "adding_lesions", "adding_recipes", "adding_weak_seeds"),
     "visualize_data_movement": ("data_movement", "data_movement_depths"),
     "visualize_information_latching": (
         "bit_relay", "latching_1994", "latching_gradient", "latching_landscape", "latching_split_bug",
         "latching_success"),
     "visualize_lstm_1997": (
         "cec", "complexity", "error_flow", "first_weights", "paper_vs_ours", "scaling_2c"),
-    "visualize_lstm_1997_rivals": ("lstm_1997_rivals_error_signal", "lstm_1997_rivals_lag"),
+    "visualize_lstm_1997_rivals": (
+        "lstm_1997_rivals_error_signal", "lstm_1997_rivals_lag", "lstm_1997_rivals_reber"),
     "visualize_rnn_pathological": (
         "lstm_reach", "momentum_2013", "ortho_vs_random", "scale_structure", "solve_rate_length",
         "spectrum_W_hh", "summary_table", "task_examples", "temporal_order", "xor_curriculum", "xor_grid"),

@@ -224,6 +224,7 @@ def test_a_changed_figure_is_found_by_check(tiny, tmp_path):
 
 SMALL = {  # settings of a cell of a moment
     "adding_problem": TINY | dict(iters=5),
+    "adding_lesions": dict(T=5, hidden=3, iters=5),
     "rnn_pathological": dict(hidden=3, epochs=1, batches_per_epoch=2),
     "temporal_order_study": dict(sequence_len=10, hidden=3, updates=2),
     "information_latching": dict(repeats=2, updates=2, T=3),

@@ -3,15 +3,15 @@ numbers must bear out."""
 
 import ast
 import copy
-import importlib
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
 import studies
 import tables
 import tables.__main__ as command
-from tables import rnn_pathological, writing
+from tables import adding_problem, data_movement, rnn_pathological, writing
 
 # --------------------------------------------------------------------------------------------------
 # Machinery
@@ -92,35 +92,77 @@ def changed(results, name, chosen, final):
     return results
 
 
+SOLVED = dict(solved=True, updates_to_solve=600)
 UNSOLVED = dict(solved=False, updates_to_solve=None)
 
 
 @pytest.mark.parametrize("block, study, chosen, final", [
-    ("rnn_pathological:why", "pathological-scale", "ortho", UNSOLVED),
+    ("rnn_pathological:findings", "pathological-headline", "ortho", UNSOLVED),
+    ("rnn_pathological:findings", "pathological-scale", "identity", SOLVED),
+    ("rnn_pathological:findings", "pathological-xor-grid", "fixed length", SOLVED),
+    ("rnn_pathological:scale_answer", "pathological-scale", 0.8, SOLVED),
     ("rnn_pathological:scale_answer", "pathological-scale", "gaussian", UNSOLVED),
+    ("rnn_pathological:xor_budget", "pathological-xor-fixed-longer", "fixed T = 30, Adam", SOLVED),
+    ("rnn_pathological:beyond_answer", "pathological-beyond-curriculum", "LSTM, 32 units", UNSOLVED),
+    ("rnn_pathological:table5_answer", "pathological-sutskever", "NAG", dict(wrong_rate=0.0001)),
     ("rnn_pathological:length_answer", "pathological-length", "ortho", UNSOLVED),
     ("rnn_pathological:order_answer", "pathological-order", "both", UNSOLVED),
+    ("rnn_pathological:order_answer", "pathological-order-lags", "early", dict(updates_to_solve=50)),
     ("rnn_pathological:xor_answer", "pathological-xor-grid", "curriculum and mixed lengths", UNSOLVED),
+    ("front:adding", "adding-headline", "tanh RNN", dict(solve_rate=0.9)),
+    ("front:movement", "data-movement", "lstm", dict(cost={"8": 10**9})),
+    ("data_movement:answer", "data-movement", "rnn", dict(cost={"8": 10**9})),
+    ("adding:findings", "adding-lags", "LSTM, T = 500", dict(solve_rate=0.9)),
     ("adding:rnn_sentence", "adding-headline", "tanh RNN", dict(solve_rate=0.9)),
+    ("adding:rnn_sentence", "adding-headline", "tanh RNN, 5000 iterations", dict(test_mse=0.05)),
+    ("adding:lesions_sentence", "adding-lesions", "LSTM", dict(random_mse=[0.6] * 20)),
+    ("adding:machines", "adding-lesions", "LSTM", dict(test_mse=0.00096)),
     ("adding:cells_answer", "adding-cells", "IRNN", dict(solve_rate=0.0)),
     ("adding:weak_seeds_answer", "adding-crossing", "cosine", dict(validation_solve_rate=0.7)),
     ("adding:best_answer", "adding-search", "the same, averaged weights", dict(validation_mse=1e-9)),
-    ("latching:answer", "latching-table", "LSTM, chrono", dict(success_fraction=0.0)),
+    ("front:latching", "latching-table", "LSTM, forget bias 5", dict(success_fraction=0.0)),
+    ("front:pathological", "pathological-scale", "ortho", UNSOLVED),
+    ("latching:findings", "latching-table", "LSTM, chrono (told T)", dict(success_fraction=0.0)),
+    ("latching:findings", "latching-table", "LSTM, no forget gate (1997)", dict(success_fraction=0.1)),
+    ("latching:findings", "latching-tuning", "ten times the rate", dict(success_fraction=0.8)),
+    ("latching:rank_sentence", "latching-table", "SRNN, U = +1.25", dict(success_fraction=0.1)),
+    ("latching:rank_sentence", "latching-table", "GRU, update bias 3", dict(success_fraction=0.2)),
     ("latching:split_sentence", "latching-split", "question", dict(validation_accuracy=[0.5] * 30)),
     ("latching:relay_sentence", "latching-relay", "gru", dict(success_fraction=1.0)),
     ("lstm_1997:progress", "lstm-table-9", "literal", dict(status="interrupted")),
     ("lstm_1997_rivals:answer", "rivals-lag-4", 10.0, dict(trials_stopped=0)),
 ])
 def test_an_answer_is_not_written_once_the_numbers_do_not_bear_it_out(block, study, chosen, final, results):
-    module = importlib.import_module(f"tables.{MODULES[block.split(':')[0]]}")
-    make = module.TABLES[block]
+    make = tables.load()[block]
     assert make(results).count(".") >= 1
     with pytest.raises((ValueError, KeyError), match="no longer bears out|no run of"):
         make(changed(results, study, chosen, final))
 
 
-MODULES = {"adding": "adding_problem", "latching": "information_latching"} | {
-    name: name for name in ("rnn_pathological", "lstm_1997", "lstm_1997_rivals")}
+def test_the_lesions_of_another_net_are_noticed(results):
+    results = copy.deepcopy(results)
+    [records] = studies.arms(results, "adding-lesions").values()
+    for row in records[3]["final"]["lesions"]:
+        if (row["into"], row["by"], row["steps"]) == ("g", "mean", "unmarked"):
+            row["test_mse"] = 0.3
+    for make in (adding_problem.lesions_sentence, adding_problem.findings):
+        with pytest.raises(ValueError, match="no longer bears out"):
+            make(results)
+
+
+def test_gates_of_another_net_are_noticed(results):
+    """Forget gates near 1, and input gates that nothing moves."""
+    for name, value in (("b_f", 8.0), ("W_xi", 0.0)):
+        changed_net = copy.deepcopy(results)
+        for record in studies.arms(changed_net, "adding-headline")["LSTM"]:
+            record["weights"][name] = np.full_like(record["weights"][name], value).tolist()
+        with pytest.raises(ValueError, match="no longer bears out"):
+            adding_problem.gates_sentence(changed_net)
+
+
+def test_three_digits_of_large_numbers():
+    said = [data_movement.short(number) for number in (547, 9_999, 12_345, 999_600, 79_883_008, 13_899_915_634)]
+    assert said == ["547", "9,999", "12.3k", "1,000k", "79.9M", "13,900M"]
 
 
 def test_the_rates_of_the_2013_table_follow_from_the_trials(results):

@@ -1,0 +1,280 @@
+"""What the pages of the 1997 paper say: letters of the readings, rows at one bound, sentences that fail once the
+numbers do not bear them out, the dates of the plan."""
+
+import copy
+import dataclasses
+import re
+import subprocess
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+import lstm_1997 as lstm
+import studies
+import studies.lstm_1997 as grids
+import tables
+from analysis import cells, readings
+from tables import lstm_1997 as page
+
+
+@pytest.fixture(scope="module")
+def found(results):
+    return readings.runs(results)
+
+
+# --------------------------------------------------------------------------------------------------
+# Letters
+# --------------------------------------------------------------------------------------------------
+
+def test_two_readings_have_two_names_and_every_change_has_a_letter(results):
+    names = {}
+    for record in results["lstm_1997"]:
+        settings = lstm.Settings(**record["settings"])
+        names.setdefault(readings.letters(settings), set()).add(settings.reading)
+    assert all(len(words) == 1 for words in names.values()) and len(names) == len(set.union(*names.values()))
+    assert (names[""], names["S"]) == ({"literal"}, {"update step"})
+    assert all(len(words.split()) == len(next(iter(names[words])).split(", ")) for words in names
+               if words and "F0.05" not in words)
+
+
+def test_the_letters_are_different_and_their_flags_are_those_of_the_program():
+    assert len({change.letter for change in readings.CHANGES}) == len(readings.CHANGES)
+    wanted = dict(S=dict(experiment="1"), A=dict(experiment="2a"), E=dict(experiment="2b"), C=dict(experiment="1"))
+    for change in readings.CHANGES:
+        more = ["--update", "step"] if change.letter == "C" else []
+        experiment = wanted.get(change.letter, dict(experiment="4"))["experiment"]
+        (settings,), *_ = lstm.parse(["--experiment", experiment, *more, *change.flag.split()])
+        assert readings.letters(settings).split()[-1][0] == change.letter
+    plain = lstm.Settings(experiment="4")
+    assert readings.reading(plain) == "literal"
+    assert readings.reading(lstm.Settings(experiment="1", update="step")) == "literal, S"
+    assert readings.letters(dataclasses.replace(plain, init_scale=12.0, bias_scale=0.5)) == "I12 B0.5"
+
+
+def test_a_longer_run_begins_as_the_shorter_ones(results):
+    groups = {}
+    for record in results["lstm_1997"]:
+        key = tuple(sorted((name, value) for name, value in record["settings"].items()
+                           if name not in ("max_sequences", "trials")))
+        groups.setdefault(key, []).append(record)
+    pairs = [(a, b) for group in groups.values() for a in group for b in group
+             if a["settings"]["max_sequences"] < b["settings"]["max_sequences"]]
+    assert len(pairs) >= 5
+    for short, long in pairs:
+        cap = short["settings"]["max_sequences"]
+        both = zip(short["final"]["sequences_to_success"], long["final"]["sequences_to_success"])
+        assert all(a == (None if b is None or b > cap else b) for a, b in both)
+
+
+# --------------------------------------------------------------------------------------------------
+# Rows
+# --------------------------------------------------------------------------------------------------
+
+def by_hand(results, chosen):
+    """{(row, settings): sequences} of records with the paper's net and number of trials."""
+    rows = {}
+    for record in results["lstm_1997"]:
+        settings = lstm.Settings(**record["settings"])
+        if settings.in_paper and settings.trials == settings.row.trials and chosen(settings):
+            rows[settings.row, settings] = record["final"]["sequences_to_success"]
+    return rows
+
+
+def whole_net(settings):
+    return settings.recurrent != "none" and settings.output_gates == "paper"
+
+
+def test_rows_that_come_out_counted_by_hand(results, found):
+    every = by_hand(results, whole_net)
+
+    def solved(chosen):
+        return {row for (row, settings), counts in every.items() if chosen(settings)
+                and sum(n is not None and n <= 2 * row.paper for n in counts) >= readings.papers_trials(row)}
+
+    every_row = solved(lambda settings: True)
+    assert every_row == set(readings.solved_rows(found)) and len(every_row) == 14
+    literal = solved(lambda settings: settings.reading in ("literal", "update step"))
+    assert literal == set(readings.solved_rows(found, readings.literal)) and len(literal) == 3
+
+
+def test_2c_at_one_bound(results):
+    def within(recurrent):
+        runs = by_hand(results, lambda settings: settings.experiment == "2c" and settings.recurrent == recurrent
+                       and readings.letters(settings) in ("", "R"))
+        return sum(sum(n is not None and n <= 2 * row.paper for n in counts) for (row, _), counts in runs.items())
+
+    assert (within("paper"), within("none")) == (0, 153)
+    assert "0 of 180 trials" in page.recurrence_answer(results) and "and 153 without" in page.recurrence_answer(results)
+
+
+def test_the_closest_means_leave_no_reading_of_the_papers_net_out(results, found):
+    closest = {}
+    for (row, _), counts in by_hand(results, whole_net).items():
+        if None not in counts:
+            ratio = np.mean(counts) / row.paper
+            closest[row] = min(closest.get(row, 99), ratio, key=lambda ratio: abs(np.log(ratio)))
+    near, far = page.closest_means(found)
+    assert {run.row: pytest.approx(run.over_paper) for run in (*near, *far)} == closest
+    assert (len(near), len(far)) == (8, 6) and any(run.row.q == 100 for run in near)
+
+
+def test_verdicts_are_those_of_made_up_rows(found):
+    rows = page.rows_of("4")
+    assert page.verdict(found, rows) == "partly: only T = 100"
+    assert page.verdict([run for run in found if run.row is not rows[0] or run.literal], rows).startswith("no: at most")
+    assert page.verdict(found, rows[:1]) == "with changes"
+    solved = copy.deepcopy(found[[run.row for run in found].index(rows[0])])
+    solved.final["sequences_to_success"] = [1000] * 10
+    assert page.verdict([solved], rows[:1]) == "yes"
+
+
+def test_a_run_that_was_given_up_early_is_compared_where_it_ended(found):
+    run = next(run for run in found if run.row.T == 1000 and run.literal)
+    assert run.short_of_bound and run.bound == run.settings.max_sequences and not run.beyond
+    assert "by" in page.line(run)[1]
+    longer = next(run for run in found if run.row.experiment == "6a" and run.literal)
+    assert longer.beyond and longer.bound == 2 * longer.row.paper
+    assert page.line(longer)[1:3] == ["19/20", "20/20 by 313,900"]
+
+
+def test_one_row_has_one_number_on_all_pages():
+    """Counts of the same reading of the same row: the LSTM's lines of the rivals' tables are in the experiments'."""
+    text = (ROOT / "docs" / "lstm_1997.md").read_text(encoding="utf-8")
+    blocks = dict(tables.BLOCK.findall((ROOT / "docs" / "lstm_1997_rivals.md").read_text(encoding="utf-8")))
+    lines = [line for name in ("table1", "table2") for line in blocks[f"lstm_1997_rivals:{name}"].splitlines()
+             if line.startswith("| LSTM")]
+    assert len(lines) == 12
+    for line in lines:
+        reading = line.split("|")[1].split(": ")[1].strip()
+        count = re.search(r"\d+/\d+ by [\d,]+", line)[0]
+        assert any(count in other and f"| {reading} |" in other for other in text.splitlines()), line
+
+
+# --------------------------------------------------------------------------------------------------
+# Sentences
+# --------------------------------------------------------------------------------------------------
+
+def stopping(results, experiment, chosen, sequences):
+    """The results with other counts of sequences in some records."""
+    results, hit = copy.deepcopy(results), 0
+    for record in results[experiment]:
+        if chosen(record["settings"]):
+            final, hit = record["final"], hit + 1
+            final["sequences_to_success"] = [sequences] * len(final["sequences_to_success"])
+            final["trials_stopped"] = len(final["sequences_to_success"]) if sequences else 0
+    assert hit
+    return results
+
+
+def of_2c(q, recurrent):
+    return lambda settings: (settings["experiment"], settings["q"], settings["recurrent"]) == ("2c", q, recurrent)
+
+
+def of_experiment(name, **wanted):
+    wanted["experiment"] = name
+    return lambda settings: all(settings[key] == value for key, value in wanted.items())
+
+
+@pytest.mark.parametrize("block, experiment, chosen, sequences", [
+    ("lstm_1997:recurrence_answer", "lstm_1997", of_2c(100, "paper"), 1000),
+    ("lstm_1997:full_net_answer", "lstm_1997", of_2c(200, "paper"), 1000),
+    ("lstm_1997:output_gates_answer", "lstm_1997", of_experiment("1", output_gates="none"), 1000),
+    ("lstm_1997:first_weights_answer", "lstm_1997", of_experiment("4", init_scale=12.0), None),
+    ("lstm_1997:full_gradient_answer", "lstm_1997", of_experiment("6a", gradient="full"), None),
+    ("lstm_1997:changes_needed", "lstm_1997", of_experiment("5"), None),
+    ("lstm_1997:paper_over", "lstm_1997", of_experiment("6b"), 10_000_000),
+    ("lstm_1997:findings", "lstm_1997", of_experiment("4", T=500), 1000),
+    ("front:lstm_1997", "lstm_1997", of_experiment("6a"), None),
+    ("front:rivals", "lstm_1997_rivals", of_experiment("1", method="rtrl"), None),
+    ("front:rivals", "lstm_1997_rivals", of_experiment("2a", method="bptt"), 1000),
+    ("front:rivals", "lstm_1997", of_experiment("1", update="step", output_error="a17"), 20_000),
+    ("lstm_1997_rivals:reber_answer", "lstm_1997_rivals", of_experiment("1", method="bptt"), 20_000),
+    ("lstm_1997_rivals:findings", "lstm_1997_rivals", of_experiment("1", method="elman"), 1000),
+    ("lstm_1997_rivals:answer", "lstm_1997_rivals", of_experiment("2a", method="chunker"), 1000),
+    ("lstm_1997_rivals:guessing_answer", "weight_guessing", of_experiment("3a"), 400_000),
+])
+def test_a_sentence_is_not_written_once_the_numbers_do_not_bear_it_out(block, experiment, chosen, sequences, results):
+    make = tables.load()[block]
+    assert make(results)
+    if block == "lstm_1997:changes_needed":  # the rows that need one change
+        chosen = of_experiment("5", output_error="plain")
+        results = stopping(results, experiment, of_experiment("6a"), None)
+    if block == "front:lstm_1997":  # literal rows that go on for longer
+        results = stopping(results, experiment, of_experiment("4", T=100), None)
+    with pytest.raises(ValueError, match="no longer bears out"):
+        make(stopping(results, experiment, chosen, sequences))
+
+
+def test_stop_sets_tell_the_hard_set_from_the_one_that_is_not(results):
+    words = page.stop_sets_3b(results)
+    assert "8 turned signs" in words and "its set has 4 turned signs" in words and "open" in words
+    changed = copy.deepcopy(results)
+    for choice in grids.TABLES_4_TO_6.values():
+        if (choice["experiment"], choice["N"]) == ("3b", 1):
+            final = studies.find(changed, "lstm_1997", choice)["final"]
+            final["sequences_to_success"] = [1000] * 10
+    with pytest.raises(ValueError):
+        page.stop_sets_3b(changed)
+
+
+def test_the_nets_of_the_picture_are_those_of_the_sentence(results):
+    adding, order = map(cells.of_record, cells.drawn(results))
+    assert (adding.reading, order.reading) == ("P D X", "literal")
+    (first, _), (second, other) = order.input_gates
+    assert first > 0.9 and abs(second - other) < 0.02 and len(order.drift) == 4
+    assert "P D X" in page.cells_answer(results) and "literal" in page.cells_answer(results)
+    broken = copy.deepcopy(results)
+    for record in cells.drawn(broken):
+        record["weights"]["theta"] = [0.0] * len(record["weights"]["theta"])
+    with pytest.raises(ValueError, match="no longer bears out"):
+        page.cells_answer(broken)
+
+
+def test_the_front_pages_lines_have_no_letter_and_fit(results):
+    makers = tables.load()
+    table, note = makers["front:verdicts"](results).split("\n\n")
+    assert len(table.splitlines()) - 2 <= 6 and table.splitlines()[0].count("|") == 5
+    for text in (table, note, makers["front:lstm_1997"](results), makers["front:rivals"](results)):
+        assert not re.search(r"\b[SPFDXWHGAEIBLCUOR] [FDXWHGAEIR]\b|table10|flat-spot|recurrent none", text)
+
+
+# --------------------------------------------------------------------------------------------------
+# The plan
+# --------------------------------------------------------------------------------------------------
+
+def git(*words):
+    run = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True)
+    return run.stdout if run.returncode == 0 else None
+
+
+def plan():
+    """Lines of the plan's table: date or "", row, reading, cap, commit, where its result is."""
+    text = (ROOT / "docs" / "lstm_1997_plan.md").read_text(encoding="utf-8")
+    table = text.split("## The table")[1].split("\n## ")[0]
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_every_line_of_the_plan_was_committed_before_its_result():
+    if git("cat-file", "-e", "49c4b0d:docs/lstm_1997_plan.md") is None:
+        pytest.skip("no history here")
+    assert len(plan()) == 50
+    same = 0
+    for date, row, reading, _, commit, result in plan():
+        assert git("cat-file", "-e", f"{commit}:docs/lstm_1997_plan.md") is not None
+        if date:
+            assert git("log", "-1", "--format=%ad", "--date=format:%Y-%m-%d %H:%M", commit).strip() == date
+        for later in re.findall(r"\b[0-9a-f]{7}\b", result):
+            assert git("merge-base", "--is-ancestor", commit, later) is not None, (row, reading)
+            same += later == commit
+    assert same == 1  # 6b with F X, which the page names
+
+
+def test_every_reading_with_changes_has_a_line_in_the_plan(found):
+    text = (ROOT / "docs" / "lstm_1997_plan.md").read_text(encoding="utf-8").split("## Pilots")[0]
+    for run in found:
+        words = readings.letters(run.settings)
+        *most, last = words.split() or [""]
+        besides = " ".join(most) == "P D X" and re.search(rf"P D X with .*\b{re.escape(last)}\b", text)
+        assert words in text or besides, words
