@@ -329,8 +329,8 @@ def front_answer(results):
     lag = lstm_runs("2a", results)
     claim([len(run.reached) for run in lag] == [0, 18] and not others_on_2a(results), "2a is the LSTM's with changes")
     return (
-        f"RTRL and BPTT, on the Reber grammar by {thousands(BOUNDS[1])} sequences: {rtrl} and {bptt} of 30 "
-        f"trials against {literal_count}, if the LSTM is taken word for word; with named changes it has {most}.")
+        f"RTRL and BPTT on the Reber grammar: {rtrl} and {bptt} of 30 trials by {thousands(BOUNDS[1])} sequences, the "
+        f"LSTM {literal_count} word for word, {most} with named changes.")
 
 
 def others_on_2a(results):
