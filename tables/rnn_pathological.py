@@ -302,7 +302,7 @@ def front(results):
     claim(low[0] <= 0.1 * low[1], "at 0.8 hardly a run is solved, whatever the structure")
     claim(ends[0] >= 0.9 * runs and ends[1] == 0, "from radius 1 on structure decides between all and nothing")
     return (
-        f"Large enough and well built, both: at spectral radius 0.8, {low[0]} of {low[1]} runs are "
+        f"Large enough and well built: at spectral radius 0.8, {low[0]} of {low[1]} runs are "
         f"solved; at 1 and 1.1, {ends[0]} of {runs} with random orthogonal matrices, none with the "
         "identity.")
 
