@@ -1073,14 +1073,3 @@ def test_forward_mode_needs_no_more_memory_for_a_longer_sequence():
 
 
 # --- docs -------------------------------------------------------------------------------------------------------------
-
-
-def test_the_plans_commands_are_understood(tmp_path):
-    text = (ROOT / "docs" / "lstm_1997_plan.md").read_text(encoding="utf-8")
-    commands = [words.split() for words in re.findall(r"`(--[^`]+)`", text)]
-    assert len(commands) > 15
-    for words in commands:
-        rows, _, _ = lstm.parse([*words, "--out", str(tmp_path / "results.json")])
-        for row in rows:
-            assert row.in_paper or row.row in lstm.OTHER_ROWS
-            assert (row.seed, row.trials) == (0, row.row.trials)
