@@ -682,7 +682,7 @@ def progress_words(row):
     """A row of the history for a person."""
     train = "" if row["train_mse"] is None else f"{row['train_mse']:.4f} train, "
     return (f"iter {row['iteration']:6d}  MSE {train}{row['test_mse']:.5f} test, "
-            f"{row['solve_rate']:.3f} solved")
+            f"{row['solve_rate']:.3f} right")
 
 
 def listed(net, theta, dtype):
