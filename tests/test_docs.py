@@ -92,6 +92,9 @@ DRAWN = ("visualize_adding_studies.py", "visualize_data_movement.py", "visualize
          "visualize_lstm_1997.py", "visualize_lstm_1997_rivals.py", "visualize_rnn_pathological.py")
 
 
+EXPERIMENTS = [path.stem for path in ROOT.glob("*.py") if "\nEXPERIMENT =" in path.read_text(encoding="utf-8")]
+
+
 def smoke(script, flags):
     """Flags that make a command small: those of the longest start of it that SMOKE knows."""
     words = [script, *flags]
@@ -110,6 +113,12 @@ def run_small(script, flags, cwd):
     return run_script(script, *flags, *small, cwd=cwd)
 
 
+def run_here(script, flags, capsys):
+    """An experiment's command of the pages at smoke size, in this process and the present folder."""
+    code = importlib.import_module(script.removesuffix(".py")).main([*flags, *shlex.split(smoke(script, flags))])
+    return subprocess.CompletedProcess(flags, code, *capsys.readouterr())
+
+
 # The gradient check itself is run by their own tests: here only that the command leads to it
 CHECKED = ("cascade_correlation", "data_movement", "lstm_1997", "lstm_1997_rivals", "rnn_pathological")
 
@@ -121,7 +130,7 @@ def test_what_leads_to_a_gradient_check_here_is_run_elsewhere():
 
 
 @pytest.mark.parametrize("command", sorted({command for page in PAGES for command in commands(page)}))
-def test_every_command_runs_at_smoke_size(command, tmp_path, monkeypatch, run_once, short_results):
+def test_every_command_runs_at_smoke_size(command, tmp_path, monkeypatch, capsys, run_once, short_results):
     script, *flags = shlex.split(command)[1:]
     name = script.removesuffix(".py")
     if "--gradcheck" in flags and name in CHECKED:
@@ -141,6 +150,9 @@ def test_every_command_runs_at_smoke_size(command, tmp_path, monkeypatch, run_on
         (tmp_path / "one_file.py").write_text(run.stdout, encoding="utf-8")
         small = [sys.executable, "one_file.py", *shlex.split(SMOKE[flags[-1]])]
         subprocess.run(small, cwd=tmp_path, check=True, capture_output=True)
+    elif name in EXPERIMENTS:
+        monkeypatch.chdir(tmp_path)
+        run = run_here(script, flags, capsys)
     else:
         run = run_small(script, flags, tmp_path)
     assert run.returncode == 0 and run.stderr == "", run.stderr

@@ -49,17 +49,21 @@ def fingerprints(folder, python):
 
 @pytest.fixture(scope="module", params=pythons(), ids=os.path.basename)
 def asked(request, copy):
-    """(changed(file, old, new), before): which experiments have other fingerprints after a change, under a Python."""
+    """(changed(changes), before): which experiments have other fingerprints after changes, each (file, old, new), under
+    a Python."""
     before = fingerprints(copy, request.param)
 
-    def changed(file, old, new):
-        source = (copy / file).read_text(encoding="utf-8")
-        assert len(re.findall(old, source)), f"{file} has no {old}"
-        (copy / file).write_text(re.sub(old, new, source, count=1), encoding="utf-8")
+    def changed(changes):
+        sources = {file: (copy / file).read_text(encoding="utf-8") for file, _, _ in changes}
         try:
+            for file, old, new in changes:
+                text = (copy / file).read_text(encoding="utf-8")
+                assert re.findall(old, text), f"{file} has no {old}"
+                (copy / file).write_text(re.sub(old, new, text, count=1), encoding="utf-8")
             after = fingerprints(copy, request.param)
         finally:
-            (copy / file).write_text(source, encoding="utf-8")
+            for file, source in sources.items():
+                (copy / file).write_text(source, encoding="utf-8")
         return {name for name in EXPERIMENTS if after[name] != before[name]}
 
     return changed, before
@@ -86,28 +90,28 @@ NOTHING = [  # file, pattern, replacement
 ]
 
 
-@pytest.mark.parametrize("file, old, new", NOTHING)
-def test_what_decides_no_figure_makes_nothing_stale(asked, file, old, new):
-    assert asked[0](file, old, new) == set()
+def test_what_decides_no_figure_makes_nothing_stale(asked):
+    assert asked[0](NOTHING) == set()
 
 
 ADDING = {"adding_problem", "adding_lesions"}
-SOMETHING = [  # file, pattern, replacement, experiments whose records are stale
-    ("adding_problem.py", r"dz_o \*= dh", "dz_o *= -dh", ADDING),
-    ("adding_problem.py", r"harness.setting\(100, \"steps", 'harness.setting(101, "steps', ADDING),
-    ("adding_problem.py", r"N_TEST = 512", "N_TEST = 513", ADDING),
-    ("adding_problem.py", r'"irnn": 0.01', '"irnn": 0.02', ADDING),
-    ("adding_problem.py", r"rng.uniform\(-1, 1, \(T, n\)\)", "rng.uniform(0, 1, (T, n))", ADDING),
-    ("adding_lesions.py", r"DRAWS = 20", "DRAWS = 21", {"adding_lesions"}),
-    ("rnn_pathological.py", r"dz \*= dh", "dz *= -dh", {"rnn_pathological", "temporal_order_study"}),
-    ("temporal_order_study.py", r"POINTS = 100", "POINTS = 101", {"temporal_order_study"}),
-    ("information_latching.py", r"self.beta1, self.beta2", "self.beta2, self.beta1", {"information_latching"}),
+SOMETHING = [  # changes of different files, (file, pattern, replacement), and the experiments whose records are stale
+    ([("adding_problem.py", r"dz_o \*= dh", "dz_o *= -dh"),
+      ("information_latching.py", r"self.beta1, self.beta2", "self.beta2, self.beta1")],
+     {*ADDING, "information_latching"}),
+    ([("adding_problem.py", r"harness.setting\(100, \"steps", 'harness.setting(101, "steps'),
+      ("rnn_pathological.py", r"dz \*= dh", "dz *= -dh")], {*ADDING, "rnn_pathological", "temporal_order_study"}),
+    ([("adding_problem.py", r"N_TEST = 512", "N_TEST = 513"),
+      ("temporal_order_study.py", r"POINTS = 100", "POINTS = 101")], {*ADDING, "temporal_order_study"}),
+    ([("adding_problem.py", r'"irnn": 0.01', '"irnn": 0.02')], ADDING),
+    ([("adding_problem.py", r"rng.uniform\(-1, 1, \(T, n\)\)", "rng.uniform(0, 1, (T, n))")], ADDING),
+    ([("adding_lesions.py", r"DRAWS = 20", "DRAWS = 21")], {"adding_lesions"}),
 ]
 
 
-@pytest.mark.parametrize("file, old, new, stale", SOMETHING)
-def test_a_sign_or_a_number_makes_the_experiments_that_use_it_stale(asked, file, old, new, stale):
-    assert asked[0](file, old, new) == stale
+@pytest.mark.parametrize("changes, stale", SOMETHING)
+def test_a_sign_or_a_number_makes_the_experiments_that_use_it_stale(asked, changes, stale):
+    assert asked[0](changes) == stale
 
 
 def test_f_strings_and_docstrings_are_read_alike_everywhere():
