@@ -178,6 +178,11 @@ def of_experiment(name, **wanted):
 
 @pytest.mark.parametrize("block, experiment, chosen, sequences", [
     ("lstm_1997:recurrence_answer", "lstm_1997", of_2c(100, "paper"), 1000),
+    ("lstm_1997:recurrence_lead", "lstm_1997", of_2c(1000, "none"), 1000),
+    ("lstm_1997:stuck_answer", "lstm_1997", of_experiment("1", gate_start=0.5), 1000),
+    ("lstm_1997:caps", "lstm_1997", of_experiment("6a", gradient="truncated"), 1000),
+    ("lstm_1997:other_reading", "lstm_1997", of_experiment("6a", ranges="table10"), 1000),
+    ("lstm_1997:values_6a_verdict", "lstm_1997", of_experiment("6a", lr=0.1), 1000),
     ("lstm_1997:full_net_answer", "lstm_1997", of_2c(200, "paper"), 1000),
     ("lstm_1997:output_gates_answer", "lstm_1997", of_experiment("1", output_gates="none"), 1000),
     ("lstm_1997:first_weights_answer", "lstm_1997", of_experiment("4", init_scale=12.0), None),
@@ -191,7 +196,11 @@ def of_experiment(name, **wanted):
     ("front:rivals", "lstm_1997", of_experiment("1", update="step", output_error="a17"), 20_000),
     ("lstm_1997_rivals:reber_answer", "lstm_1997_rivals", of_experiment("1", method="bptt"), 20_000),
     ("lstm_1997_rivals:findings", "lstm_1997_rivals", of_experiment("1", method="elman"), 1000),
+    ("lstm_1997_rivals:reber_answer", "lstm_1997", of_experiment("1", blocks=4, lr=0.1), 1000),
+    ("lstm_1997_rivals:signal_exceptions", "lstm_1997_rivals", of_experiment("2a", method="rtrl"), 1000),
     ("lstm_1997_rivals:answer", "lstm_1997_rivals", of_experiment("2a", method="chunker"), 1000),
+    ("front:rivals_caption", "lstm_1997", of_experiment("2a", update="sequence"), 1000),
+    ("front:rivals_caption", "lstm_1997", of_experiment("2a", update="step"), None),
     ("lstm_1997_rivals:guessing_answer", "weight_guessing", of_experiment("3a"), 400_000),
 ])
 def test_a_sentence_is_not_written_once_the_numbers_do_not_bear_it_out(block, experiment, chosen, sequences, results):
@@ -208,7 +217,7 @@ def test_a_sentence_is_not_written_once_the_numbers_do_not_bear_it_out(block, ex
 
 def test_stop_sets_tell_the_hard_set_from_the_one_that_is_not(results):
     words = page.stop_sets_3b(results)
-    assert "8 turned signs" in words and "its set has 4 turned signs" in words and "open" in words
+    assert "8 turned signs" in words and "its set has 4 turned signs" in words and "hard, not impossible" in words
     changed = copy.deepcopy(results)
     for choice in grids.TABLES_4_TO_6.values():
         if (choice["experiment"], choice["N"]) == ("3b", 1):
@@ -233,7 +242,8 @@ def test_the_nets_of_the_picture_are_those_of_the_sentence(results):
 
 def test_the_front_pages_lines_have_no_letter_and_fit(results):
     makers = tables.load()
-    table, note = makers["front:verdicts"](results).split("\n\n")
+    note, table = makers["front:verdicts"](results).split("\n\n")
+    assert note.startswith("A row counts if") and "in time" in table
     assert len(table.splitlines()) - 2 <= 6 and table.splitlines()[0].count("|") == 5
     for text in (table, note, makers["front:lstm_1997"](results), makers["front:rivals"](results)):
         assert not re.search(r"\b[SPFDXWHGAEIBLCUOR] [FDXWHGAEIR]\b|table10|flat-spot|recurrent none", text)
