@@ -26,6 +26,7 @@ import studies
 from analysis import cells, readings
 from analysis.error_flow import state_to_state, unit_to_unit
 from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY
+from tables.writing import claim
 
 PAPER = dict(marker="D", color=BLACK, markersize=6, linestyle="")  # the paper's figure, in every picture
 
@@ -85,7 +86,7 @@ def paper_vs_ours(found):
             *(Line2D([], [], marker="o", color=color, linestyle="", label=name) for color, _, name in KINDS),
             Line2D([], [], marker="o", color="#777777", markerfacecolor="white", linestyle="",
                    label="hollow: not all trials stop"),
-            Patch(facecolor="#777777", label="share within twice the paper's mean"),
+            Patch(facecolor="#777777", label="share within twice the paper's mean (T = 1000: within it)"),
             Patch(facecolor="#d5d5d5", label="share by the run's own, longer cap")],
         loc="outside lower center", ncol=2)
     counts = [len(readings.solved_rows(found, chosen)) for chosen in (readings.literal, lambda run: run.papers_net)]
@@ -111,12 +112,13 @@ def draw_row(means, shares, y, height, color, run):
 
 
 def scaling_2c(found):
-    """Figure: above the mean of the trials that stop, below their share."""
+    """Figure: above the mean of the trials that stop by the run's cap, hollow where not all do, below the share
+    that stops within twice the paper's mean."""
     rows = [row for row in lstm.TABLE_ROWS if row.experiment == "2c"]
     panels = (
         ([row for row in rows if row.p == row.q], lambda row: row.q, "q, steps of distractors (of p = q symbols)"),
         ([row for row in rows if row.q == 1000], lambda row: row.q // row.p,
-         "how often each distractor returns (q = 1000)"))
+         "how often each distractor returns (q = 1000;\n1: p = 1000, the last row of the left panels)"))
     figure, axes = pictures.subplots(
         2, 2, figsize=(10, 7.4), sharey="row", sharex="col", height_ratios=(1.5, 1), layout="constrained")
     for (above, below), (chosen, place, name) in zip(axes.T, panels):
@@ -126,7 +128,12 @@ def scaling_2c(found):
         for color, which, shift in ((BLUE, readings.literal, -0.2), (GREEN, alone, 0.2)):
             runs = [readings.best(found, row, which) for row in chosen]
             if color == GREEN:
-                above.plot(x, [np.mean(run.reached) for run in runs], "o-", color=color, markersize=7, linewidth=1)
+                means = [np.mean(run.reached) for run in runs]
+                above.plot(x, means, "-", color=color, linewidth=1)
+                for at, mean, run in zip(x, means, runs):
+                    face = color if len(run.reached) == run.settings.trials else "white"
+                    above.plot(at, mean, "o", color=color, markerfacecolor=face, markersize=7)
+                claim(all(run.settings.max_sequences == 3 * run.row.paper for run in runs), "the axis' label")
             share = np.array([run.within / run.settings.trials for run in runs])
             below.bar(x + shift, share, 0.38, color=color)
             for at, run in zip(x, runs):
@@ -143,14 +150,16 @@ def scaling_2c(found):
         below.set_yticks([0, 0.5, 1], ["0", "10", "20"])
         below.set_xticks(x, [str(place(row)) for row in chosen])
         below.set_xlabel(name)
-    axes[0, 0].set_ylabel("sequences until success,\nmean of the trials that stop")
+    axes[0, 0].set_ylabel("sequences until success, mean of the trials\nthat stop by three times the paper's mean")
     axes[1, 0].set_ylabel("of 20 trials stop within\ntwice the paper's mean")
     figure.legend(
         handles=[
             Line2D([], [], color=BLACK, marker="D", linewidth=1, label="paper (all 20 stop)"),
-            Line2D([], [], color=BLUE, marker="s", linestyle="", label="ours, word for word: none stops"),
-            Line2D([], [], color=GREEN, marker="o", linewidth=1, label="ours, without weights between hidden units")],
-        loc="outside lower center", ncol=3)
+            Line2D([], [], color=BLUE, marker="s", linestyle="", label="ours, word for word: none in time"),
+            Line2D([], [], color=GREEN, marker="o", linewidth=1, label="ours, without weights between hidden units"),
+            Line2D([], [], color=GREEN, marker="o", markerfacecolor="white", linestyle="",
+                   label="hollow: not all 20 stop by three times the mean")],
+        loc="outside lower center", ncol=2)
     counts = [sum(readings.best(found, row, which).within for row in rows) for which in (readings.literal, alone)]
     figure.suptitle(
         f"Experiment 2c within twice the paper's mean: word for word {counts[0]} of "
@@ -188,11 +197,15 @@ def first_weights(found):
         axis.grid(color="#dddddd", linewidth=0.6)
     for axis in axes[:, 0]:
         axis.set_ylim(-0.3, 10.6)
-        axis.set_ylabel("trials that have stopped, of 10")
+        axis.set_ylabel("trials that have stopped, of 10\n(equal lines are drawn a little apart)")
     handles = [Line2D([], [], color=color, lw=2, label=name) for name, color in FIRST_WEIGHTS.values()]
     handles.append(Line2D([], [], label="paper, mean", **(PAPER | dict(linestyle=":"))))
     figure.legend(handles=handles, loc="outside lower center", ncol=2)
-    figure.suptitle("Larger first weights let some trials bridge the long lags, but not all")
+    at_500 = {words: run.within for (row, words), run in runs.items() if (row.experiment, row.T) == ("4", 500)}
+    others = [at_500[words] for words in FIRST_WEIGHTS if words != "P D X I12"]
+    figure.suptitle(
+        f"Experiment 4, T = 500: with first weights times 12, {at_500['P D X I12']} of 10 stop, otherwise "
+        f"{min(others)} to {max(others)}")
     return figure
 
 

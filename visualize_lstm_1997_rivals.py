@@ -33,20 +33,23 @@ STUDIES = ("rivals-lag-4", "rivals-lag-10", "rivals-lag-100", "rivals-lag-100-bp
            "cascade-correlation")
 LOOKS = {  # name, colour, width and marker of a method
     "rtrl": ("RTRL", BLUE, 1.5, "o"), "bptt": ("BPTT", SKY, 4, "s"), "elman": ("Elman net", PURPLE, 1.5, "v"),
-    "rcc": ("cascade-correlation", GREEN, 1.5, "^"), "chunker": ("chunker's first net", ORANGE, 1.5, "D"),
+    "rcc": ("cascade-correlation", GREEN, 1.5, "^"), "chunker": ("chunker's first net", ORANGE, 1.5, "X"),
     "literal": ("LSTM, word for word", RED, 2, "*"), "changed": ("LSTM, named changes", RED, 2, "P"),
 }
-DASHES = {None: "-", 1.0: "-", 4.0: "--", 10.0: ":"}  # by rate
+DASHES = {1.0: "-", 4.0: "--", 10.0: ":"}  # by rate, where a method was run at several
+OWN = {"chunker": (0, (4, 4)), "elman": "-", "rcc": "-"}  # of the methods with one rate, or none
 PAPER = dict(marker="D", color=BLACK, markersize=6, linestyle="")  # the paper's figure, in every picture
+ABSENT = dict(marker="_", color="#777777", markersize=10, markeredgewidth=2, linestyle="")
 
 
 class Run(NamedTuple):
-    """A row of task 2a: method, delay, rate (None: it has none), trials and final figures."""
+    """A row of task 2a: method, delay, rate (None: it has none), trials, cap in words and final figures."""
 
     method: str
     p: int
     lr: float | None
     trials: int
+    cap: str
     final: dict
 
 
@@ -58,17 +61,24 @@ def runs_of(results):
             record = studies.find(results, study.experiment, settings)
             if record is not None and settings.experiment == "2a":
                 method, lr = getattr(settings, "method", "rcc"), getattr(settings, "lr", None)
-                found.append(Run(method, settings.p, lr, settings.trials, record["final"]))
+                cap = f"{settings.hidden} units" if method == "rcc" else in_short(settings.max_sequences)
+                found.append(Run(method, settings.p, lr, settings.trials, cap, record["final"]))
     return sorted(found, key=lambda run: (list(LOOKS).index(run.method), run.p, run.lr or 0))
 
 
+def in_short(sequences):
+    """A cap in few characters."""
+    return f"{sequences // 1_000_000} million" if sequences >= 1_000_000 else f"{sequences:,}"
+
+
 def lstm_shares(found):
-    """{(literal or changed, None, delay): (stopped, trials)} of the LSTM on task 2a, word for word
+    """{(literal or changed, None, delay): (stopped, trials, cap)} of the LSTM on task 2a, word for word
     and in the reading with named changes of which most trials stop; and the cap of the former."""
     row = next(run.row for run in found if run.row.experiment == "2a")
     chosen = {"literal": readings.literal, "changed": readings.changed}
     best = {name: readings.best(found, row, which) for name, which in chosen.items()}
-    shares = {(name, None, row.p): (len(run.reached), run.settings.trials) for name, run in best.items()}
+    shares = {(name, None, row.p): (len(run.reached), run.settings.trials, in_short(run.settings.max_sequences))
+              for name, run in best.items()}
     return shares, best["literal"].settings.max_sequences
 
 
@@ -156,10 +166,10 @@ def error_signal(runs):
     handles = [Line2D([], [], color=BLACK, linewidth=2.5, label="LSTM's carousel: 1 by construction")]
     for name in methods:
         words, color, width, marker = LOOKS[name]
-        dash = (0, (4, 4)) if name == "chunker" else "-"
-        handles.append(Line2D([], [], color=color, linewidth=width, marker=marker, linestyle=dash, label=words))
-    handles += [Line2D([], [], color="#555555", linestyle=dash, label=f"rate {lr:g}{' (and chunker)' * (lr == 1)}")
-                for lr, dash in DASHES.items() if lr is not None]
+        handles.append(Line2D([], [], color=color, linewidth=width, marker=marker, linestyle=OWN.get(name, "-"),
+                              label=words))
+    handles += [Line2D([], [], color="#555555", linestyle=dash, label=f"RTRL and BPTT when a trial ends, rate {lr:g}")
+                for lr, dash in DASHES.items()]
     last.legend(handles=handles, loc="center left", fontsize=10, title="Elman nets: 0 after one step back.\n"
                 "Lines that leave below: no error arrives.", alignment="left")
     figure.suptitle("Task 2a: of the error at the last symbol next to nothing reaches the first over 100 steps")
@@ -173,7 +183,7 @@ def draw_signal(axis, run, when, smallest):
     signal = np.array(run.final[f"error_signal_at_{when}"])
     ratio = np.maximum(signal / (signal[0] or 1), smallest / 10)
     visible = int(np.sum(ratio > smallest))
-    style = (0, (4, 4)) if run.method == "chunker" else DASHES[None if when == "start" else run.lr]
+    style = OWN.get(run.method) or (DASHES[run.lr] if when == "end" else "-")
     axis.plot(
         ratio[: visible + 1], linestyle=style, color=color, linewidth=width, zorder=2.5 - 0.1 * width, marker=marker,
         markersize=6, markevery=[len(ratio) - 1] if visible == len(ratio) else [])
@@ -185,7 +195,7 @@ def draw_signal(axis, run, when, smallest):
 def lag(runs, lstm, cap):
     """Figure: the share of trials that stop, a panel for each delay, a line for each method and
     rate. cap: of the literal LSTM."""
-    shares = {(run.method, run.lr, run.p): (run.final["trials_stopped"], run.trials) for run in runs} | lstm
+    shares = {(run.method, run.lr, run.p): (run.final["trials_stopped"], run.trials, run.cap) for run in runs} | lstm
     paper = {(row.method, row.lr, row.p): int(row.success) / 100 for row in rivals.TABLE_ROWS if row.table == 2}
     paper |= dict.fromkeys(lstm, 1.0)
     methods = sorted({key[:2] for key in (*shares, *paper)}, key=lambda key: (list(LOOKS).index(key[0]), key[1] or 0))
@@ -199,12 +209,15 @@ def lag(runs, lstm, cap):
             if key in paper:
                 axis.plot(paper[key], y - 0.2, clip_on=False, zorder=4, **PAPER)
             if key in shares:
-                k, n = shares[key]
+                k, n, limit = shares[key]
                 low, high = harness.wilson(k, n)
                 axis.plot([low, high], [y + 0.15, y + 0.15], color=color, linewidth=1.5)
                 axis.plot(k / n, y + 0.15, marker, color=color, markersize=12 if marker == "*" else 8, clip_on=False)
+                at_right = k / n < 0.6
+                axis.text(0.97 if at_right else 0.03, y + 0.2, f"by {limit}", ha="right" if at_right else "left",
+                          va="center", fontsize=9, color="#555555")
             elif key not in paper:
-                axis.text(0.5, y, "not in the paper, not run", ha="center", va="center", fontsize=9, color="#888888")
+                axis.plot(0.5, y, **ABSENT)
         axis.set_title(f"delay p = {p}")
         axis.set_xlim(-0.04, 1.04)
         axis.set_xticks([0, 0.5, 1], ["0", "half", "all"])
@@ -215,12 +228,12 @@ def lag(runs, lstm, cap):
     figure.legend(
         handles=[
             Line2D([], [], label="paper", **PAPER),
-            Line2D([], [], marker="o", color="#555555", label="here, by the run's own cap, with the 95% interval")],
-        loc="outside lower center", ncol=2)
+            Line2D([], [], marker="o", color="#555555", label="here, by the cap beside it, with the 95% interval"),
+            Line2D([], [], **ABSENT, label="neither in the paper nor run here")],
+        loc="outside lower center", ncol=3)
     counts = ["{} of {}".format(*lstm[name, None, 100]) for name in ("changed", "literal")]
     figure.suptitle(
-        f"Task 2a over 100 steps: of the LSTM {counts[0]} with named changes, word for word {counts[1]} by "
-        f"{cap:,} sequences")
+        f"Task 2a, 100 steps: LSTM {counts[0]} with named changes, {counts[1]} word for word (by {cap:,})")
     return figure
 
 

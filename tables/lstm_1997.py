@@ -338,6 +338,7 @@ def stuck_answer(results):
     found = [run for run in readings.runs(results)
              if run.row in rows_of("1")[:3] and readings.letters(run.settings) == "S F W G"]
     left = [[wrong for wrong, n in zip(run.final["wrong"], run.sequences) if n is None] for run in found]
+    claim(all(left), "in each of these rows some do not stop")
     claim(all(0.45 < np.median(wrong) / 512 < 0.55 for wrong in left), "half of the strings")
     words = listed(f"{np.median(wrong):.0f} [{min(wrong)}, {max(wrong)}]" for wrong in left)
     return (

@@ -178,10 +178,10 @@ def of_experiment(name, **wanted):
 
 @pytest.mark.parametrize("block, experiment, chosen, sequences", [
     ("lstm_1997:recurrence_answer", "lstm_1997", of_2c(100, "paper"), 1000),
-    ("lstm_1997:recurrence_lead", "lstm_1997", of_2c(1000, "none"), 1000),
+    ("lstm_1997:recurrence_lead", "lstm_1997", of_2c(1000, "none"), None),
     ("lstm_1997:stuck_answer", "lstm_1997", of_experiment("1", gate_start=0.5), 1000),
     ("lstm_1997:caps", "lstm_1997", of_experiment("6a", gradient="truncated"), 1000),
-    ("lstm_1997:other_reading", "lstm_1997", of_experiment("6a", ranges="table10"), 1000),
+    ("lstm_1997:other_reading", "lstm_1997", of_experiment("6a", ranges="table10"), None),
     ("lstm_1997:values_6a_verdict", "lstm_1997", of_experiment("6a", lr=0.1), 1000),
     ("lstm_1997:full_net_answer", "lstm_1997", of_2c(200, "paper"), 1000),
     ("lstm_1997:output_gates_answer", "lstm_1997", of_experiment("1", output_gates="none"), 1000),
