@@ -3,6 +3,7 @@ numbers do not bear them out, the dates of the plan."""
 
 import copy
 import dataclasses
+import json
 import re
 import subprocess
 
@@ -279,6 +280,34 @@ def test_every_line_of_the_plan_was_committed_before_its_result():
             assert git("merge-base", "--is-ancestor", commit, later) is not None, (row, reading)
             same += later == commit
     assert same == 1  # 6b with F X, which the page names
+
+
+def test_runs_that_had_started_before_their_commit_are_named():
+    """Longer than the time between the commit that wrote them down and that of their results."""
+    if git("cat-file", "-e", "49c4b0d:docs/lstm_1997_plan.md") is None:
+        pytest.skip("no history here")
+    gap = int(git("log", "-1", "--format=%ct", "5221039")) - int(git("log", "-1", "--format=%ct", "d3e6c55"))
+    found = {}
+    for record in json.loads(git("show", "5221039:results.json"))["lstm_1997"]:
+        settings = record["settings"]
+        found[settings["experiment"], settings["max_sequences"]] = record["provenance"]["wall_seconds"]
+    seconds = [found[key] for key in (("3a", 398_500), ("3b", 392_200), ("6a", 313_900))]
+    assert min(seconds) > gap
+    words = " ".join((ROOT / "docs" / "lstm_1997_plan.md").read_text(encoding="utf-8").split())
+    assert f"it is {gap} seconds older" in words and "{:.0f}, {:.0f} and {:.0f} seconds".format(*seconds) in words
+
+
+def test_readings_without_a_pilot_are_those_of_which_the_plan_said_so_then():
+    if git("cat-file", "-e", "49c4b0d:docs/lstm_1997_plan.md") is None:
+        pytest.skip("no history here")
+    text = (ROOT / "docs" / "lstm_1997_plan.md").read_text(encoding="utf-8")
+    words = text.split("## Without a pilot")[1].split("\n## ")[0]
+    for commit, then in (
+            ("7ba4ef1", "None of these settings was tried before"),
+            ("b9f11ce", "None of these settings was tried with this code before"),
+            ("3127e87", "because that reading did best there"),
+            ("784748d", "which was tried on neither 6a nor 6b before")):
+        assert commit in words and then in " ".join(git("show", f"{commit}:docs/lstm_1997_plan.md").split())
 
 
 def test_every_reading_with_changes_has_a_line_in_the_plan(found):
