@@ -393,10 +393,9 @@ def recurrence_lead(results):
     whole = next(run for run in found if run.row.q == 100 and run.row.experiment == "2c" and run.papers_net and run.solved)
     claim(not any(run.within for run, _ in pairs) and 0 < miss < trials / 2, "without these weights most stop, not all")
     return (
-        "One thing in the way is the recurrence of the hidden layer. It is not always in the way: with q = "
-        f"{whole.row.q} and all weights {whole.within} of {whole.row.trials} trials stop with "
-        f"{readings.reading(whole.settings)}. Nor is it all: without it {miss} of {trials} trials do not stop within "
-        "twice the paper's mean.")
+        "One thing in the way is the recurrence of the hidden layer. It is not always in the way: within twice the "
+        f"paper's mean {whole.within} of {whole.row.trials} trials with q = {whole.row.q} and all weights stop with "
+        f"{readings.reading(whole.settings)}. Nor is it all: without it {miss} of {trials} trials do not stop by then.")
 
 
 def recurrence(results):
@@ -569,7 +568,7 @@ def full_gradient_answer(results):
         "sequences. The 95% intervals overlap each time; but so few trials would not show a moderate "
         f"difference. In 6a the full gradient has fewer seeds: on the {n} that both have, {shared[0]} and {shared[1]} "
         f"stop. One of its nets is wrong on {wrong[0]} of {other['final']['test_sequences']} fresh sequences after "
-        "the stop; with the truncated gradient none is on any.")
+        "the stop; with the truncated gradient none is wrong on any.")
 
 
 def medians_of(results, base, grid):

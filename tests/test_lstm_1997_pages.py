@@ -15,6 +15,8 @@ import lstm_1997 as lstm
 import studies
 import studies.lstm_1997 as grids
 import tables
+import visualize_lstm_1997
+import visualize_lstm_1997_rivals as rivals_pictures
 from analysis import cells, readings
 from tables import lstm_1997 as page
 
@@ -248,6 +250,45 @@ def test_the_front_pages_lines_have_no_letter_and_fit(results):
     assert len(table.splitlines()) - 2 <= 6 and table.splitlines()[0].count("|") == 5
     for text in (table, note, makers["front:lstm_1997"](results), makers["front:rivals"](results)):
         assert not re.search(r"\b[SPFDXWHGAEIBLCUOR] [FDXWHGAEIR]\b|table10|flat-spot|recurrent none", text)
+
+
+# --------------------------------------------------------------------------------------------------
+# Pictures
+# --------------------------------------------------------------------------------------------------
+
+def title(figure):
+    return figure._suptitle.get_text()
+
+
+def texts(figure):
+    return [text.get_text() for axis in figure.axes for text in axis.texts]
+
+
+def test_the_titles_of_the_pictures_count(results, found):
+    counts = {readings.letters(run.settings): run.within for run in found if run.row is page.rows_of("4")[1]}
+    assert [counts[words] for words in visualize_lstm_1997.FIRST_WEIGHTS] == [0, 0, 6, 2]
+    assert "T = 500: with first weights times 12, 6 of 10 stop, otherwise 0 to 2" in title(
+        visualize_lstm_1997.first_weights(found))
+    changed = stopping(results, "lstm_1997", of_experiment("4", T=500, init_scale=24.0), 1000)
+    assert title(visualize_lstm_1997.first_weights(readings.runs(changed))).endswith("0 to 10")
+
+
+def test_2c_is_hollow_where_some_trials_do_not_stop(found):
+    above = visualize_lstm_1997.scaling_2c(found).axes[:2]
+    circles = [line for axis in above for line in axis.lines if line.get_marker() == "o"]
+    hollow = sum(line.get_markerfacecolor() == "white" for line in circles)
+    left = [run for run in found if run.settings.recurrent == "none" and len(run.reached) < 20]
+    assert hollow == len(left) + 1 == 6  # q = p = 1000 stands in both panels
+
+
+def test_every_count_of_the_lags_has_its_cap(results, found):
+    runs = rivals_pictures.runs_of(results)
+    figure = rivals_pictures.lag(runs, *rivals_pictures.lstm_shares(found))
+    assert len(texts(figure)) == len(runs) + 2 and all(text.startswith("by ") for text in texts(figure))
+    assert {"by 5 million", "by 200,000", "by 100,000", "by 10,100", "by 15,000", "by 25 units"} <= set(texts(figure))
+    assert title(figure) == "Task 2a, 100 steps: LSTM 18 of 18 with named changes, 0 of 18 word for word (by 10,100)"
+    markers = {look[3] for look in rivals_pictures.LOOKS.values()}
+    assert len(markers) == len(rivals_pictures.LOOKS) and rivals_pictures.PAPER["marker"] not in markers
 
 
 # --------------------------------------------------------------------------------------------------
