@@ -327,8 +327,10 @@ PLUMBING = "provenance", "records", "flags", "harness"  # in the order in which 
 def bundle(file):
     """The source of an experiment in one piece: before it imports a module of ours, the text of
     that module, which is executed in the module's place; before the first of them the plumbing,
-    which all of them need."""
-    folder, lines, quotes, there = Path(file).resolve().parent, [], 3 * "'", set()
+    which all of them need. A comment at its head says where the experiment goes on behind
+    these texts."""
+    folder, lines, quotes, there = Path(file).resolve().parent, [], 3 * "'", []
+    begins = 0
     for line in Path(file).read_text(encoding="utf-8").splitlines():
         words = line.split("#")[0].split()
         if words[:1] == ["import"] and (folder / f"{words[1]}.py").exists():
@@ -338,8 +340,13 @@ def bundle(file):
                     f"vars(sys.modules[{name!r}]).update(__source__=r{quotes}",
                     (folder / f"{name}.py").read_text(encoding="utf-8") + f"{quotes})",
                     f"exec(sys.modules[{name!r}].__source__, vars(sys.modules[{name!r}]))"]
-                there.add(name)
+                there += [] if name in there else [name]
+            begins = "\n".join(lines).count("\n") + 3  # two lines are put in front
         lines.append(line)
+    if begins:
+        head = next(k for k, line in enumerate(lines) if not line.startswith("#"))
+        lines[head:head] = ["", f"# The experiment begins at line {begins}. Before it stand, word for word: "
+                                f"{', '.join(f'{name}.py' for name in there)}"]
     return "\n".join(lines)
 
 

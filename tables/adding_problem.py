@@ -46,14 +46,22 @@ def front(results):
     return f"Yes: after {ITERS} iterations each, {solved(lstm)} of 10 LSTMs solve it and {solved(rnn)} of 10 RNNs."
 
 
+def front_headline(results):
+    """How the bare command's run ends, in a sentence."""
+    first = ten_seeds(results)[0][0]
+    claim(first["settings"]["seed"] == 0, "the bare command's run is the first of the ten")
+    error, rate = first["final"]["test_mse"], first["final"]["solve_rate"]
+    claim(0.8 <= rate < 0.85, "the bare command's net ends just short of solved")
+    return f"Its test MSE falls to {error:.3f}, its solve rate rises to {rate:.2f}: just short of solved."
+
+
 def front_table(results):
     """Medians of both nets over ten seeds, and the constant answer."""
     rows = [[name, f"{np.median(column(records, 'test_mse')):.{digits}f}",
              f"{np.median(column(records, 'solve_rate')):.3f}", f"{solved(records)}/10"]
-            for name, records, digits in zip(
-                ("LSTM", "tanh RNN", "tanh RNN, 5000 iterations"), headline_arms(results), (5, 3, 3))]
+            for name, records, digits in zip(("LSTM", "tanh RNN"), ten_seeds(results), (5, 3))]
     rows.append(["constant 0", f"{ap.CONSTANT_MSE:.3f}", f"{0.04 - 0.04**2 / 4:.3f}", None])
-    return markdown(["ten seeds, medians", "test MSE", "share right to 0.04", "solved: 85% right"], rows)
+    return markdown(["ten seeds, medians", "test MSE", "solve rate (within 0.04)", "solved: rate ≥ 0.85"], rows)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -530,6 +538,7 @@ def best_answer(results):
 
 TABLES = {
     "front:adding": front,
+    "front:adding_headline": front_headline,
     "front:adding_table": front_table,
     "adding:findings": findings,
     "adding:last_line": last_line,

@@ -302,9 +302,8 @@ def front(results):
     claim(low[0] <= 0.1 * low[1], "at 0.8 hardly a run is solved, whatever the structure")
     claim(ends[0] >= 0.9 * runs and ends[1] == 0, "from radius 1 on structure decides between all and nothing")
     return (
-        f"Large enough and well built: at spectral radius 0.8, {low[0]} of {low[1]} runs are "
-        f"solved; at 1 and 1.1, {ends[0]} of {runs} with random orthogonal matrices, none with the "
-        "identity.")
+        f"Large enough and well built: at spectral radius (largest absolute eigenvalue) 0.8, {low[0]} of {low[1]} runs "
+        f"are solved; at 1 and 1.1, {ends[0]} of {runs} with random orthogonal matrices, none with the identity.")
 
 
 def front_table(results):
@@ -312,8 +311,8 @@ def front_table(results):
     found = finals(results, "scale")
     rows = [[label, *(scale_counts(found, init=init, rho=rho)[0] for rho in grids.RADII)]
             for label, init in grids.START_KINDS.items()]
-    runs = scale_counts(found, init="ortho", rho=1.0)[1]
-    return table([f"runs solved, of {runs}", *(f"radius {rho:g}" for rho in grids.RADII)], rows)
+    tasks, runs = len(rp.HEADLINE_TASKS), scale_counts(found, init="ortho", rho=1.0)[1]
+    return table([f"of {runs}: {tasks} tasks, {runs // tasks} seeds", *(f"radius {rho:g}" for rho in grids.RADII)], rows)
 
 
 def scale_answer(results):

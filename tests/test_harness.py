@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import stat
@@ -588,3 +589,19 @@ def test_it_says_that_it_is_no_package(tmp_path):
 
 def test_the_bundle_is_one_line_for_what_is_no_file(tmp_path):
     assert_bad_input(run_script("harness.py", "--bundle", "absent.py", cwd=tmp_path), "absent.py")
+
+
+def test_the_bundle_says_at_which_line_the_experiment_begins():
+    for name, modules in (("adding_problem", ()), ("lstm_1997_rivals", ("lstm_1997.py",))):
+        lines = harness.bundle(ROOT / f"{name}.py").split("\n")
+        [said] = [line for line in lines[:10] if line.startswith("# The experiment begins at line")]
+        own = (ROOT / f"{name}.py").read_text(encoding="utf-8").split("\n")
+        begins = int(re.search(r"line (\d+)\.", said)[1])
+        assert lines[begins - 1] in own and lines[begins - 1].startswith("import ")
+        assert lines[begins:] == own[own.index(lines[begins - 1]) + 1 :][:-1]
+        assert all(word in said for word in ("records.py", "harness.py", *modules))
+
+
+def test_a_bundle_of_nothing_else_is_the_file(tmp_path):
+    (tmp_path / "alone.py").write_text("import math\n")
+    assert harness.bundle(tmp_path / "alone.py") == "import math"

@@ -110,6 +110,8 @@ UNSOLVED = dict(solved=False, updates_to_solve=None)
     ("rnn_pathological:order_answer", "pathological-order-lags", "early", dict(updates_to_solve=50)),
     ("rnn_pathological:xor_answer", "pathological-xor-grid", "curriculum and mixed lengths", UNSOLVED),
     ("front:adding", "adding-headline", "tanh RNN", dict(solve_rate=0.9)),
+    ("front:adding_headline", "adding-headline", "LSTM", dict(solve_rate=0.9)),
+    ("front:sample_caption", "adding-headline", "tanh RNN", dict(test_mse=0.1)),
     ("front:movement", "data-movement", "lstm", dict(cost={"8": 10**9})),
     ("data_movement:answer", "data-movement", "rnn", dict(cost={"8": 10**9})),
     ("front:adding_caption", "adding-headline", "tanh RNN", dict(test_mse=0.002)),
