@@ -341,7 +341,7 @@ def bundle(file):
                     (folder / f"{name}.py").read_text(encoding="utf-8") + f"{quotes})",
                     f"exec(sys.modules[{name!r}].__source__, vars(sys.modules[{name!r}]))"]
                 there += [] if name in there else [name]
-            begins = "\n".join(lines).count("\n") + 3  # two lines are put in front
+            begins = "\n".join(lines).count("\n") + 4  # two lines are put in front
         lines.append(line)
     if begins:
         head = next(k for k, line in enumerate(lines) if not line.startswith("#"))

@@ -6,8 +6,10 @@
 
     python3 make_adding_problem_gif.py --seed 0 --T 100 --hidden 8 --iters 8000 --snapshot-every 400 --fps 6
 
-A frame per snapshot: one sequence, the cell states on it, and the test MSE so far. Where the
-record or its snapshots are missing, adding_problem.py is run for them first."""
+A frame per snapshot: one sequence, the cell states on it, and the test MSE so far. The sequence is
+chosen from the display stream by its marks alone, large values far apart; what the net says to
+it has no part in that. Where the record or its snapshots are missing, adding_problem.py is run for
+them first."""
 
 import dataclasses
 import functools
@@ -36,6 +38,24 @@ class Flags:
     out: str = harness.setting("adding_problem.gif", "file of the animation", "files")
 
 
+DRAWN = 64  # sequences from which the one that is shown is chosen
+LARGE = 0.4  # a marked value whose bar is seen
+FONTS = {"font.size": 11, "axes.titlesize": 12}
+
+
+def clear_sequence(settings):
+    """The first of DRAWN sequences of the display stream with both marked values LARGE and of one
+    sign, more than half the length between them and none at an end; if there is none, the first of
+    all. Returns x (T, 2, 1) and the target (1,)."""
+    x, target = viz.display_sequences(settings, DRAWN)
+    marks = [np.flatnonzero(x[:, 1, k]) for k in range(DRAWN)]
+    clear = (k for k, steps in enumerate(marks)
+             if np.ptp(steps) > len(x) / 2 and 5 <= steps[0] and steps[1] < len(x) - 5 and (
+                 x[steps, 0, k].min() > LARGE or x[steps, 0, k].max() < -LARGE))
+    k = next(clear, 0)
+    return x[:, :, k : k + 1], target[k : k + 1]
+
+
 def frame(record, snapshot, x, target, limit):
     """The figure of one frame; limit is the common range of the cell states."""
     net = viz.load(record, snapshot["weights"])
@@ -45,24 +65,24 @@ def frame(record, snapshot, x, target, limit):
     seen = np.array(history["iteration"]) <= iteration
     sequences, mse = np.array(history["train_sequences"]) / 1000, np.array(history["test_mse"])
 
-    figure = pictures.blank(figsize=(9.6, 4.4), dpi=80, layout="constrained")
-    grid = figure.add_gridspec(2, 2, width_ratios=(1.35, 1))
+    figure = pictures.blank(figsize=(8, 4.6), dpi=80, layout="constrained")
+    grid = figure.add_gridspec(2, 2, width_ratios=(1.45, 1))
     top, bottom, right = (figure.add_subplot(cell) for cell in (grid[0, 0], grid[1, 0], grid[:, 1]))
     marked = viz.draw_sequence(top, x[:, :, 0])
-    top.set_title(f"target {target[0]:+.3f}    prediction {y:+.3f}", loc="left", family="monospace", fontsize=10)
-    image = bottom.imshow(c.T, aspect="auto", cmap="PuOr", vmin=-limit, vmax=limit, interpolation="none")
+    top.set_title(f"target {target[0]:+.2f}, answer {y:+.2f}", loc="left", family="monospace")
+    image = bottom.imshow(c.T, aspect="auto", cmap="PRGn", vmin=-limit, vmax=limit, interpolation="none")
     for step in marked:
         bottom.axvline(step, color="black", ls="--", lw=1)
-    bottom.set(xlabel="step (dashed: marked)", ylabel="unit", title="cell states $c_t$", xlim=(-1, len(x)))
+    bottom.set(xlabel="step (dashed: marked)", ylabel="unit", title="its memory: cell states $c_t$", xlim=(-1, len(x)))
     figure.colorbar(image, ax=bottom)
     right.plot(sequences, mse, color=viz.GREY, lw=0.8, alpha=0.5)
     right.plot(sequences[seen], mse[seen], color=viz.LSTM_COLOUR, lw=2)
     right.plot(sequences[seen][-1], mse[seen][-1], "o", color=viz.LSTM_COLOUR)
     right.axhline(ap.CONSTANT_MSE, color="black", lw=0.8, ls="--")
-    right.annotate("constant predictor", (0.98, ap.CONSTANT_MSE), xycoords=("axes fraction", "data"), ha="right",
-                   va="top", fontsize=8)
-    right.set(yscale="log", xlabel="training sequences (thousands)", ylabel="test MSE",
-              title=f"{iteration * record['settings']['batch']:,} sequences: MSE {mse[seen][-1]:.4f}")
+    right.annotate("constant 0", (0.98, ap.CONSTANT_MSE), xycoords=("axes fraction", "data"), ha="right", va="top",
+                   xytext=(0, -3), textcoords="offset points")
+    right.set(yscale="log", xlabel="sequences (thousands)", ylabel="test MSE",
+              title=f"{iteration * record['settings']['batch']:,} sequences:\nMSE {mse[seen][-1]:.4f}")
     return figure
 
 
@@ -76,7 +96,7 @@ def frames(flags):
     settings = dict(seed=flags.seed, T=flags.T, hidden=flags.hidden, iters=flags.iters)
     record = studies.find_or_run(
         flags.results, ap.EXPERIMENT, settings, "--snapshot-every", str(flags.snapshot_every), fits=fits)
-    x, target = viz.display_sequences(record["settings"], 1)
+    x, target = clear_sequence(record["settings"])
     net = viz.load(record)
     net.forward(x)
     limit = abs(net.c).max()
@@ -84,7 +104,7 @@ def frames(flags):
 
 
 def main(argv=None):
-    return pictures.animate(__doc__, argv, frames, Flags, rest=2000)
+    return pictures.animate(__doc__, argv, frames, Flags, rest=2000, changes=FONTS)
 
 
 if __name__ == "__main__":

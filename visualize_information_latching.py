@@ -6,7 +6,7 @@
 
     python3 visualize_information_latching.py --outdir viz
 
-Writes latching_success.png, latching_gradient.png, latching_split_bug.png,
+Writes latching_success.png, latching_exchanged.png, latching_gradient.png, latching_split_bug.png,
 latching_landscape.png, latching_1994.png and bit_relay.png. Nothing is trained here: where a
 record of a study is missing, reproduce.py is run for the study first."""
 
@@ -95,10 +95,10 @@ def latching_success(table):
         "As Keras starts them": (
             (SRNN, RED, "o", "-"), (LSTM, BLUE, "s", "-"), ("GRU (Keras)", GREEN, "^", "-")),
         "The two starts exchanged": (
-            (WEAK, RED, "o", "--"), (BIAS_5, BLUE, "s", "-."), ("LSTM, no forget gate (1997)", PURPLE, "v", "--")),
+            (WEAK, RED, "o", "--"), (BIAS_5, BLUE, "s", "-."), ("LSTM, no forget gate (1997)", PURPLE, "P", "--")),
         "Chrono, which is told T, and other forget biases": (
             ("LSTM, chrono (told T)", SKY, "D", "-"), ("LSTM, forget bias 3", BLUE, "s", ":"),
-            ("LSTM, forget bias 0", PURPLE, "v", "-")),
+            ("LSTM, forget bias 0", BLACK, "v", "-")),
         "Other starts of SRNN and GRU": (
             ("SRNN, U = +1.25", RED, "o", "-."), ("GRU, update bias 3", GREEN, "^", "-.")),
     }
@@ -113,12 +113,41 @@ def latching_success(table):
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), fontsize=9.5)
     for axis in axes[:, 0]:
         axis.set_ylabel("fraction of repeats above 0.95")
-    T = near(50, table.values())
-    srnn, lstm, weak, better = (successes(table[name, T]) for name in (SRNN, LSTM, WEAK, BIAS_5))
-    n = records[0]["settings"]["repeats"]
-    figure.suptitle(f"At T = {T}, {srnn} of {n} SRNNs and {lstm} LSTMs latch as Keras starts them, "
-                    f"{weak} and {better} with the starts exchanged\n"
+    figure.suptitle(f"{exchange_words(table)}\n"
                     "(one unit, 4000 updates, accuracy > 0.95; bars: 95% Wilson intervals)", fontsize=11)
+    return figure
+
+
+def exchange_words(table):
+    """How many of each net latch over some 50 steps with each start."""
+    T = near(50, table.values())
+    srnn, lstm, weak, better = (table[name, T] for name in (SRNN, LSTM, WEAK, BIAS_5))
+    n = srnn["settings"]["repeats"]
+    return (f"At T = {T}, {successes(srnn)} of {n} SRNNs and {successes(lstm)} LSTMs latch as Keras starts them, "
+            f"{successes(weak)} and {successes(better)} with the starts exchanged")
+
+
+def latching_exchanged(table):
+    """Success against length of two nets: as Keras starts them, and with the two starts exchanged."""
+    panels = {
+        "As Keras starts them": (
+            (SRNN, RED, "o", "SRNN, recurrent weight ±1"), (LSTM, BLUE, "s", "LSTM, forget bias 1")),
+        "The two starts exchanged": (
+            (WEAK, RED, "o", "SRNN, recurrent weight ±0.73"), (BIAS_5, BLUE, "s", "LSTM, forget bias 5")),
+    }
+    figure, axes = pictures.subplots(1, 2, figsize=(9.4, 5), layout="constrained", sharey=True)
+    T = near(50, table.values())
+    for axis, (title, lines) in zip(axes, panels.items()):
+        srnn, lstm = (successes(table[name, T]) for name, *_ in lines)
+        for k, (name, colour, marker, words) in enumerate(lines):
+            records = row(table, name)
+            success(axis, records, lengths(records), 1 + 0.04 * (k - 0.5), color=colour, marker=marker, label=words)
+        length_axis(axis, lengths(records))
+        axis.set_title(f"{title}: at T = {T} the {'SRNN' if srnn > lstm else 'LSTM'} leads")
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), fontsize=10)
+    axes[0].set_ylabel("fraction of repeats with accuracy > 0.95")
+    figure.suptitle(f"{exchange_words(table)}\n"
+                    "(one unit; bars: 95% Wilson intervals; shifted sideways for legibility)", fontsize=11)
     return figure
 
 
@@ -261,6 +290,7 @@ def bit_relay(relay):
 
 PICTURES = {  # name: function, studies it draws
     "latching_success": (latching_success, ("table",)),
+    "latching_exchanged": (latching_exchanged, ("table",)),
     "latching_gradient": (latching_gradient, ("table", "tradeoff")),
     "latching_split_bug": (latching_split_bug, ("split",)),
     "latching_landscape": (latching_landscape, ("landscape",)),

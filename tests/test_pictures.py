@@ -25,15 +25,16 @@ DRAWN = {  # visualizer: pictures it makes from the committed records
         "adding_cells", "adding_hidden", "adding_lags", "adding_lesions", "adding_recipes", "adding_weak_seeds"),
     "visualize_data_movement": ("data_movement", "data_movement_depths"),
     "visualize_information_latching": (
-        "bit_relay", "latching_1994", "latching_gradient", "latching_landscape", "latching_split_bug",
-        "latching_success"),
+        "bit_relay", "latching_1994", "latching_exchanged", "latching_gradient", "latching_landscape",
+        "latching_split_bug", "latching_success"),
     "visualize_lstm_1997": (
         "cec", "complexity", "error_flow", "first_weights", "paper_vs_ours", "scaling_2c"),
     "visualize_lstm_1997_rivals": (
         "lstm_1997_rivals_error_signal", "lstm_1997_rivals_lag", "lstm_1997_rivals_reber"),
     "visualize_rnn_pathological": (
-        "lstm_reach", "momentum_2013", "ortho_vs_random", "scale_structure", "solve_rate_length",
-        "spectrum_W_hh", "summary_table", "task_examples", "temporal_order", "xor_curriculum", "xor_grid"),
+        "lstm_reach", "momentum_2013", "ortho_vs_random", "scale_structure", "scale_tasks_together",
+        "solve_rate_length", "spectrum_W_hh", "summary_table", "task_examples", "temporal_order", "xor_curriculum",
+        "xor_grid"),
 }
 ANIMATIONS = ("make_adding_problem_gif", "make_rnn_pathological_gif")
 SCRIPTS = sorted(path.stem for path in [*ROOT.glob("visualize_*.py"), *ROOT.glob("make_*.py")])

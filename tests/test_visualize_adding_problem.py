@@ -75,3 +75,17 @@ def test_runs_without_weights_or_snapshots_are_run_again(tmp_path):
     said = run_main(make_adding_problem_gif, *RUN, "--snapshot-every", 400, cwd=tmp_path)  # the default's snapshots
     assert "running" not in said and "1 frames" in said
     assert len(iio.imread(tmp_path / "adding_problem.gif")) == 1
+
+
+def test_the_sequence_of_the_animation_is_chosen_by_its_marks():
+    """Both marks large, of one sign and far apart; and the same for every net of a seed and length."""
+    for seed in range(5):
+        settings = dict(seed=seed, T=100)
+        x, target = make_adding_problem_gif.clear_sequence(settings)
+        [first, last] = x[:, 1, 0].nonzero()[0]
+        values = x[[first, last], 0, 0]
+        assert x.shape == (100, 2, 1) and last - first > 50 and 5 <= first and last < 95
+        assert abs(values).min() > make_adding_problem_gif.LARGE and values[0] * values[1] > 0
+        assert target == values.sum()
+    x, target = make_adding_problem_gif.clear_sequence(dict(seed=0, T=4))  # none is clear: the first
+    assert target == visualize_adding_problem.display_sequences(dict(seed=0, T=4), 64)[1][0]
