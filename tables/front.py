@@ -13,7 +13,7 @@ def adding(results):
     lstm, rnn = adding_problem.ten_seeds(results)
     return claim(
         column(lstm, "test_mse").max() < 0.1 * column(rnn, "test_mse").min(),
-        "Ten seeds: the worst LSTM's error ends far below the best tanh RNN's.")
+        "The worst LSTM's error ends far below the best tanh RNN's.")
 
 
 def sample(results):
