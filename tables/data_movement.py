@@ -181,17 +181,17 @@ def answer(results):
     claim(min(traced, key=traced.get) == ("rnn", 800, "at_end"), "the least share is the tanh RNN's at T = 800")
     claim(highest < 0.55, "in no step that was traced it dominates")
     return "\n".join((
-        f"- At T = 100 one training step costs {million(early[0])} for the 8-unit LSTM and "
-        f"{million(early[1])} for the 8-unit tanh RNN with the weight gradient summed at each step, "
-        f"{million(late[0])} and {million(late[1])} with it summed after the backward loop. A "
-        f"readout of the two marked values costs {scan / 1e3:.0f} thousand if it has to find them "
-        f"by reading every marker, and {min(given):,} if it is told where they are.",
+        f"- At T = 100 one training step costs {million(early[0])} (8-unit LSTM) and "
+        f"{million(early[1])} (8-unit tanh RNN) with the weight gradient summed at each step, "
+        f"{million(late[0])} and {million(late[1])} if at the end. A readout of the two "
+        f"marked values costs {scan / 1e3:.0f} thousand if it reads every marker, {min(given):,} if "
+        "it is told where they are.",
         "- Summed at each step, the nets' cost grows as T (fitted powers "
         f"{growth[0]:.2f} and {growth[1]:.2f}); summed at the end it grows faster (from T = 400 to "
         f"800 with powers of {faster[0]:.2f} and {faster[1]:.2f}). That of the last readout does "
         "not grow.",
-        f"- Summed at each step, the recurrent matrix is the largest of the {len(dm.ARRAYS)} parts "
-        f"of the cost but does not dominate: {matrix[0]:.0%} in the LSTM and {matrix[1]:.0%} in the "
+        f"- Summed at each step, the recurrent matrix is the largest of {len(dm.ARRAYS)} parts "
+        f"but does not dominate: {matrix[0]:.0%} in the LSTM and {matrix[1]:.0%} in the "
         f"tanh RNN of 8 units, {matrix[2]:.0%} and {matrix[3]:.0%} in the pathological tanh RNN and "
         f"an LSTM of 64; with its gradient {both[0]:.0%}, {both[1]:.0%}, {both[2]:.0%} and "
         f"{both[3]:.0%}. With 2 units states or inputs exceed it.",
