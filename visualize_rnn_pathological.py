@@ -349,8 +349,8 @@ def plot_order(results):
     right.axhline(0.5, color=GREY, ls=":", lw=1.2)
     right.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=2)
     easy, hard = (middle_updates(found[key]) for key in (("both", "distinct", "regions"), ("sum", "marked", "halves")))
-    heading(fig, f"Temporal order is solved after {easy:.4g} updates (to an accuracy of 0.9), addition after {hard:.4g} "
-            "(to an MSE of 0.05)", "(medians, T = 30)")
+    heading(fig, f"Temporal order is solved (accuracy > 0.9) after {easy:.4g} updates, "
+            f"addition (MSE < 0.05) after {hard:.4g} (medians, T = 30)")
     return fig
 
 

@@ -179,6 +179,28 @@ def test_three_digits_of_large_numbers():
     assert said == ["547", "9,999", "12.3k", "1,000k", "79.9M", "13,900M"]
 
 
+def test_steps_in_which_a_value_halves():
+    assert [adding_problem.whole_steps(factor) for factor in (0.82, 0.93, 0.99)] == ["3 to 4", "9 to 10", "68 to 69"]
+
+
+def test_the_matrix_summed_at_the_end_is_compared_with_the_states(results):
+    results = copy.deepcopy(results)
+    final = data_movement.final(results, weight_gradient="at_end")
+    final["arrays"]["states"]["cost"]["8"] = 0
+    with pytest.raises(ValueError, match="summed at the end the states are the largest"):
+        data_movement.answer(results)
+
+
+def test_the_gain_over_torch_is_that_of_the_benchmarks(monkeypatch):
+    times = writing.benchmark("rnn_pathological")
+    assert "2.4 for the LSTM" in rnn_pathological.speed_sentence(None)
+    monkeypatch.setattr(rnn_pathological, "benchmark", lambda name: (
+        {"us_per_iteration": dict.fromkeys(times["us_per_iteration"], 1.0)} if name == "rnn_pathological"
+        else writing.benchmark(name)))
+    with pytest.raises(ValueError, match="gain over torch"):
+        rnn_pathological.speed_sentence(None)
+
+
 def test_the_rates_of_the_2013_table_follow_from_the_trials(results):
     results = copy.deepcopy(results)
     assert "0.0001" in rnn_pathological.table5_rates(results)
