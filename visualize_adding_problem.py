@@ -222,7 +222,7 @@ def gate_activity(lstm):
     figure.colorbar(image, ax=axes, label="activation (0 closed, 1 open)")
     at_marks, others = means["i"]
     parted = min((at_marks - others).max(), (others - at_marks).max()) > 0.1
-    figure.suptitle("At a mark some input gates open and others close; elsewhere none stays closed"
+    figure.suptitle("One sequence: at a mark some input gates open and others close; elsewhere none stays closed"
                     if parted and others.min() > 0.2 else "Gates of the LSTM on one sequence")
     return figure
 
@@ -238,10 +238,12 @@ def weights(lstm):
     figure, axes = pictures.subplots(
         1, len(names), figsize=(2.3 * len(names) + 0.8, 3.6), layout="constrained", sharey=True)
     for axis, (gate, name) in zip(axes, names.items()):
-        image = axis.imshow(np.hstack(stacked[gate]), cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
+        block = np.hstack(stacked[gate])
+        image = axis.imshow(block, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
         axis.axvline(2.5, color="black", lw=1)
-        largest = ("value", "marker", "bias")[abs(np.hstack(stacked[gate][:2])).sum(0).argmax()]
-        axis.set_title(f"{name}:\nlargest from the {largest}")
+        unit, column = np.unravel_index(abs(block).argmax(), block.shape)
+        source = ("value", "marker", "bias")[column] if column < 3 else f"unit {column - 3}"
+        axis.set_title(f"{name}: largest\n{block[unit, column]:.1f}, {source} to unit {unit}", fontsize=10)
         axis.set_xticks([0, 1, 2, 2.5 + H / 2], ["value", "marker", "bias", "from the units"])
         axis.tick_params(axis="x", length=0, labelsize=9)
         for label in axis.get_xticklabels()[:3]:

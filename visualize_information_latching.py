@@ -246,8 +246,8 @@ def latching_landscape(landscape):
     T = lengths(chosen(landscape.values()))
     slopes = [f"{slope(records[0]):.2g} to {slope(records[-1]):.2g} in the {NAMES[cell]}" for cell in cells
               if (records := chosen(landscape.values(), cell=cell))]
-    figure.suptitle(f"From T = {T[0]} to {T[-1]} the steepest slope, at the edge of the solved region (dark), "
-                    f"goes from\n{' and from '.join(slopes)} (nats per unit)", fontsize=11)
+    figure.suptitle(f"From T = {T[0]} to {T[-1]} the steepest slope on the grid goes from\n"
+                    f"{' and from '.join(slopes)} (nats per unit; dark: solved)", fontsize=11)
     return figure
 
 

@@ -23,10 +23,9 @@ import harness
 import lstm_1997 as lstm
 import pictures
 import studies
-from analysis import cells, readings
+from analysis import cells, claim, readings
 from analysis.error_flow import state_to_state, unit_to_unit
 from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY
-from tables.writing import claim
 
 PAPER = dict(marker="D", color=BLACK, markersize=6, linestyle="")  # the paper's figure, in every picture
 

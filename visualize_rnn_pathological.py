@@ -371,7 +371,8 @@ def plot_order(results):
     right.axhline(0.5, color=GREY, ls=":", lw=1.2)
     right.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=2)
     easy, hard = (middle_updates(found[key]) for key in (("both", "distinct", "regions"), ("sum", "marked", "halves")))
-    heading(fig, f"Temporal order is solved after {easy:.4g} updates, addition after {hard:.4g} (medians, T = 30)")
+    heading(fig, f"Temporal order is solved (accuracy > 0.9) after {easy:.4g} updates, "
+            f"addition (MSE < 0.05) after {hard:.4g} (medians, T = 30)")
     return fig
 
 
@@ -464,7 +465,8 @@ def plot_beyond(results):
     (plain, lstm), (plain_grown, lstm_grown) = (
         [ends[way, net] for net in grids.BEYOND_NETS] for way in ("beyond-fixed", "beyond-curriculum"))
     heading(fig, f"3-bit memorization, T = 200 and 400: with a curriculum the LSTM ends solved in {lstm_grown} runs,",
-            f"the tanh RNN in {plain_grown}; at a fixed length {lstm} and {plain} (bars: 95% Wilson intervals)")
+            f"the tanh RNN in {plain_grown}; at a fixed length {lstm} and {plain}",
+            "(each net with settings of its own; bars: 95% Wilson intervals)")
     fig.legend(*ax.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=2)
     return fig
 

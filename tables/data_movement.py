@@ -4,8 +4,9 @@ import numpy as np
 
 import data_movement as dm
 import studies
+from analysis import claim
 from studies.data_movement import LENGTHS
-from tables.writing import claim, markdown
+from tables.writing import markdown
 
 HIDDEN = (2, 4, 8, 16, 32)
 MODELS = (("LSTM, 8 units", {"model": "lstm"}), ("tanh RNN, 8 units", {"model": "rnn"}),
@@ -143,45 +144,68 @@ def order(results):
 
 
 def answer(results):
-    """The answer in three sentences."""
-    lstm, rnn, wide = final(results), final(results, model="rnn"), pathological(results, "rnn")
-    growth = [exponent(LENGTHS, [final(results, T=T, model=model)["cost"]["8"] for T in LENGTHS]) for model in ("lstm", "rnn")]
-    scan = [final(results, T=T, model="scan")["cost"]["8"] for T in LENGTHS]
+    """The answer, for both orders of the sums."""
+    def settings(order):
+        return ({"weight_gradient": order}, {"model": "rnn", "weight_gradient": order},
+                {"task": "3bit_memorization", "model": "rnn", "weight_gradient": order})
+
+    early, late = ([final(results, **changes) for changes in settings(order)] for order, _ in WHEN)
+    every = [*early, pathological(results, "lstm")]
+    scan = final(results, model="scan")["cost"]["8"]
     given = {final(results, T=T, model="shortcut")["cost"]["8"] for T in LENGTHS}
-    every = (lstm, rnn, wide, pathological(results, "lstm"))
-    matrix = [share(figures, "recurrent matrix") for figures in every]
-    both = [part + share(figures, "recurrent gradient") for part, figures in zip(matrix, every)]
-    at_end = (final(results, weight_gradient="at_end"), final(results, model="rnn", weight_gradient="at_end"),
-              final(results, task="3bit_memorization", model="rnn", weight_gradient="at_end"))
-    late = [share(figures, "recurrent matrix") for figures in at_end]
-    change = [end["cost"]["8"] / figures["cost"]["8"] - 1 for end, figures in zip(at_end, every)]
-    claim(all(max(dm.ARRAYS, key=lambda name: share(figures, name)) == "recurrent matrix" for figures in every),
-          "the recurrent matrix is the largest part of the cost")
-    claim(max(matrix[:2]) < 0.4, "it does not dominate at 8 units")
-    claim(all(abs(part - 0.5) < 0.05 for part in matrix[2:]), "it takes about half at 64")
-    claim(all(abs(slope - 1) < 0.03 for slope in growth), "the nets' cost grows as T")
-    claim(len(given) == 1, "that of the readout with given positions does not grow")
-    shares = {key: share(figures, "recurrent matrix") for key, figures in nets(results).items()}
-    lowest, highest = min(shares.values()), max(shares.values())
-    claim(min(shares, key=shares.get) == ("rnn", 800, "at_end"), "the least share is the tanh RNN's at T = 800")
+    claim(len(given) == 1, "the cost of the readout with given positions does not grow")
+
+    def slopes(order, lengths):
+        return [exponent(lengths, [final(results, T=T, model=model, weight_gradient=order)["cost"]["8"] for T in lengths])
+                for model in ("lstm", "rnn")]
+
+    growth, faster = slopes("each_step", LENGTHS), slopes("at_end", LENGTHS[-2:])
+    claim(all(abs(slope - 1) < 0.03 for slope in growth), "summed at each step the nets' cost grows as T")
+    claim(min(faster) > 1.2, "summed at the end it grows faster")
+
+    def shares(figures, *names):
+        return [sum(share(one, name) for name in names) for one in figures]
+
+    matrix, both = shares(every, "recurrent matrix"), shares(every, "recurrent matrix", "recurrent gradient")
+    after = shares(late, "recurrent matrix", "recurrent gradient")
+    states = shares(late, "states")
+    claim(largest(early[0]) == largest(early[1]) == largest(early[2]) == largest(every[3]) == "recurrent matrix",
+          "summed at each step the recurrent matrix is the largest part")
+    claim(max(matrix[:2]) < 0.4 and all(abs(part - 0.5) < 0.05 for part in matrix[2:]),
+          "it takes a third or less with 8 units and about half with 64")
+    claim([largest(figures) for figures in late] == ["states", "states", "recurrent matrix"],
+          "summed at the end the states are the largest part with 8 units")
+    two = {model: largest(final(results, model=model, hidden=2)) for model in ("lstm", "rnn")}
+    claim(two == {"lstm": "states", "rnn": "inputs"}, "with 2 units states or inputs exceed the matrix")
+    traced = {key: share(figures, "recurrent matrix") for key, figures in nets(results).items()}
+    lowest, highest = min(traced.values()), max(traced.values())
+    claim(min(traced, key=traced.get) == ("rnn", 800, "at_end"), "the least share is the tanh RNN's at T = 800")
     claim(highest < 0.55, "in no step that was traced it dominates")
     return "\n".join((
-        f"- At T = 100 one training step costs {million(lstm)} for the 8-unit LSTM and "
-        f"{million(rnn)} for the 8-unit tanh RNN. A readout of the two marked values costs "
-        f"{scan[2] / 1e3:.0f} thousand if it has to find them by reading every marker, and "
-        f"{min(given):,} if it is told where they are.",
-        f"- The nets' cost grows as T (fitted powers {growth[0]:.2f} and {growth[1]:.2f}), the "
-        "last readout's not at all.",
-        f"- The recurrent matrix is the largest of the {len(dm.ARRAYS)} parts of the cost but "
-        f"does not dominate: {matrix[0]:.0%} in the LSTM and {matrix[1]:.0%} in the tanh RNN of 8 "
-        f"units, {matrix[2]:.0%} and {matrix[3]:.0%} in the pathological tanh RNN and an LSTM of "
-        f"64. With its gradient it has {both[0]:.0%}, {both[1]:.0%}, {both[2]:.0%} and "
-        f"{both[3]:.0%}.",
-        "- The order of the sums matters: with the weight gradient summed after the backward "
-        f"loop the matrix has {late[0]:.0%}, {late[1]:.0%} and {late[2]:.0%} in the first three, "
-        f"of a cost that changes by {change[0]:+.0%}, {change[1]:+.0%} and {change[2]:+.0%}.",
-        f"- Over all steps of the nets that were traced its share goes from {lowest:.1%} (8-unit "
-        f"tanh RNN, T = 800, summed after the loop) to {highest:.0%}."))
+        f"- At T = 100 one training step costs {million(early[0])} (8-unit LSTM) and "
+        f"{million(early[1])} (8-unit tanh RNN) with the weight gradient summed at each step, "
+        f"{million(late[0])} and {million(late[1])} if at the end. A readout of the two "
+        f"marked values costs {scan / 1e3:.0f} thousand if it reads every marker, {min(given):,} if "
+        "it is told where they are.",
+        "- Summed at each step, the nets' cost grows as T (fitted powers "
+        f"{growth[0]:.2f} and {growth[1]:.2f}); summed at the end it grows faster (from T = 400 to "
+        f"800 with powers of {faster[0]:.2f} and {faster[1]:.2f}). That of the last readout does "
+        "not grow.",
+        f"- Summed at each step, the recurrent matrix is the largest of {len(dm.ARRAYS)} parts "
+        f"but does not dominate: {matrix[0]:.0%} in the LSTM and {matrix[1]:.0%} in the "
+        f"tanh RNN of 8 units, {matrix[2]:.0%} and {matrix[3]:.0%} in the pathological tanh RNN and "
+        f"an LSTM of 64; with its gradient {both[0]:.0%}, {both[1]:.0%}, {both[2]:.0%} and "
+        f"{both[3]:.0%}. With 2 units states or inputs exceed it.",
+        f"- Summed at the end, matrix and gradient together have {after[0]:.0%}, {after[1]:.0%} "
+        f"and {after[2]:.0%} in the first three (the last was not traced so), the states "
+        f"{states[0]:.0%}, {states[1]:.0%} and {states[2]:.0%}.",
+        f"- Over all steps of the nets that were traced, the share of the matrix goes from "
+        f"{lowest:.1%} (8-unit tanh RNN, T = 800, summed at the end) to {highest:.0%}."))
+
+
+def largest(figures):
+    """The array whose reads cost most."""
+    return max(dm.ARRAYS, key=lambda name: share(figures, name))
 
 
 def nets(results):
@@ -212,7 +236,8 @@ def stays(results):
     claim(all(depth(800, array) < 1.15 * depth(25, array) for array in others), "the inputs alone sink")
     claim(max(max(part) / min(part) for part in (states, matrix)) < 1.05, "states and matrix stay where they are")
     return (
-        "Backpropagation through time fits an LRU stack. From T = 25 to T = 800 the LSTM's stack "
+        "With the weight gradient summed at each step, backpropagation through time fits an LRU "
+        "stack. From T = 25 to T = 800 the LSTM's stack "
         f"grows from {short(live[0])} to {short(live[1])} elements, yet a read of a stored state "
         f"or gate finds it at a mean depth of {states[0]:.0f} and {states[1]:.0f}: the backward "
         "pass asks for the states in the reverse of the order in which they were laid down. The "

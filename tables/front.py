@@ -4,9 +4,9 @@ it out. The front page's other lines (front:...) stand with their experiments.""
 import numpy as np
 
 import studies
-from analysis import readings
+from analysis import claim, readings
 from tables import adding_problem, data_movement, information_latching
-from tables.writing import claim, column
+from tables.writing import column
 
 
 def adding(results):

@@ -11,10 +11,10 @@ import lstm_1997_rivals as rivals
 import studies
 import studies.lstm_1997 as lstm_grids
 import weight_guessing
-from analysis import readings
+from analysis import claim, readings
 from analysis.readings import changed, literal, stopped_by
 from tables.lstm_1997 import by, counted, mean_and_range, named, of_stopped, rows_of
-from tables.writing import benchmark, claim, listed, markdown, thousands, three
+from tables.writing import benchmark, listed, markdown, thousands, three
 
 STUDIES = (
     "rivals-reber", "rivals-lag-4", "rivals-lag-10", "rivals-lag-100", "rivals-lag-100-bptt", "rivals-chunker")

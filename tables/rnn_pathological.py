@@ -7,18 +7,20 @@ import numpy as np
 import rnn_pathological as rp
 import studies
 import studies.rnn_pathological as grids
-from tables.writing import benchmark, claim, count, markdown, seconds, spread
+from analysis import claim
+from tables.writing import benchmark, count, listed, markdown, seconds, spread
 
 START = {"ortho": "orthogonal", "random": "N(0, 0.1²)"}
 METHOD = {"NAG": "Nesterov", "CM": "heavy ball"}
 XOR = "xor", "xor-longer"  # studies
 TASKS = "multiplication", "symbols", "memory"
 LIMIT = 6000  # updates in the grid
+SMALL_XOR = "T = 30, N(0, 0.1²) start, curriculum and mixed lengths"
 XOR_FIXED = (  # rows of their tables, in order
     "fixed T = 30, orthogonal start", "fixed T = 30, N(0, 0.1²)", "fixed T = 30, Adam",
     "fixed T = 30, Nesterov to 0.99", "curriculum to T = 30, no mixed lengths",
     "T = 30, heavy ball, no decay, stopped at 0.999",
-    "T = 30, N(0, 0.1²) start, curriculum and mixed lengths")
+    SMALL_XOR)
 T_200 = "3bit_memorization, T = 200"
 TASK_ROWS = (
     "multiplication, T = 50", "temporal_order_3, T = 100", "random_permutation, V = 20, T = 30",
@@ -80,6 +82,11 @@ def solved(of):
     return end, lost
 
 
+def of_all(of):
+    """How many of some runs end solved."""
+    return f"{solved(of)[0]} of {len(of)}"
+
+
 def solved_all(of):
     return all(final["solved"] for final in of)
 
@@ -137,34 +144,41 @@ def findings(results):
     low, runs = scale_counts(scale_found, rho=0.8)
     upper = {init: sum(scale_counts(scale_found, init=init, rho=rho)[0] for rho in (1.0, 1.1)) for init in ("ortho", "identity")}
     claim(low <= 0.1 * runs and upper["ortho"] >= 27 and upper["identity"] == 0, "scale and structure are both needed")
-    far = {init: reach(finals(results, "length"), init) for init in grids.LENGTH_STARTS.values()}
+    far = {init: reach(finals(results, "length"), init) or 0 for init in grids.LENGTH_STARTS.values()}
     lstm = finals(results, "beyond-curriculum")[grids.BEYOND_NETS[1], 400]
     claim(far["ortho"] > far["random"] > far["identity"] and solved_all(lstm), "the reach of starts and of the LSTM")
     grid = finals(results, "xor-grid")
     fixed = [final for key, some in grid.items() if key[0] == "fixed length" for final in some]
     both = [final for key, some in grid.items() if key[0] == "curriculum and mixed lengths" for final in some]
-    claim(solved(fixed)[0] == 0 and solved(both)[0] > 0.8 * len(both), "short sequences crack XOR")
+    claim(solved(fixed)[0] == 0 and solved(both)[0] > 0.8 * len(both), "with shorter sequences among the training data XOR is learned")
     order_of = finals(results, "order")
     easy, addition = (middle_updates(order_of[key]) for key in (("both", "distinct", "regions"), ("sum", "marked", "halves")))
     claim(5 * easy < addition < math.inf, "temporal order is far easier than addition")
+    short, xor_small = finals(results, "length")["random", 20], finals(results, "xor-less")[SMALL_XOR]
+    claim(solved(short)[0] >= 0.8 * len(short) and solved_all(xor_small),
+          "at a short T, and for XOR with a curriculum, the small start does")
+    adam, wide = finals(results, "memory")[T_200], finals(results, "reach")[next(iter(grids.REACH))]
+    plain = finals(results, "beyond-curriculum")[grids.BEYOND_NETS[0], 400]
+    cap = max(final["update"] for final in adam + wide)  # both have runs that use it up
+    claim(2 * solved(adam)[0] > len(adam) and 2 * solved(wide)[0] > len(wide), "Adam solves T = 200")
     return "\n".join([
-        "1. A tanh RNN needs a start of the right scale and the right structure: at a spectral "
-        f"radius of 0.8 four kinds of start solve {low} of {runs} runs; at 1 and 1.1 the "
-        f"orthogonal one solves {upper['ortho']} of 30, the identity none. The earlier public "
-        "write-up changed both at once.",
-        "2. At a fixed length 3-bit memorization is solved in at least half of the seeds up to T "
-        f"= {far['ortho']} with the orthogonal start, {far['random']} with the small random one, "
-        f"{far['identity']} with the identity. An LSTM with a curriculum solves T = 400 in "
-        f"{solved(lstm)[0]} of {len(lstm)} seeds.",
-        f"3. XOR at a fixed T = 30 is solved in none of {len(fixed)} runs of {LIMIT:,} updates. "
-        "With a curriculum on the length and mixed lengths the same net solves it in "
-        f"{solved(both)[0]} of {len(both)}.",
-        f"4. Temporal order at T = 30 takes {easy:.0f} updates in the median, addition "
-        f"{addition:.0f}: its symbols have channels of their own, they lie in two short regions, "
-        "and the answer needs no arithmetic.",
-        "5. Table 5 of Sutskever et al. (2013) is [not reproduced](rnn_pathological_2013.md), "
-        "though the order of its two "
-        "methods is."])
+        "1. In three tasks at a fixed length (heavy ball, 2400 updates) scale and structure of the "
+        f"start decide: at a spectral radius of 0.8 four starts solve {low} of {runs} runs; at 1 "
+        f"and 1.1 the orthogonal one solves {upper['ortho']} of 30, the identity none. At T = 20, or "
+        "with a curriculum, the small random start will do.",
+        "2. At a fixed length 3-bit memorization is solved in at least half of the seeds up to T = "
+        f"{far['ortho']} (orthogonal start), {far['random']} (small random) and {far['identity']} "
+        f"(identity) with 2400 updates of the heavy ball; with {cap} of Adam T = 200 is solved in "
+        f"{of_all(adam)} (input scale 0.01) and {of_all(wide)} (0.1).",
+        f"3. With a curriculum it is solved at T = 400 in {of_all(plain)} seeds by the tanh RNN and "
+        f"{of_all(lstm)} by an LSTM, at unequal settings. XOR at T = 30 is solved in none of "
+        f"{len(fixed)} runs of {LIMIT:,} updates at a fixed length, in {solved(both)[0]} of "
+        f"{len(both)} with a curriculum and mixed lengths.",
+        f"4. Temporal order at T = 30 takes {easy:.0f} updates in the median (to an accuracy of 0.9), "
+        f"addition {addition:.0f} (to an MSE of 0.05): its symbols have channels of their own, they lie "
+        "in two short regions, and the answer needs no arithmetic.",
+        "5. Table 5 of Sutskever et al. (2013) is [not reproduced](rnn_pathological_2013.md), and "
+        "four seeds do not decide the order of its two methods."])
 
 
 def headline(results):
@@ -322,20 +336,25 @@ def scale_answer(results):
     at = {(init, rho): scale_counts(found, init=init, rho=rho)[0] for init in grids.START_KINDS.values()
           for rho in grids.RADII}
     low, runs = scale_counts(found, rho=0.8)
+    short, xor_small = finals(results, "length")["random", 20], finals(results, "xor-less")[SMALL_XOR]
     upper = {init: at[init, 1.0] + at[init, 1.1] for init in grids.START_KINDS.values()}
     claim(low <= 0.1 * runs, "at 0.8 hardly a run is solved, whatever the structure")
     claim(at["ortho", 0.8] == 0 and upper["ortho"] >= 0.9 * 2 * n, "scale alone takes the orthogonal start from none to most")
     claim(upper["ortho"] > upper["sparse"] > upper["gaussian"] > upper["identity"] == 0, "structure orders the starts")
+    claim(at["identity", 0.8] == max(at[init, 0.8] for init in grids.START_KINDS.values()) > 0, "at 0.8 the identity is ahead")
     return (
         f"Scale: at a radius of 0.8, about that of the small random start, {low} of {runs} runs "
         "end solved, whatever the structure. The same orthogonal matrices, enlarged to 1 and 1.1 "
         f"and otherwise unchanged, go from {at['ortho', 0.8]} of {n} to {at['ortho', 1.0]} and "
-        f"{at['ortho', 1.1]} of {n}.\n\nStructure: at 1 and 1.1 all starts have the same scale, "
-        f"and the orthogonal one solves {upper['ortho']} of {2 * n} runs, the sparse "
+        f"{at['ortho', 1.1]} of {n}. The identity goes the other way, from {at['identity', 0.8]} of "
+        f"{n} to none.\n\nStructure: at 1 and 1.1 all starts have the same spectral radius, and "
+        f"the orthogonal one solves {upper['ortho']} of {2 * n} runs, the sparse "
         f"{upper['sparse']}, the Gaussian {upper['gaussian']} and the identity none. Equal "
-        "singular values are not what matters about the structure, since the identity has them "
-        "too.\n\nSo both are needed, and the comparison of the two starts above, which changes "
-        "both at once, cannot tell them apart.")
+        "singular values are not enough, since the identity has them too.\n\nSo in these three "
+        "tasks, at a fixed length and within 2400 updates, both matter, and the comparison of the "
+        "two starts above, which changes both at once, cannot tell them apart. Elsewhere the small "
+        f"random start will do: it solves 3-bit memorization at T = 20 in {of_all(short)} seeds, and "
+        f"XOR at T = 30 in {of_all(xor_small)} with a curriculum and mixed lengths.")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -418,8 +437,10 @@ def order_answer(results):
         f"places anywhere in each half {slower['halves']:.1f} times, the sum of two real values "
         f"instead of both symbols {slower['sum']:.1f} times and their parity "
         f"{slower['parity']:.0f} times. Addition, which differs in all three, takes "
-        f"{slower['all']:.0f} times as many; parity with any harder input is solved in none of "
-        f"{len(hard)} runs within {limit:,} updates.\n\nThe first hypothesis holds, but its reason "
+        f"{slower['all']:.0f} times as many. (A sum is held to another bar, an MSE below 0.05 "
+        "instead of an accuracy above 0.9, so that its factors depend on the two bars.) Parity "
+        f"with any harder input is solved in none of {len(hard)} runs within {limit:,} "
+        "updates.\n\nThe first hypothesis holds, but its reason "
         "only in part. Anywhere in the halves a linear probe of the untrained net's last state "
         f"explains {shares['distinct', 'halves']} of the variance of the first and the second "
         f"symbol if they have channels of their own, and {shares['marked', 'halves']} if they are "
@@ -440,10 +461,11 @@ def lag_sentence(results):
     claim(longer > 0.7 * len(early) * len(late), "early symbols take longer")
     return (
         "The third hypothesis fails on the order: at T = 60 the nearer symbol is learned first in "
-        f"{nearer} of {len(records)} runs, the farther one in {farther}. It is right about the "
-        f"lag: with both symbols early the median is {middle_updates(early):.0f} updates instead "
-        f"of {middle_updates(late):.0f}, and of the {len(early) * len(late)} pairs of runs the one "
-        f"with early symbols takes longer in {longer}.")
+        f"{nearer} of {len(records)} runs, the farther one in {farther}. On the lag the runs point "
+        f"its way: with both symbols early the median is {middle_updates(early):.0f} updates "
+        f"instead of {middle_updates(late):.0f}, and of the {len(early) * len(late)} pairs of runs "
+        f"the one with early symbols takes longer in {longer}. Five seeds against five do not "
+        "settle it.")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -463,7 +485,7 @@ def xor_grid(results):
 
 
 def xor_answer(results):
-    """What cracks XOR at T = 30."""
+    """What it takes to learn XOR at T = 30."""
     of = finals(results, "xor-grid")
     fixed, mixed, curriculum, both = grids.XOR_LENGTHS
 
@@ -480,14 +502,22 @@ def xor_answer(results):
     fallen = {lengths: [sum(final["test_accuracy"] < 0.6 for final in some) for key, some in of.items() if key[0] == lengths]
               for lengths in (curriculum, both)}
     claim(never == 0, "at a fixed length nothing solves XOR within the budget")
-    claim(max(scales) - min(scales) > max(optimizers) - min(optimizers), "input scale matters more than the optimizer")
+    claim(max(scales) - min(scales) > max(optimizers) - min(optimizers), "input scale matters more than the optimizer, each over three ways")
     claim(share(0, both)[0] > share(0, mixed)[0], "both ways together solve more runs than mixed lengths alone")
+    by_scale = {lengths: [sum(solved(of[lengths, optimizer, scale])[0] for optimizer in grids.XOR_OPTIMIZERS)
+                          for scale in grids.XOR_SCALES] for lengths in (mixed, curriculum, both)}
+    each = share(0, mixed)[1] // len(grids.XOR_SCALES)
+    claim(all(low < high for low, _, high in (by_scale[mixed], by_scale[curriculum])) and by_scale[both][0] > by_scale[both][-1],
+          "a larger input scale helps each way alone and hurts both together")
+    words = {lengths: listed(counts) for lengths, counts in by_scale.items()}
     return (
-        f"Short sequences crack XOR. Within {LIMIT:,} updates at the fixed T = 30 none of {runs} "
+        "With short sequences among the training data XOR is learned. Within "
+        f"{LIMIT:,} updates at the fixed T = 30 none of {runs} "
         f"runs ends solved; with mixed lengths {share(0, mixed)[0]} of {share(0, mixed)[1]} do, "
-        f"with a curriculum {share(0, curriculum)[0]}, with both {share(0, both)[0]}. Next comes "
-        f"the input scale: over these three ways together, {scales[0]} of {share(2, 0.1)[1]} runs "
-        f"are solved at 0.1, {scales[1]} at 0.3 and {scales[2]} at 1. The optimizer matters least, "
+        f"with a curriculum {share(0, curriculum)[0]}, with both {share(0, both)[0]}. What the "
+        "input scale does depends on the lengths. At 0.1, 0.3 and 1 mixed lengths solve "
+        f"{words[mixed]} of {each} runs, a curriculum {words[curriculum]}: larger inputs help. "
+        f"With both it is {words[both]}, the other way round. The optimizer matters least, "
         f"with {optimizers[0]} for the heavy ball, {optimizers[1]} for Nesterov and "
         f"{optimizers[2]} for Adam. With the curriculum alone {sum(fallen[curriculum])} runs end "
         "near chance, below an accuracy of 0.6; with mixed lengths beside it "
@@ -551,13 +581,33 @@ def beyond_answer(results):
     claim(of(lstm, grow, 200)[1] == of(lstm, grow, 400)[1] == 1, "with the curriculum the LSTM solves every seed")
     claim(of(plain, grow, 400)[1] < 0.6, "at T = 400 the LSTM is ahead")
     claim(of(plain, "fixed", 200)[1] == of(lstm, "fixed", 200)[1], "at the fixed T = 200 the two nets are level")
+    records = {way: {net: arms(results, f"beyond-{way}")[net, 200][0]["settings"] for net in (plain, lstm)} for way in found}
+    capped, uncapped = records["fixed"][plain], arms(results, "memory")[T_200][0]["settings"]
+    claim([name for name in capped if capped[name] != uncapped[name]] == ["epochs"], "only the cap differs")
+    claim(all(chosen["optimizer"] == "adam" for pair in records.values() for chosen in pair.values()), "all of them use Adam")
+
+    def with_settings(way, net):
+        chosen = records[way][net]
+        words = [f"a rate of {chosen['lr']:g}", f"an input scale of {chosen['input_scale']:g}"]
+        words += [f"a forget bias of {chosen['forget_bias']:g}"] if net == lstm else []
+        return f"{listed(words)} ({cap(chosen)} updates at most)"
+
     return (
-        "At a fixed length the LSTM buys nothing with these settings: at T = 200 each net solves "
+        "At a fixed length three seeds do not tell the two nets apart: at T = 200 each solves "
         f"{of(lstm, 'fixed', 200)[0]} seeds, at T = 400 none. With a curriculum and mixed lengths "
         f"the LSTM solves every seed at both lengths, the tanh RNN {of(plain, grow, 200)[0]} at T "
-        f"= 200 and {of(plain, grow, 400)[0]} at T = 400. How far the plain net reaches is not "
-        f"settled by this: with more updates and smaller inputs it solves {end} of {len(long)} "
-        "seeds at the fixed T = 200, and T = 400 was not tried so long.")
+        f"= 200 and {of(plain, grow, 400)[0]} at T = 400.\n\nThe nets do not have equal settings. "
+        f"All use Adam. At a fixed length the LSTM has {with_settings('fixed', lstm)}, the tanh "
+        f"RNN {with_settings('fixed', plain)}; with the curriculum the LSTM "
+        f"{with_settings(grow, lstm)}, the tanh RNN {with_settings(grow, plain)}.\n\nHow far the "
+        f"plain net reaches is open: with a cap of {cap(uncapped)} updates instead of "
+        f"{cap(capped)} and nothing else changed, it solves {end} of {len(long)} seeds at the "
+        "fixed T = 200, and T = 400 was not tried so long.")
+
+
+def cap(settings):
+    """The most updates of a run."""
+    return settings["epochs"] * settings["batches_per_epoch"]
 
 
 # --------------------------------------------------------------------------------------------------
@@ -589,9 +639,10 @@ def table5(results):
             rows.append([
                 f"{task}, {METHOD[method]} {mu}", f"{records[0]['settings']['lr']:g}",
                 f"{paper:g}" if name == "sutskever" else "", ", ".join(three(final["wrong_rate"]) for final in of),
+                three(np.mean([final["wrong_rate"] for final in of])),
                 measured([final["test_mse"] for final in of], "test_mse"), small_spread(radii),
                 sum(final["status"] == "diverged" for final in of)])
-    return table(["", "rate", "wrong, paper", "wrong here, a number for each seed", "MSE: median [range]",
+    return table(["", "rate", "wrong, paper", "wrong here, a number for each seed", "their mean", "MSE: median [range]",
                   "radius of W_hh at the end: median [range]", "stopped as diverged"], rows)
 
 
@@ -611,29 +662,34 @@ def table5_cost(results):
 def table5_answer(results):
     """Beside the paper: who is ahead, and by how much."""
     wrong = {kind[:2]: [final["wrong_rate"] for final in of] for kind, of in finals(results, "sutskever").items()}
-    middle = {kind: np.median(values) for kind, values in wrong.items()}
-    tasks_run = ("addition", "multiplication")
-    claim(all(middle[task, "NAG"] < middle[task, "CM"] for task in tasks_run), "Nesterov's momentum is ahead in both tasks")
-    gap = max(abs(middle[task, "NAG"] - middle[task, "CM"]) for task in tasks_run)
-    span = max(max(values) - min(values) for values in wrong.values())
+    middle, mean = ({kind: of(values) for kind, values in wrong.items()} for of in (np.median, np.mean))
     best, paper = min(map(min, wrong.values())), grids.PAPER_TABLE5.values()
-    claim(all(middle[kind] > paper for kind, paper in grids.PAPER_TABLE5.items()), "no median reaches the paper's")
+    claim(all(min(middle[kind], mean[kind]) > paper for kind, paper in grids.PAPER_TABLE5.items()),
+          "no median and no mean reaches the paper's")
     claim(all(min(wrong[kind]) > paper for kind, paper in grids.PAPER_TABLE5.items() if kind[1] == "NAG"),
           "no seed with Nesterov's momentum reaches the paper's")
-    claim(span > gap, "the seeds differ more than the methods")
-    blown = [records[0] for records in arms(results, "sutskever-other-rates").values()]
-    radii = [record["spectrum"]["end"]["spectral_radius"] for record in blown]
-    claim(min(radii) > 5 and all(record["final"]["wrong_rate"] > 0.8 for record in blown), "at 0.001 these runs blow up")
+    ahead = {task: sum(a < b for a in wrong[task, "NAG"] for b in wrong[task, "CM"]) for task in ("addition", "multiplication")}
+    pairs = len(wrong["addition", "NAG"]) * len(wrong["addition", "CM"])
+    claim(ahead["addition"] == pairs / 2 and ahead["multiplication"] < 0.8 * pairs, "the order of the methods is not decided")
+    learned = {method: sum(value < 0.5 for value in wrong["addition", method]) for method in METHOD}
+    claim(learned == {"NAG": 2, "CM": 0}, "in addition two of Nesterov's runs learn")
+    used = [record for name in ("sutskever", "sutskever-other-rates") for records in arms(results, name).values()
+            for record in records if record["settings"]["lr"] == 1e-3]
+    radii = sorted(radius for record in used if (radius := record["spectrum"]["end"]["spectral_radius"]) > 5)
+    claim(len(radii) == 2 and len(used) == 6, "of six runs at 0.001 two blow up")
     return (
         "1. Their table is not reproduced. After 50,000 updates the median share of wrong "
         f"sequences lies between {three(min(middle.values()))} and {three(max(middle.values()))} "
-        f"in the four rows, where the paper has {min(paper):g} to {max(paper):g}; the best of the "
-        f"sixteen runs has {three(best)}.\n2. The order of the methods is theirs: in the median "
-        "Nesterov's momentum of 0.995 ends below the heavy ball of 0.9 in both tasks. But the "
-        "seeds differ more than the methods do.\n3. The learning rate decides much of it, since "
-        "nothing holds a step back without clipping: two runs at 0.001 blow up, to spectral radii "
-        f"of {radii[0]:.0f} and {radii[1]:.0f}. The paper ran every cell at four rates and kept "
-        "the best; here three were tried for 2000 updates.")
+        f"in the four rows, the mean between {three(min(mean.values()))} and "
+        f"{three(max(mean.values()))}, where the paper has {min(paper):g} to {max(paper):g}; the "
+        f"best of the sixteen runs has {three(best)}.\n2. Four seeds do not decide the order of "
+        "the methods. In addition two runs with Nesterov's momentum of 0.995 learn and two do not, "
+        "and no run with the heavy ball of 0.9 learns: of all pairs of a run of each, Nesterov's "
+        f"ends lower in {ahead['addition']} of {pairs}. In multiplication it does in "
+        f"{ahead['multiplication']}.\n3. Of six full runs at a rate of 0.001 two blow up, to "
+        f"spectral radii of {radii[0]:.0f} and {radii[1]:.0f}. Whether another rate, or clipping, "
+        "would reach the paper was not tried. The paper ran every cell at four rates and kept the "
+        "best; here three were tried for 2000 updates.")
 
 
 def speed(results):
@@ -642,6 +698,26 @@ def speed(results):
     base = times["numpy, this project, float64"]
     rows = [[*name.rsplit(", ", 1), f"{value:.0f}", f"{value / base:.2f}"] for name, value in times.items()]
     return table(["", "precision", "µs per training iteration", "relative to numpy float64"], rows)
+
+
+def speed_sentence(results):
+    """The gain over torch, here and in the adding problem."""
+    times, small = benchmark("rnn_pathological")["us_per_iteration"], benchmark("adding_problem")["iteration"]
+
+    def gain(cell, precision):
+        of = {row["name"]: row["microseconds"] for row in small if row["cell"] == cell}
+        return of[f"torch eager, {precision}"] / of[f"this project, {precision}"]
+
+    here = [times[f"torch eager, {precision}"] / times[f"numpy, this project, {precision}"]
+            for precision in ("float64", "float32")]
+    rnn, lstm = ([gain(cell, precision) for precision in ("float64", "float32")] for cell in ("rnn", "lstm"))
+    claim(all(a > 2 * b for a, b in zip(rnn, here)) and lstm[0] > here[0] and lstm[1] < here[1],
+          "the gain over torch is smaller than for the adding problem's tanh RNN, but not than for its LSTM in float32")
+    return (
+        f"torch takes {here[0]:.1f} times as long as numpy in float64 and {here[1]:.1f} times in "
+        "float32. In the adding problem, whose nets have 8 units, it is "
+        f"{rnn[0]:.0f} and {rnn[1]:.0f} times for the tanh RNN, {lstm[0]:.1f} and {lstm[1]:.1f} for "
+        "the LSTM. What causes these differences was not tested.")
 
 
 TABLES = {
@@ -675,5 +751,6 @@ TABLES = {
     "rnn_pathological:reach": longer,
     "rnn_pathological:beyond": beyond,
     "rnn_pathological:speed": speed,
+    "rnn_pathological:speed_sentence": speed_sentence,
 }
 

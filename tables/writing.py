@@ -22,13 +22,6 @@ def line(cells):
     return "|" + "".join(" |" if cell is None else f" {cell} |" for cell in cells)
 
 
-def claim(holds, sentence):
-    """The sentence, which is written only while the numbers bear it out. Raises ValueError."""
-    if not holds:
-        raise ValueError(f"results.json no longer bears out: {sentence}")
-    return sentence
-
-
 def column(records, name):
     """A final figure of some records, as an array."""
     return np.array([record["final"][name] for record in records])

@@ -105,6 +105,11 @@ UNSOLVED = dict(solved=False, updates_to_solve=None)
     ("rnn_pathological:xor_budget", "pathological-xor-fixed-longer", "fixed T = 30, Adam", SOLVED),
     ("rnn_pathological:beyond_answer", "pathological-beyond-curriculum", "LSTM, 32 units", UNSOLVED),
     ("rnn_pathological:table5_answer", "pathological-sutskever", "NAG", dict(wrong_rate=0.0001)),
+    ("rnn_pathological:table5_answer", "pathological-sutskever", "CM", dict(wrong_rate=0.95)),
+    ("rnn_pathological:findings", "pathological-length", 20, UNSOLVED),
+    ("rnn_pathological:findings", "pathological-reach", "3bit_memorization, T = 200, Adam, input scale 0.1", UNSOLVED),
+    ("rnn_pathological:xor_answer", "pathological-xor-grid", 0.1, SOLVED),
+    ("rnn_pathological:scale_answer", "pathological-scale", "identity", UNSOLVED),
     ("rnn_pathological:length_answer", "pathological-length", "ortho", UNSOLVED),
     ("rnn_pathological:order_answer", "pathological-order", "both", UNSOLVED),
     ("rnn_pathological:order_answer", "pathological-order-lags", "early", dict(updates_to_solve=50)),
@@ -133,7 +138,10 @@ UNSOLVED = dict(solved=False, updates_to_solve=None)
     ("latching:findings", "latching-table", "LSTM, chrono (told T)", dict(success_fraction=0.0)),
     ("latching:findings", "latching-table", "LSTM, no forget gate (1997)", dict(success_fraction=0.1)),
     ("latching:findings", "latching-tuning", "ten times the rate", dict(success_fraction=0.8)),
+    ("latching:findings", "latching-table", "SRNN, U = ±1 (Keras)", dict(success_fraction=0.9)),
+    ("latching:findings", "latching-table", "SRNN, U = ±0.73", dict(gradient_start=[1e-3] * 30)),
     ("latching:rank_sentence", "latching-table", "SRNN, U = +1.25", dict(success_fraction=0.1)),
+    ("latching:rank_sentence", "latching-table", "LSTM, forget bias 0", dict(success_fraction=0.5)),
     ("latching:rank_sentence", "latching-table", "GRU, update bias 3", dict(success_fraction=0.2)),
     ("latching:split_sentence", "latching-split", "question", dict(validation_accuracy=[0.5] * 30)),
     ("latching:relay_sentence", "latching-relay", "gru", dict(success_fraction=1.0)),
@@ -171,6 +179,28 @@ def test_gates_of_another_net_are_noticed(results):
 def test_three_digits_of_large_numbers():
     said = [data_movement.short(number) for number in (547, 9_999, 12_345, 999_600, 79_883_008, 13_899_915_634)]
     assert said == ["547", "9,999", "12.3k", "1,000k", "79.9M", "13,900M"]
+
+
+def test_steps_in_which_a_value_halves():
+    assert [adding_problem.whole_steps(factor) for factor in (0.82, 0.93, 0.99)] == ["3 to 4", "9 to 10", "68 to 69"]
+
+
+def test_the_matrix_summed_at_the_end_is_compared_with_the_states(results):
+    results = copy.deepcopy(results)
+    final = data_movement.final(results, weight_gradient="at_end")
+    final["arrays"]["states"]["cost"]["8"] = 0
+    with pytest.raises(ValueError, match="summed at the end the states are the largest"):
+        data_movement.answer(results)
+
+
+def test_the_gain_over_torch_is_that_of_the_benchmarks(monkeypatch):
+    times = writing.benchmark("rnn_pathological")
+    assert "2.4 for the LSTM" in rnn_pathological.speed_sentence(None)
+    monkeypatch.setattr(rnn_pathological, "benchmark", lambda name: (
+        {"us_per_iteration": dict.fromkeys(times["us_per_iteration"], 1.0)} if name == "rnn_pathological"
+        else writing.benchmark(name)))
+    with pytest.raises(ValueError, match="gain over torch"):
+        rnn_pathological.speed_sentence(None)
 
 
 def test_the_rates_of_the_2013_table_follow_from_the_trials(results):

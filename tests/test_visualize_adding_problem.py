@@ -7,12 +7,14 @@ import json
 import os
 
 import imageio.v3 as iio
+import numpy as np
 import pytest
 from test_pictures import colours
 
 import adding_problem
 import harness
 import make_adding_problem_gif
+import studies
 import visualize_adding_problem
 
 RUN = ("--seed", 0, "--T", 10, "--hidden", 3, "--iters", 20)
@@ -89,3 +91,10 @@ def test_the_sequence_of_the_animation_is_chosen_by_its_marks():
         assert target == values.sum()
     x, target = make_adding_problem_gif.clear_sequence(dict(seed=0, T=4))  # none is clear: the first
     assert target == visualize_adding_problem.display_sequences(dict(seed=0, T=4), 64)[1][0]
+
+
+def test_the_title_of_a_gate_names_its_largest_weight(results):
+    record = studies.arms(results, "adding-headline")["LSTM"][0]
+    titles = [axis.get_title() for axis in visualize_adding_problem.weights(record).axes]
+    assert abs(np.array(record["weights"]["W_hf"]))[6, 1] > np.abs(record["weights"]["b_f"]).max()
+    assert "forget gate: largest\n2.1, unit 1 to unit 6" in titles
