@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+import analysis
 import studies
 import tables
 import tables.__main__ as command
@@ -76,9 +77,9 @@ def test_markdown():
 # --------------------------------------------------------------------------------------------------
 
 def test_a_claim_that_does_not_hold_is_not_written():
-    assert writing.claim(True, "so it is") == "so it is"
+    assert analysis.claim(True, "so it is") == "so it is"
     with pytest.raises(ValueError, match="no longer bears out: so it is"):
-        writing.claim(False, "so it is")
+        analysis.claim(False, "so it is")
 
 
 def changed(results, name, chosen, final):
