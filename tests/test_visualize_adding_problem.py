@@ -59,6 +59,13 @@ def test_a_second_time_nothing_is_run_and_the_pictures_are_the_same_bytes(drawn)
     assert before == {name: (folder / "viz" / f"{name}.png").read_bytes() for name in PICTURES}
 
 
+def test_the_title_of_a_gate_names_its_largest_weight(results):
+    record = studies.arms(results, "adding-headline")["LSTM"][0]
+    titles = [axis.get_title() for axis in visualize_adding_problem.weights(record).axes]
+    assert abs(np.array(record["weights"]["W_hf"]))[6, 1] > np.abs(record["weights"]["b_f"]).max()
+    assert "forget gate: largest\n2.1, unit 1 to unit 6" in titles
+
+
 def test_animation(drawn):
     folder, _ = drawn
     said = run_main(make_adding_problem_gif, *RUN, "--snapshot-every", 5, "--fps", 10, cwd=folder)
@@ -77,10 +84,3 @@ def test_runs_without_weights_or_snapshots_are_run_again(tmp_path):
     said = run_main(make_adding_problem_gif, *RUN, "--snapshot-every", 400, cwd=tmp_path)  # the default's snapshots
     assert "running" not in said and "1 frames" in said
     assert len(iio.imread(tmp_path / "adding_problem.gif")) == 1
-
-
-def test_the_title_of_a_gate_names_its_largest_weight(results):
-    record = studies.arms(results, "adding-headline")["LSTM"][0]
-    titles = [axis.get_title() for axis in visualize_adding_problem.weights(record).axes]
-    assert abs(np.array(record["weights"]["W_hf"]))[6, 1] > np.abs(record["weights"]["b_f"]).max()
-    assert "forget gate: largest\n2.1, unit 1 to unit 6" in titles
