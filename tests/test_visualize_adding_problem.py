@@ -59,6 +59,13 @@ def test_a_second_time_nothing_is_run_and_the_pictures_are_the_same_bytes(drawn)
     assert before == {name: (folder / "viz" / f"{name}.png").read_bytes() for name in PICTURES}
 
 
+def test_the_title_of_a_gate_names_its_largest_weight(results):
+    record = studies.arms(results, "adding-headline")["LSTM"][0]
+    titles = [axis.get_title() for axis in visualize_adding_problem.weights(record).axes]
+    assert abs(np.array(record["weights"]["W_hf"]))[6, 1] > np.abs(record["weights"]["b_f"]).max()
+    assert "forget gate: largest\n2.1, unit 1 to unit 6" in titles
+
+
 def test_animation(drawn):
     folder, _ = drawn
     said = run_main(make_adding_problem_gif, *RUN, "--snapshot-every", 5, "--fps", 10, cwd=folder)
@@ -91,10 +98,3 @@ def test_the_sequence_of_the_animation_is_chosen_by_its_marks():
         assert target == values.sum()
     x, target = make_adding_problem_gif.clear_sequence(dict(seed=0, T=4))  # none is clear: the first
     assert target == visualize_adding_problem.display_sequences(dict(seed=0, T=4), 64)[1][0]
-
-
-def test_the_title_of_a_gate_names_its_largest_weight(results):
-    record = studies.arms(results, "adding-headline")["LSTM"][0]
-    titles = [axis.get_title() for axis in visualize_adding_problem.weights(record).axes]
-    assert abs(np.array(record["weights"]["W_hf"]))[6, 1] > np.abs(record["weights"]["b_f"]).max()
-    assert "forget gate: largest\n2.1, unit 1 to unit 6" in titles
