@@ -9,7 +9,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, copy_of
 
 import lstm_1997 as lstm
 import studies
@@ -160,7 +160,7 @@ def test_one_row_has_one_number_on_all_pages():
 
 def stopping(results, experiment, chosen, sequences):
     """The results with other counts of sequences in some records."""
-    results, hit = copy.deepcopy(results), 0
+    results, hit = copy_of(results), 0
     for record in results[experiment]:
         if chosen(record["settings"]):
             final, hit = record["final"], hit + 1
@@ -221,7 +221,7 @@ def test_a_sentence_is_not_written_once_the_numbers_do_not_bear_it_out(block, ex
 def test_stop_sets_tell_the_hard_set_from_the_one_that_is_not(results):
     words = page.stop_sets_3b(results)
     assert "8 turned signs" in words and "its set has 4 turned signs" in words and "hard, not impossible" in words
-    changed = copy.deepcopy(results)
+    changed = copy_of(results)
     for choice in grids.TABLES_4_TO_6.values():
         if (choice["experiment"], choice["N"]) == ("3b", 1):
             final = studies.find(changed, "lstm_1997", choice)["final"]
@@ -236,7 +236,7 @@ def test_the_nets_of_the_picture_are_those_of_the_sentence(results):
     (first, _), (second, other) = order.input_gates
     assert first > 0.9 and abs(second - other) < 0.02 and len(order.drift) == 4
     assert "P D X" in page.cells_answer(results) and "literal" in page.cells_answer(results)
-    broken = copy.deepcopy(results)
+    broken = copy_of(results)
     for record in cells.drawn(broken):
         record["weights"]["theta"] = [0.0] * len(record["weights"]["theta"])
     with pytest.raises(ValueError, match="no longer bears out"):

@@ -2,11 +2,10 @@
 numbers must bear out."""
 
 import ast
-import copy
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, copy_of
 
 import analysis
 import studies
@@ -84,7 +83,7 @@ def test_a_claim_that_does_not_hold_is_not_written():
 
 def changed(results, name, chosen, final):
     """The results with other final figures in the runs of some rows of a study."""
-    results = copy.deepcopy(results)
+    results = copy_of(results)
     study = studies.load()[name]
     for label in study.grid:
         if chosen in (label if isinstance(label, tuple) else (label,)):
@@ -157,7 +156,7 @@ def test_an_answer_is_not_written_once_the_numbers_do_not_bear_it_out(block, stu
 
 
 def test_the_lesions_of_another_net_are_noticed(results):
-    results = copy.deepcopy(results)
+    results = copy_of(results)
     [records] = studies.arms(results, "adding-lesions").values()
     for row in records[3]["final"]["lesions"]:
         if (row["into"], row["by"], row["steps"]) == ("g", "mean", "unmarked"):
@@ -170,7 +169,7 @@ def test_the_lesions_of_another_net_are_noticed(results):
 def test_gates_of_another_net_are_noticed(results):
     """Forget gates near 1, and input gates that nothing moves."""
     for name, value in (("b_f", 8.0), ("W_xi", 0.0)):
-        changed_net = copy.deepcopy(results)
+        changed_net = copy_of(results)
         for record in studies.arms(changed_net, "adding-headline")["LSTM"]:
             record["weights"][name] = np.full_like(record["weights"][name], value).tolist()
         with pytest.raises(ValueError, match="no longer bears out"):
@@ -187,7 +186,7 @@ def test_steps_in_which_a_value_halves():
 
 
 def test_the_matrix_summed_at_the_end_is_compared_with_the_states(results):
-    results = copy.deepcopy(results)
+    results = copy_of(results)
     final = data_movement.final(results, weight_gradient="at_end")
     final["arrays"]["states"]["cost"]["8"] = 0
     with pytest.raises(ValueError, match="summed at the end the states are the largest"):
@@ -205,7 +204,7 @@ def test_the_gain_over_torch_is_that_of_the_benchmarks(monkeypatch):
 
 
 def test_the_rates_of_the_2013_table_follow_from_the_trials(results):
-    results = copy.deepcopy(results)
+    results = copy_of(results)
     assert "0.0001" in rnn_pathological.table5_rates(results)
     trials = studies.arms(results, "pathological-sutskever-rates")
     for record in trials[("addition", "NAG", 0.995), 1e-3]:
