@@ -85,7 +85,8 @@ def paper_vs_ours(found):
             *(Line2D([], [], marker="o", color=color, linestyle="", label=name) for color, _, name in KINDS),
             Line2D([], [], marker="o", color="#777777", markerfacecolor="white", linestyle="",
                    label="hollow: not all trials stop"),
-            Patch(facecolor="#777777", label="share within twice the paper's mean (T = 1000: within it)"),
+            Patch(facecolor="#777777", label="share within twice the paper's mean\n"
+                  "(T = 1000: within it, but for 3a with changes)"),
             Patch(facecolor="#d5d5d5", label="share by the run's own, longer cap")],
         loc="outside lower center", ncol=2)
     counts = [len(readings.solved_rows(found, chosen)) for chosen in (readings.literal, lambda run: run.papers_net)]

@@ -242,7 +242,8 @@ def plot_xor(results):
     fixed = k_of_n(records for label, records in without.items() if label.startswith("fixed"))
     longer = k_of_n(records for label, records in grown.items() if label != "T = 30")
     left.set(title=f"XOR at T = 30: {k_of_n([grown['T = 30']])} runs end solved with a curriculum and mixed lengths, "
-                   f"{fixed} at the fixed length", ylabel="held-out accuracy at T = 30", ylim=(0.2, 1.03))
+                   f"{fixed} at the fixed length (own settings)",
+             ylabel="held-out accuracy at T = 30", ylim=(0.2, 1.03))
     middle.set(title=f"T = 60 to 200: {longer} runs end solved", ylabel="longest training sequence (steps)",
                ylim=(0, None))
     right.set(title="The same runs, on the full T", ylabel="held-out accuracy at the full T", ylim=(0.2, 1.03))

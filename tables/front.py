@@ -79,7 +79,7 @@ def movement(results):
         wide = data_movement.pathological(results, **changes)
         parts = [data_movement.share(wide, f"recurrent {part}") for part in ("matrix", "gradient")]
         claim(sum(parts) > 0.7, "in wide nets the recurrent matrix and its gradient take most")
-    return "Cost grows in proportion to T; in wide nets W_hh and its gradient take most."
+    return "Summed every step, cost grows in proportion to T; in wide nets W_hh and its gradient take most."
 
 
 TABLES = {f"front:{make.__name__}_caption": make for make in (

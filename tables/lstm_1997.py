@@ -106,7 +106,8 @@ def front_verdicts(results):
         counts = [len(readings.solved_rows(own, chosen)) for chosen in (literal, lambda run: run.papers_net)]
         lines.append([name, *(f"{count}/{len(rows)}" for count in counts), verdict(found, rows)])
     table = markdown(["rows of experiment", "word for word", "with named changes", "reproduced?"], lines)
-    return f"A row counts if as many trials as in the paper stop within twice its mean.\n\n{table}"
+    return (f"A row counts if as many trials as in the paper stop within twice its mean (T = 1000: mostly its mean)."
+            f"\n\n{table}")
 
 
 def front_answer(results):
@@ -257,8 +258,8 @@ def caps(results):
     claim(len(same) == 1, "in all rows but one further trials stop")
     return (
         f"{number(len(rows))} rows have a longer literal run, with the same seeds: {listed(rows)}. In all but "
-        f"{listed(same)} further trials stop. The literal readings with T = 1000 were given up at the paper's own "
-        "mean.")
+        f"{listed(same)} further trials stop. With T = 1000 all readings but 3a with F X were given up at the "
+        "paper's own mean.")
 
 
 def other_reading(results):

@@ -365,7 +365,7 @@ def front_answer(results):
     lag = lstm_runs("2a", results)
     claim([len(run.reached) for run in lag] == [0, 18] and not others_on_2a(results), "2a is the LSTM's with changes")
     return (
-        f"RTRL ({rtrl} of 30 Reber trials by {thousands(BOUNDS[1])} sequences) and BPTT ({bptt}) beat it word for word "
+        f"On the Reber grammar RTRL ({rtrl} of 30 by {thousands(BOUNDS[1])} sequences) and BPTT ({bptt}) beat it word for word "
         f"({literal_count}), not with named changes ({most}).")
 
 

@@ -316,7 +316,7 @@ def front(results):
     claim(low[0] <= 0.1 * low[1], "at 0.8 hardly a run is solved, whatever the structure")
     claim(ends[0] >= 0.9 * runs and ends[1] == 0, "from radius 1 on structure decides between all and nothing")
     return (
-        f"Large enough and well built: at spectral radius (largest absolute eigenvalue) 0.8, {low[0]} of {low[1]} runs "
+        f"At spectral radius (largest absolute eigenvalue) 0.8, {low[0]} of {low[1]} runs "
         f"are solved; at 1 and 1.1, {ends[0]} of {runs} with random orthogonal matrices, none with the identity.")
 
 
@@ -445,7 +445,7 @@ def order_answer(results):
         f"explains {shares['distinct', 'halves']} of the variance of the first and the second "
         f"symbol if they have channels of their own, and {shares['marked', 'halves']} if they are "
         f"marked. In the regions it is {shares['distinct', 'regions']} against "
-        f"{shares['marked', 'regions']}: there markers hide nothing from the probe, and learning "
+        f"{shares['marked', 'regions']}: there markers hide little from the probe (more of the first symbol is explained, less of the second), and learning "
         f"takes longer all the same.\n\n{lag_sentence(results)}")
 
 
