@@ -106,6 +106,38 @@ def draw_twice(visualizer, folder, monkeypatch):
     return drawn
 
 
+def interrupted_after_each_trial(module, row, folder, monkeypatch):
+    """Runs a row whose three trials go one after another, stopped after each and started again; each trial must run
+    once. Returns the record of the last start."""
+    options, runs, stop, run = module.Options(out=str(folder / "r.json")), [], [], module.Trial.run
+
+    def once(trial):
+        runs.append(trial.seed)
+        figures = run(trial)
+        stop.append(True)
+        return figures
+
+    monkeypatch.setattr(module.harness, "stopped", lambda: bool(stop))
+    monkeypatch.setattr(module.Trial, "run", once)
+    assert module.train(row, options) is None and runs == [0]
+    stop.clear()
+    assert module.train(row, options) is None and runs == [0, 1]
+    stop.clear()
+    resumed = module.train(row, options)
+    assert runs == [0, 1, 2]
+    return resumed
+
+
+def assert_checkpoint_refused(module, row, words, state, folder, capsys):
+    """A checkpoint of this content is one line on stderr and exit code 2, for the command that would go on from it."""
+    out = str(folder / "r.json")
+    module.harness.write_checkpoint(module.checkpoint_of(row, out), module.CODE, state, {})
+    with pytest.raises(SystemExit) as ended:
+        module.main([*words, "--out", out])
+    output = capsys.readouterr()
+    assert ended.value.code == 2 and output.out == "" and len(output.err.splitlines()) == 1
+
+
 def assert_bad_input(completed, words):
     """One line on stderr that holds the words, nothing on stdout, exit code 2."""
     assert completed.returncode == 2, completed.stderr

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT, execute, mutated
+from conftest import ROOT, assert_checkpoint_refused, execute, interrupted_after_each_trial, mutated
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -213,23 +213,8 @@ def test_a_trial_that_is_given_up_before_its_first_unit_has_no_error_signal():
 
 
 def test_an_interrupted_run_goes_on_with_the_next_trial(tmp_path, monkeypatch, whole):
-    row, options, runs, run = cc.Settings(**SMALL), cc.Options(out=str(tmp_path / "r.json")), [], cc.Trial.run
-    stop = []
-
-    def once(trial):
-        runs.append(trial.seed)
-        figures = run(trial)
-        stop.append(True)
-        return figures
-
-    monkeypatch.setattr(harness, "stopped", lambda: bool(stop))
-    monkeypatch.setattr(cc.Trial, "run", once)
-    assert cc.train(row, options) is None and runs == [0]
-    stop.clear()
-    assert cc.train(row, options) is None and runs == [0, 1]
-    stop.clear()
-    resumed = cc.train(row, options)
-    assert runs == [0, 1, 2] and resumed["final"] == whole["final"] and resumed["history"] == whole["history"]
+    resumed = interrupted_after_each_trial(cc, cc.Settings(**SMALL), tmp_path, monkeypatch)
+    assert resumed["final"] == whole["final"] and resumed["history"] == whole["history"]
 
 
 @pytest.mark.parametrize("after", (0, 3, 30))
@@ -255,12 +240,8 @@ def test_a_signal_to_the_group_ends_a_run_and_the_same_command_goes_on(tmp_path)
 @pytest.mark.parametrize(
     "state", [{}, dict(done=[1], seconds=0), dict(done={"7": {}}, seconds=0), dict(done={}, seconds="")])
 def test_a_checkpoint_of_any_content_is_one_line(state, tmp_path, capsys):
-    out = str(tmp_path / "r.json")
-    harness.write_checkpoint(cc.checkpoint_of(cc.Settings(**SMALL), out), cc.CODE, state, {})
-    with pytest.raises(SystemExit) as ended:
-        cc.main(["--experiment", "2a", "--p", "3", "--trials", "3", "--out", out])
-    output = capsys.readouterr()
-    assert ended.value.code == 2 and output.out == "" and len(output.err.splitlines()) == 1
+    words = ["--experiment", "2a", "--p", "3", "--trials", "3"]
+    assert_checkpoint_refused(cc, cc.Settings(**SMALL), words, state, tmp_path, capsys)
 
 
 @pytest.mark.parametrize("words, complaint", [

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, assert_checkpoint_refused, interrupted_after_each_trial
 
 import harness
 import lstm_1997 as lstm
@@ -132,23 +132,7 @@ def test_a_trial_that_is_given_up_has_no_figures():
 
 
 def test_an_interrupted_run_goes_on_with_the_next_trial(tmp_path, monkeypatch, whole):
-    row, options, runs, run = wg.Settings(**SMALL), wg.Options(out=str(tmp_path / "r.json")), [], wg.Trial.run
-    stop = []
-
-    def once(trial):
-        runs.append(trial.seed)
-        figures = run(trial)
-        stop.append(True)
-        return figures
-
-    monkeypatch.setattr(harness, "stopped", lambda: bool(stop))
-    monkeypatch.setattr(wg.Trial, "run", once)
-    assert wg.train(row, options) is None and runs == [0]
-    stop.clear()
-    assert wg.train(row, options) is None and runs == [0, 1]
-    stop.clear()
-    resumed = wg.train(row, options)
-    assert runs == [0, 1, 2]
+    resumed = interrupted_after_each_trial(wg, wg.Settings(**SMALL), tmp_path, monkeypatch)
     assert resumed["final"] == whole["final"] and resumed["weights"] == whole["weights"]
 
 
@@ -176,12 +160,7 @@ def test_a_signal_to_the_group_keeps_what_ended_in_both_processes(tmp_path):
 @pytest.mark.parametrize(
     "state", [{}, dict(done=[1], seconds=0), dict(done={"7": {}}, seconds=0), dict(done={}, seconds="")])
 def test_a_checkpoint_of_any_content_is_one_line(state, tmp_path, capsys):
-    out = str(tmp_path / "r.json")
-    harness.write_checkpoint(wg.checkpoint_of(wg.Settings(**SMALL), out), wg.CODE, state, {})
-    with pytest.raises(SystemExit) as ended:
-        wg.main(["--T", "10", "--trials", "3", "--out", out])
-    output = capsys.readouterr()
-    assert ended.value.code == 2 and output.out == "" and len(output.err.splitlines()) == 1
+    assert_checkpoint_refused(wg, wg.Settings(**SMALL), ["--T", "10", "--trials", "3"], state, tmp_path, capsys)
 
 
 def test_all_rows_are_table_4_and_parity(tmp_path):
