@@ -48,7 +48,9 @@ def train(settings, options, quiet=True):
         done += 1
         progress(done, f"round {done}: {total:.3f}")
         if options.slowly:
-            Path(f"begun-{settings.seed}").write_text(str(os.getpid()))
+            writing = Path(f"begun-{settings.seed}.new")
+            writing.write_text(str(os.getpid()))
+            writing.replace(f"begun-{settings.seed}")  # never seen empty
             time.sleep(0.01)
         if harness.stopped():
             status = "interrupted"
