@@ -28,6 +28,7 @@ Expect: some ten seconds for a command of thirty nets at T = 100, some minutes f
 setting writes one record into results.json, with lists over the repeats.
 """
 
+import copy
 import dataclasses
 import math
 import sys
@@ -42,6 +43,8 @@ CODE = harness.Code(__name__)
 N_TEST = 1000  # held-out sequences of a repeat
 WIDTH = 50  # sequences evaluated at once; it divides N_TEST and every validation split
 SUCCESS = 0.95  # a repeat with a higher accuracy latches
+LONGER = 4  # a latch is tested over this many times T steps
+N_LONGER, LONGER_WIDTH = 400, 20  # on so many sequences, so many at once
 TARGET_1994 = 0.8  # latch1994: the last state shall be +0.8 or -0.8
 CHANCE_LOSS = math.log(2)  # cross-entropy of a guess between two classes
 CHANCE = 0.5  # its accuracy
@@ -144,10 +147,11 @@ class Settings:
 
     def bytes_needed(self):
         """What a run holds at its largest: two held-out sets, one of them while it is put together
-        from copies; a fixed set; two nets' activations and derivatives, and the views of these."""
+        from copies; a fixed set; three nets' activations and derivatives, and the views of these."""
         copies = 3 if self.repeats == 1 else 4
         held = 8 * inputs(self) * (copies * N_TEST + 3 * self.batch) + 12 * (self.samples or 0)
-        nets = (self.batch + WIDTH) * 16 * self.units * np.dtype(self.dtype).itemsize
+        columns = self.batch + WIDTH + LONGER * LONGER_WIDTH
+        nets = columns * 16 * self.units * np.dtype(self.dtype).itemsize
         return self.T * (self.repeats * (held + nets) + 300 * (20 + self.units))
 
 
@@ -909,9 +913,18 @@ def probe(net, fit, test):
     h_fit, h_test = (last_states(net, x) for x, _ in (fit, test))
     if harness.stopped():
         return None
-    scores = []
     signs, test_signs = (sign.reshape(-1, net.R) for _, sign in (fit, test))
-    for r in range(net.R):
+    return decoded(h_fit, signs, h_test, test_signs)
+
+
+def decoded(h_fit, signs, h_test, test_signs):
+    """The probe's accuracies (a list of R) from states h (H, n, R) and their signs (n, R); None for a
+    repeat whose states are not finite."""
+    scores = []
+    for r in range(signs.shape[1]):
+        if not (np.isfinite(h_fit[:, :, r]).all() and np.isfinite(h_test[:, :, r]).all()):
+            scores.append(None)
+            continue
         mean, spread = h_fit[:, :, r].mean(1), h_fit[:, :, r].std(1) + 1e-300
         fit_rows, test_rows = (
             np.column_stack([(h[:, :, r].T - mean) / spread, np.ones(h.shape[1])])
@@ -919,6 +932,54 @@ def probe(net, fit, test):
         weights = np.linalg.lstsq(fit_rows, signs[:, r])[0]
         scores.append(float((test_rows @ weights * test_signs[:, r] > 0).mean()))
     return scores
+
+
+def retention(net, x):
+    """How much of the first element's mark on the state is left at the end, for each repeat (R,):
+    the distance of the mean states of sequences with a first +1 and a first -1, |E h_T+ - E h_T-|,
+    over the same after the first step. x: (T, inputs, n R), as make_sequences orders it; None if
+    the run is to stop."""
+    first = np.repeat(np.where(np.arange(x.shape[2] // net.R) % 2, -1.0, 1.0), net.R)
+    gaps = np.zeros((2, net.H, net.R))  # after the first step, at the end
+    for columns, _ in slices(net, x):
+        for gap, h in zip(gaps, (net.h[1], net.h[-1])):
+            gap += net.per_repeat(h * first[columns])
+    if harness.stopped():
+        return None
+    at_first, at_end = np.sqrt((gaps**2).sum(1))
+    return short(at_end / np.maximum(at_first, 1e-300))
+
+
+def longer_states(net, settings, rngs):
+    """The state of every repeat after LONGER T steps, the last ones of noise, on N_LONGER new
+    sequences of the stream `display`, and the class of each: h (H, n, R), sign (n, R). Ends early
+    when the run is to stop."""
+    longer, tail = copy.copy(settings), (LONGER - 1) * settings.T
+    harness.change(longer, "T", LONGER * settings.T)
+    nets = build(longer, LONGER_WIDTH, net.R, theta=net.theta)
+    states, signs = [], []
+    for _ in range(0, N_LONGER, LONGER_WIDTH):
+        parts = []
+        for rng in rngs:
+            x, sign = make_sequences(rng["display"], settings, LONGER_WIDTH)
+            noise = np.zeros((tail, *x.shape[1:]))
+            noise[:, -1] = rng["display"].normal(0, settings.noise, (tail, LONGER_WIDTH))
+            parts.append((np.concatenate([x, noise]), sign))
+        x, sign = (side_by_side(arrays, settings.dtype) for arrays in zip(*parts))
+        states.append(last_states(nets, x))
+        signs.append(sign.reshape(-1, net.R))
+        if harness.stopped():
+            break
+    return np.concatenate(states, axis=1), np.concatenate(signs)
+
+
+def latch(net, settings, rngs):
+    """How well a latch holds, for each repeat (R,): the probe of the state after LONGER T steps,
+    where training ends at T; the readout plays no part. None if the run is to stop."""
+    if harness.stopped():
+        return None
+    fit, test = (longer_states(net, settings, rngs) for _ in range(2))
+    return None if harness.stopped() else decoded(*fit, *test)
 
 
 def state_gradient(net, x):
@@ -995,6 +1056,7 @@ def train(settings, options, quiet=True):
             if done == 0:
                 tested = build(settings, WIDTH, R, theta=net.theta)
                 at_start = look_at_start(tested, held_out(settings, rngs, "display"), sets)
+                at_start["latch_start"] = latch(tested, settings, rngs)
             else:
                 loss_sum += loss
                 diverged |= [check(value) for check, value in zip(checks, loss.tolist())]
@@ -1014,11 +1076,12 @@ def train(settings, options, quiet=True):
             if last:
                 break
         gradient_end = state_gradient(tested, sets["test_accuracy"][0])
+        latch_end = latch(tested, settings, rngs)
     progress.close()
     if diverged.any() and status == "done":
         status = "diverged"
     measured = {name: column[-1] if column else None for name, column in history.items()}
-    ended = dict(gradient_end=gradient_end, diverged=diverged.tolist())
+    ended = dict(gradient_end=gradient_end, latch_end=latch_end, diverged=diverged.tolist())
     return {
         "settings": dataclasses.asdict(settings),
         "seeds": seeds,
@@ -1031,10 +1094,12 @@ def train(settings, options, quiet=True):
 
 
 def look_at_start(net, display, sets):
-    """How much of the first input reaches the last state of the untrained nets, by its gradient and
-    by the probe."""
+    """How much of the first input reaches the last state of the untrained nets: by its gradient, by
+    what is left of its mark, and by the probe."""
     test = sets["test_accuracy"]
-    return {"gradient_start": state_gradient(net, test[0]), "probe_start": probe(net, display, test)}
+    return {
+        "gradient_start": state_gradient(net, test[0]), "retention_start": retention(net, test[0]),
+        "probe_start": probe(net, display, test)}
 
 
 def best_point(history):
