@@ -509,7 +509,8 @@ LEFT = {  # experiment: the paper's weights; cells see no gates and no bias; inp
 @pytest.mark.parametrize("experiment", LEFT)
 def test_what_the_cells_see(experiment):
     for sources, weights in zip(("paper", "cells", "inputs"), LEFT[experiment]):
-        settings = lstm.Settings(experiment=experiment, cell_sources=sources, **dict(blocks=3) if experiment == "1" else {})
+        blocks = dict(blocks=3) if experiment == "1" else {}
+        settings = lstm.Settings(experiment=experiment, cell_sources=sources, **blocks)
         layout = lstm.Layout(settings)
         theta = lstm.initial_weights(settings, layout, np.random.default_rng(0))
         W = layout.split(theta[None])[0][0]
