@@ -101,6 +101,20 @@ PAPER = {  # every row of the paper's tables
     **TABLE_1, **TABLE_2, **TABLE_3, **TABLE_3_500, **TABLE_3_1000, **TABLE_3_LONG, **TABLES_4_TO_6,
     **TABLES_4_AND_5_LONG, **TABLE_7, **TABLE_7_LONG, **TABLE_8, **TABLE_9}
 
+# Cells that see no constant sources: no gates and no bias, or the inputs only
+_NARROW = {"cells see inputs": dict(cell_sources="inputs")}
+SOURCES_2C = (
+    rows(lag(50, 50), _NARROW, 90_000) | rows(lag(100, 100), _NARROW, 93_000)
+    | rows(lag(200, 200), _NARROW, 99_000) | rows(lag(500, 500), _NARROW, 114_000))
+SOURCES_2C_LONG = (
+    rows(lag(1000, 1000), _NARROW, 147_000) | rows(lag(1000, 500), _NARROW, 147_000)
+    | rows(lag(1000, 200), _NARROW, 225_000) | rows(lag(1000, 100), _NARROW, 405_000)
+    | rows(lag(1000, 50), _NARROW, 609_000))
+_PLAIN = {"plain error, cells see cells": dict(output_error="plain", cell_sources="cells")}
+SOURCES_4 = rows(adding(500), _PLAIN) | rows(adding(1000), _PLAIN)
+SOURCES_3B = rows(signals("3b", 1000, 1), {
+    "cells see inputs, fresh stop sets": dict(cell_sources="inputs", stop_set="fresh")})
+
 # Section 6.1 and the remarks that the precise values hardly matter
 _COUNT = {"literal": LITERAL, "gate biases at 0": dict(bias_scale=0.0)}
 LIMITS = {
@@ -177,6 +191,11 @@ STUDIES = [
     study("table-7-long", "adding with T = 500 and 1000, Table 7", TABLE_7_LONG, 400, keep=None),
     study("table-8", "multiplication, Table 8", TABLE_8, 60, keep=None),
     study("table-9", "temporal order, Table 9", TABLE_9, 40, keep=None),
+    study("sources-2c", "2c with cells that see the inputs only, q up to 500", SOURCES_2C, 8),
+    study("sources-2c-long", "the same with q = 1000", SOURCES_2C_LONG, 80),
+    study("sources-4", "adding over 500 and 1000 steps, cells see no gates and no bias",
+          SOURCES_4, 60, keep=None),
+    study("sources-3b", "3b with T = 1000, cells that see the inputs only", SOURCES_3B, 25),
     study("output-gates", "section 5.1.6: without output gates", OUTPUT_GATES, 8),
     study("limits", "section 6.1: exclusive or, parity, counting", LIMITS, 20),
     study("full-gradient", "section 6.1: the full gradient", _FULL_BASE | FULL_GRADIENT, 18,
