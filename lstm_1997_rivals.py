@@ -44,6 +44,7 @@ import lstm_1997 as lstm
 EXPERIMENT = "lstm_1997_rivals"
 CODE = harness.Code(__name__)
 CHUNK = lstm.CHUNK  # training sequences drawn at once for a trial: part of what a seed means
+CARRIED = 0.1  # a difference of activations that counts as kept
 
 
 # --------------------------------------------------------------------------------------------------
@@ -146,11 +147,24 @@ class Settings:
     output_error: str = harness.setting(
         "a17", "error of an output unit: a17 is f'(net)(t - y), plain is t - y, flat-spot is "
         "(f'(net) + 0.1)(t - y)", "method", choices=("a17", "plain", "flat-spot"))
+    error_factor: float = harness.setting(
+        1.0, "factor on that error", "method", low=1e-6, high=1e6)
+    tolerance: float = harness.setting(
+        0.0, "an output's error counts as 0 while |t - y| is below this", "method", low=0, high=1)
+    output_bias: bool = harness.setting(
+        False, "the outputs have a bias (2a)", "method")
     init: float = harness.setting(
         0.2, "weights start uniformly in [-init, init]", "method", low=1e-12, high=1e6)
     surprise: float | None = harness.setting(
         None, "a symbol is unexpected if some output of the automatizer was wrong by more",
         "method", kind=float, low=0, high=1, otherwise=0.25, needs=("method", "chunker"))
+    names: str | None = harness.setting(
+        None, "what the automatizer learns to name: the chunker's hidden units, or its whole state, "
+        "hidden units and outputs (Schmidhuber 1992)", "method", kind=str,
+        choices=("hidden", "state"), otherwise="hidden", needs=("method", "chunker"))
+    chunker_direct: str | None = harness.setting(
+        None, "none: the chunker has no weights from inputs to outputs", "method", kind=str,
+        choices=("all", "none"), otherwise="all", needs=("method", "chunker"))
     test_every: int = harness.setting(
         100, "training sequences between tests of the stopping criterion", "training", low=CHUNK,
         high=10**9)
@@ -173,6 +187,8 @@ class Settings:
         if self.method == "bptt" and self.update == "step":
             raise ValueError(
                 "--method bptt changes the weights at the end of a sequence: use --method rtrl")
+        if self.output_bias and self.experiment != "2a":
+            raise ValueError("--output-bias needs --experiment 2a")
         for name in ("test_every", "max_sequences"):
             if getattr(self, name) % CHUNK:
                 raise ValueError(f"{harness.flag_of(name)} must be a multiple of {CHUNK}")
@@ -184,7 +200,7 @@ class Settings:
         """Memory for weights, training sequences, running derivatives and activations."""
         p, steps = self.p or 1, steps_of(self)
         units = self.hidden + (7 if self.experiment == "1" else 0)
-        numbers = 6 * p**2 + 3 * CHUNK * steps  # of a trial
+        numbers = (10 if self.names == "state" else 6) * p**2 + 3 * CHUNK * steps  # of a trial
         numbers += 3 * units**2 * (self.hidden + (self.p or 7)) + 4 * steps * units
         return 8 * numbers * max(self.trials, lstm.LANES)
 
@@ -220,7 +236,8 @@ class Settings:
     def reading(self):
         """The settings that depart from the row's own, for a person; "literal" if none does."""
         default = Settings(method=self.method, experiment=self.experiment)
-        names = ("update", "output_error", "init", "surprise")
+        names = ("update", "output_error", "error_factor", "tolerance", "output_bias", "init",
+                 "surprise", "names", "chunker_direct")
         changed = [f"{name.replace('_', '-')} {getattr(self, name)}" for name in names
                    if getattr(self, name) != getattr(default, name)]
         return ", ".join(changed) or "literal"
@@ -268,21 +285,24 @@ class Layout:
     Task 2a: a layer of self-recurrent hidden units, outputs that see the hidden units and the
     inputs. Task 1, rtrl and bptt: fully recurrent, every hidden and output unit sees the inputs,
     all hidden and all output units. elman: the hidden units see the inputs and their own copy (the
-    context), the outputs see the hidden units. No unit has a bias.
+    context), the outputs see the hidden units. No unit has a bias, unless output_bias is set: the
+    outputs' is the last row of their weights from inputs.
     """
 
-    def __init__(self, settings, extra_outputs=0):
+    def __init__(self, settings, extra_outputs=0, direct=True):
         self.inputs = 7 if settings.experiment == "1" else settings.p + 1
         self.outputs, self.hidden = self.inputs + extra_outputs, settings.hidden
         self.feedback = settings.experiment == "1" and settings.method in ("rtrl", "bptt")
-        self.direct = settings.method != "elman"  # weights from inputs to outputs
+        self.direct = direct and settings.method != "elman"  # weights from inputs to outputs
+        self.bias = settings.output_bias
         self.key = (  # equal for nets that can train together
-            settings.experiment, self.inputs, self.outputs, self.hidden, self.feedback, self.direct)
+            settings.experiment, self.inputs, self.outputs, self.hidden, self.feedback, self.direct,
+            self.bias)
         # units that are seen a step later
         self.units = self.hidden + (self.outputs if self.feedback else 0)
         self.parts = (
             (self.hidden, self.units), (self.inputs, self.hidden), (self.outputs, self.units),
-            (self.inputs if self.direct else 0, self.outputs))
+            ((self.inputs if self.direct else 0) + self.bias, self.outputs))
         self.ends = np.cumsum([math.prod(part) for part in self.parts]).tolist()
         self.size = self.ends[-1]
 
@@ -302,12 +322,17 @@ class Layout:
 def layouts_of(settings):
     """The nets of a row: one, or automatizer and chunker. Raises AssertionError unless they have
     the number of weights that the paper gives: Table 2 counts the automatizer alone."""
-    extra = settings.hidden if settings.method == "chunker" else 0
-    first = Layout(settings, extra)
+    if settings.method == "chunker":
+        second = Layout(settings, direct=settings.chunker_direct == "all")
+        named = settings.hidden + (second.outputs if settings.names == "state" else 0)
+        layouts = Layout(settings, named), second
+    else:
+        layouts = (Layout(settings),)
     counted = settings.in_paper and settings.row.weights is not None
-    if counted and first.size != settings.row.weights:
-        raise AssertionError(f"{first.size} weights, the paper has {settings.row.weights}")
-    return (first, Layout(settings)) if extra else (first,)
+    papers_net = not settings.output_bias and settings.names in (None, "hidden")
+    if counted and papers_net and layouts[0].size != settings.row.weights:
+        raise AssertionError(f"{layouts[0].size} weights, the paper has {settings.row.weights}")
+    return layouts
 
 
 class LaneSettings(NamedTuple):
@@ -317,18 +342,20 @@ class LaneSettings(NamedTuple):
     slope_offset: np.ndarray
     lr: np.ndarray
     surprise: np.ndarray
+    tolerance: np.ndarray  # |t - y| below which an error counts as 0
 
     @classmethod
     def of(cls, several):
         """Those of the settings of some lanes."""
         errors = {"a17": (1, 0), "plain": (0, 1), "flat-spot": (1, 0.1)}
-        rows = [(*errors[s.output_error], s.lr, s.surprise or 0) for s in several]
+        rows = [(*(s.error_factor * part for part in errors[s.output_error]), s.lr, s.surprise or 0,
+                 s.tolerance) for s in several]
         return cls(*np.array(rows, float).T)
 
     @classmethod
     def ones(cls, R):
         """For R lanes that only run and do not learn."""
-        return cls(*np.ones((4, R)))
+        return cls(*np.ones((4, R)), np.zeros(R))
 
 
 def logistic(net):
@@ -378,7 +405,9 @@ class Net:
         self.layout, self.theta, self.lane = layout, theta, np.arange(R)
         self.W_h, self.V_h, self.W_o, self.V_o = self.weights = layout.split(theta)
         self.weight, self.offset, self.rates = (value[:, None] for value in lane_settings[:3])
-        self.plain_slope = not lane_settings.slope_offset.any()
+        self.plain_slope = bool((self.weight == 1).all()) and not self.offset.any()
+        self.tolerance = lane_settings.tolerance[:, None]
+        self.tolerant = bool(self.tolerance.any())
         self.delta = np.zeros((R, layout.size))
         self.changes = layout.split(self.delta)
         self.u, self.z = np.zeros((2, R, layout.units), dtype)
@@ -401,14 +430,18 @@ class Net:
         net = matvec(self.W_o[lanes], z)  # net_o(t) = W_o z(t) + V_o x(t)
         if self.layout.direct:
             net += self.V_o[lane, x]
+        if self.layout.bias:
+            net += self.V_o[lanes, -1]
         y = logistic(net)  # y(t) = f(net_o(t))
         self.z[lanes], self.y[lanes] = z, y
         self.u[lanes] = np.concatenate([h, y], axis=1) if self.layout.feedback else h
         return y
 
     def output_error(self, difference, y, lanes=ALL):
-        """The error at the net inputs of the outputs: (weight f' + offset) (t - y).
-        (..., lanes, K)"""
+        """The error at the net inputs of the outputs: (weight f' + offset) (t - y), or 0 where
+        |t - y| is below the tolerance. (..., lanes, K)"""
+        if self.tolerant:
+            difference = difference * (abs(difference) >= self.tolerance[lanes])
         delta = 1 - y
         delta *= y
         if not self.plain_slope:
@@ -460,6 +493,8 @@ class Net:
             dW_o += delta_o[:, :, None] * self.z_at[t, :, None]
             if self.layout.direct:
                 dV_o[self.lane, x[t]] += delta_o
+            if self.layout.bias:
+                dV_o[:, -1] += delta_o
         return delta_h
 
     def learn_bptt(self, x, target, end):
@@ -567,7 +602,10 @@ class Sensitivities:
         if not net.layout.feedback:
             W_o, V_o = into[2:]
             W_o[lanes] += delta_o[:, :, None] * net.z[lanes][:, None]
-            V_o[net.lane[lanes], net.x[lanes]] += delta_o
+            if net.layout.direct:
+                V_o[net.lane[lanes], net.x[lanes]] += delta_o
+            if net.layout.bias:
+                V_o[lanes, -1] += delta_o
 
 
 class Truncated:
@@ -617,13 +655,15 @@ class Chunker:
     The automatizer reads every symbol and predicts the next one. Symbols it failed to predict go to
     the chunker (the first symbol of a sequence, which nobody could predict, too): it sees these
     only, its state stays as it is in between, and it predicts the next one of them. The automatizer
-    has an output for each hidden unit of the chunker and learns to name its activation at every
-    step; so what the chunker keeps, the automatizer learns to keep. A symbol is unexpected where
-    the automatizer's own output was off by more than `surprise` at some symbol.
+    has an output for each hidden unit of the chunker (`names` state: for each of its outputs, too)
+    and learns to name its activation at every step; so what the chunker keeps there, the
+    automatizer learns to keep. A symbol is unexpected where the automatizer's own output was off
+    by more than `surprise` at some symbol.
     """
 
     def __init__(self, layouts, theta, lane_settings):
         first, second = layouts
+        self.names_outputs = first.outputs > second.outputs + second.hidden
         self.layouts, self.theta, self.lane_settings = layouts, theta, lane_settings
         self.automatizer = Net(first, theta[:, : first.size], lane_settings)
         self.chunker = Net(second, theta[:, first.size :], lane_settings)
@@ -654,11 +694,15 @@ class Chunker:
                 net.theta += net.delta
 
     def difference(self, y, target):
-        """t_k - y_k of the automatizer: the next symbol, then the chunker's hidden units as they
-        are now."""
+        """t_k - y_k of the automatizer: the next symbol, then the chunker's state as it is now."""
         wanted = difference(y, target)
-        wanted[:, self.layouts[1].outputs :] += self.chunker.u
+        wanted[:, self.layouts[1].outputs :] += self.state()
         return wanted
+
+    def state(self):
+        """What the automatizer has to name: (R, H), or (R, H + K) with the outputs."""
+        net = self.chunker
+        return np.concatenate([net.u, net.y], axis=1) if self.names_outputs else net.u
 
     def unexpected(self, difference):
         """Whether the automatizer failed on the next symbol. (R,)"""
@@ -683,12 +727,13 @@ class Chunker:
         ys, unexpected = np.zeros((last, len(self.theta), K)), np.ones(len(self.theta), bool)
         for net in (self.automatizer, self.chunker):
             net.reset()
+        self.kept = np.zeros((last, *self.automatizer.u.shape))
         for t in range(last):
             if unexpected.any():
                 lanes = np.flatnonzero(unexpected)
                 self.chunker.step(x[t, lanes], lanes)
             y = self.automatizer.step(x[t])
-            ys[t] = y[:, :K]
+            ys[t], self.kept[t] = y[:, :K], self.automatizer.u
             unexpected = self.unexpected(difference(y, target[t]))
         return ys, self.chunker.y.copy()
 
@@ -702,7 +747,12 @@ CHECKS = (  # every kind of net; two lanes each
     dict(method="bptt", p=30), dict(method="bptt", p=30, output_error="flat-spot"),
     dict(method="bptt", p=6, hidden=3), dict(method="bptt", p=30, hidden=3, output_error="plain"),
     dict(method="bptt", experiment="1", hidden=3),
-    dict(method="bptt", experiment="1", hidden=5, output_error="flat-spot"))
+    dict(method="bptt", experiment="1", hidden=5, output_error="flat-spot"),
+    dict(method="bptt", p=30, hidden=2, output_bias=True),
+    dict(method="bptt", p=30, hidden=2, error_factor=2.0, tolerance=0.3, output_bias=True))
+CHUNKERS = (
+    dict(hidden=1), dict(hidden=2, surprise=0.55), dict(hidden=2, surprise=0.55, names="state"),
+    dict(hidden=2, chunker_direct="none"), dict(hidden=1, names="state", output_bias=True))
 
 
 def checked_nets(settings, updates):
@@ -721,11 +771,13 @@ def checked_nets(settings, updates):
 
 class SquaredError:
     """Half the squared error of two lanes on a sequence, as a function of all their weights in one
-    line, real or complex. What it knows it does not compute again: RTRL and BPTT are held against
-    the same derivatives, and those are computed many side by side."""
+    line, real or complex, times a factor and without the errors below a tolerance. What it knows it
+    does not compute again: RTRL and BPTT are held against the same derivatives, and those are
+    computed many side by side."""
 
-    def __init__(self, layout, x, target, end):
+    def __init__(self, layout, x, target, end, factor=1.0, tolerance=0.0):
         self.layout, self.x, self.last, self.known = layout, x, int(end.max()) + 1, {}
+        self.factor, self.tolerance = factor, tolerance
         self.target = lstm.one_hot(target[: self.last], layout.outputs)  # (T, 2, K)
         self.inside = (np.arange(self.last)[:, None] <= end)[:, :, None]
 
@@ -749,7 +801,8 @@ class SquaredError:
         ys = net.run(np.tile(self.x, n), self.last, keep=False)
         for k, weights in enumerate(several):
             missing = (self.target - ys[:, 2 * k : 2 * k + 2]) * self.inside
-            self.known[hash(weights.tobytes())] = 0.5 * (missing * missing).sum()
+            missing *= abs(missing.real) >= self.tolerance
+            self.known[hash(weights.tobytes())] = 0.5 * self.factor * (missing * missing).sum()
 
 
 def frozen_context_error(net, x, target, end):
@@ -798,7 +851,8 @@ def check_rtrl(settings, updates):
     worst = max(float(abs(a - b).max() / abs(b).max()) for a, b in pairs)
     if settings.output_error != "a17":
         return [], [], worst
-    loss, theta = SquaredError(net.layout, x, target, end), net.theta.ravel()
+    loss = SquaredError(net.layout, x, target, end, settings.error_factor, settings.tolerance)
+    theta = net.theta.ravel()
     loss.foresee(theta)
     rows = [lstm.check_gradient(loss, theta, -learned, named) for learned in (bptt, rtrl)]
     return *rows, worst
@@ -816,7 +870,7 @@ def check_elman(settings, updates):
 
 class RecordedChunker(Chunker):
     """A chunker that notes its sequence. passed_on: step and lanes of the symbols that the second
-    net was given; named: its hidden units, which the first net had to name, at every step."""
+    net was given; named: its state, which the first net had to name, at every step."""
 
     def __init__(self, *words):
         super().__init__(*words)
@@ -827,7 +881,7 @@ class RecordedChunker(Chunker):
         super().chunk(lanes, x, into, first)
 
     def difference(self, y, target):
-        self.named.append(self.chunker.u.copy())
+        self.named.append(self.state().copy())
         return super().difference(y, target)
 
 
@@ -900,10 +954,11 @@ def gradcheck_all():
         for updates, where in starts:
             rows = check_elman(settings, updates)
             passed &= report(f"Elman, {settings.experiment}, {where}", rows)
-    for hidden, surprise in ((1, 0.25), (2, 0.55)):
-        settings = Settings(method="chunker", p=12, hidden=hidden, surprise=surprise)
+    for choice in CHUNKERS:
+        settings = Settings(method="chunker", p=12, **choice)
         for name, rows in zip(("automatizer", "chunker"), check_chunker(settings)):
-            passed &= report(f"Chunker, hidden={hidden}, {name}", rows)
+            title = f"Chunker, hidden={settings.hidden} [{settings.reading}]"
+            passed &= report(f"{title}, {name}", rows)
     return 0 if passed else 1
 
 
@@ -1092,6 +1147,19 @@ class Lockstep(harness.SideBySide):
             signals[1:] = 0  # it does not go back
         return [rounded(by_lag) for by_lag in signals.T[: len(self.trials)]]
 
+    def taken_over(self):
+        """The chunker on 2a: how far the automatizer's task and its state differ between the two
+        sequences. Of every lane: the largest difference of what it has to name, at the end, (R,);
+        and for how many steps in a row from the first its hidden units differ by more than
+        CARRIED, (R,)."""
+        named, kept = [], []
+        for sequence in self.both():
+            self.pair.predictions(*sequence)
+            named.append(self.pair.state().copy())
+            kept.append(self.pair.kept)
+        apart = abs(kept[0] - kept[1]).max(-1) > CARRIED  # (T, R)
+        return abs(named[0] - named[1]).max(-1), np.logical_and.accumulate(apart).sum(0)
+
     def figures(self, lane):
         """Test figures of a trial: how many of how many fresh sequences (1: of its training and
         test strings) are wrong; 2a: the largest error of all outputs and steps."""
@@ -1102,9 +1170,13 @@ class Lockstep(harness.SideBySide):
         is_y = trial.task(rng, lstm.N_TEST).x[:, 0] == trial.settings.p
         errors = self.largest_errors()[lane]  # on the sequence of x, on that of y
         wrong = ~(errors < lstm.TOLERANCE["2a"])
-        return dict(
+        figures = dict(
             wrong=int(wrong[is_y.astype(int)].sum()), test_sequences=lstm.N_TEST,
             largest_error=float(errors.max()))
+        if self.method == "chunker":
+            gap, steps = (values[lane] for values in self.taken_over())
+            figures |= dict(named_gap=float(f"{gap:.4g}"), steps_carried=int(steps))
+        return figures
 
     def add_to_curves(self, largest):
         """A point of the training curves: at most 100 for each row. largest: of 2a, the largest
@@ -1158,7 +1230,8 @@ class Lockstep(harness.SideBySide):
                 final[f"error_{name}"] = rounded(np.median(signals, axis=0))
                 final[f"error_{name}_of_first_symbol"] = [signal[-1] for signal in signals]
         if row.method == "chunker":
-            final["chunker_right_after"] = [trial["chunker_right_after"] for trial in trials]
+            for name in ("chunker_right_after", "named_gap", "steps_carried"):
+                final[name] = [trial[name] for trial in trials]
         final["weights"] = layouts_of(row)[0].size
         together = {"trials_in_stack": len(self.keys)}
         return {
@@ -1193,7 +1266,7 @@ def stacks(rows):
     """Groups rows that can train together: the same method, layout and times of update and test."""
 
     def alike(row):
-        return row.method, layouts_of(row)[0].key, row.update, row.test_every
+        return row.method, *(net.key for net in layouts_of(row)), row.update, row.test_every
 
     return harness.grouped(rows, alike, lstm.STACK)
 
