@@ -6,8 +6,8 @@
 
     python3 visualize_information_latching.py --outdir viz
 
-Writes latching_success.png, latching_exchanged.png, latching_gradient.png, latching_split_bug.png,
-latching_landscape.png, latching_1994.png and bit_relay.png. Nothing is trained here: where a
+Writes latching_success.png, latching_exchanged.png, latching_gradient.png, latching_decides.png,
+latching_split_bug.png, latching_landscape.png, latching_1994.png and bit_relay.png. Nothing is trained here: where a
 record of a study is missing, reproduce.py is run for the study first."""
 
 import functools
@@ -21,7 +21,7 @@ import information_latching as latching
 import latch_landscape
 import pictures
 import studies
-from analysis.latching import steepest
+from analysis.latching import Repeats, steepest
 from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY
 from studies.information_latching import KERAS
 
@@ -190,6 +190,46 @@ def latching_gradient(table, tradeoff):
     return figure
 
 
+def latching_decides(*arms):
+    """The share of repeats that succeed, of every setting of the latch: against what is known of
+    the untrained nets, against a model of it that has not seen the start, and against the share
+    whose trained state latches. arms: the records of the studies, {label: record} each."""
+    every = {str(record["settings"]): record for found in arms for record in found.values()}
+    records = [record for record in every.values() if record["settings"]["task"] == "latch"]
+    own = Repeats.of(records)
+    known = Repeats.of([record for record in records if "latch_end" in record["final"]])
+    expected, _ = own.left_out_deviance(
+        np.stack([own.values(name) for name in ("gradient", "probe", "accuracy")], axis=-1))
+    latched = known.values("trained latch") > latching.SUCCESS
+    panels = (
+        (own, 10 ** own.values("gradient").mean(1), own.values("gradient"),
+         "gradient before training (geometric mean)", "The gradient alone"),
+        (own, own.values("probe").mean(1), own.values("probe"), "probe of the untrained state (mean)",
+         "What the state tells alone"),
+        (own, expected.mean(1), expected, "share expected by gradient, probe and readout",
+         "Both and the readout's luck, on starts left out"),
+        (known, latched.mean(1), latched, "share whose trained state holds 4 T steps",
+         "Whether training makes a latch"))
+    figure, axes = pictures.subplots(2, 2, figsize=(9.4, 8.8), layout="constrained", sharey=True)
+    for axis, (which, x, values, label, title) in zip(axes.flat, panels):
+        for cell, marker in zip(KERAS, "os^"):
+            chosen = [record["settings"]["cell"] == cell for record in which.records]
+            axis.plot(x[chosen], which.share[chosen], marker, color=COLOURS[cell], alpha=0.7, ms=6, label=NAMES[cell])
+        if label.startswith("share"):
+            axis.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--")
+        correlation, low, high = which.correlation(values)
+        axis.set_title(f"{title}:\nrank correlation {correlation:.2f} [{low:.2f}, {high:.2f}]")
+        axis.set(xlabel=label, ylim=(-0.04, 1.04))
+    axes[0, 0].set_xscale("log")
+    axes[0, 0].legend(loc="upper left")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("share of repeats that succeed")
+    figure.suptitle(f"{len(records)} settings of the latch: gradient and probe each have exceptions, together they "
+                    "say how many succeed;\nand a net succeeds if training makes it a latch (a mark: 30 nets)",
+                    fontsize=11)
+    return figure
+
+
 def latching_split_bug(split):
     """Validation accuracy of every repeat with the question's split, and with the same set
     shuffled first."""
@@ -292,6 +332,7 @@ PICTURES = {  # name: function, studies it draws
     "latching_success": (latching_success, ("table",)),
     "latching_exchanged": (latching_exchanged, ("table",)),
     "latching_gradient": (latching_gradient, ("table", "tradeoff")),
+    "latching_decides": (latching_decides, ("table", "tradeoff", "split", "tuning", "keras2018")),
     "latching_split_bug": (latching_split_bug, ("split",)),
     "latching_landscape": (latching_landscape, ("landscape",)),
     "latching_1994": (latching_1994, ("latch1994",)),

@@ -1,7 +1,12 @@
 """What the records of information latching say besides success: how gradients decay, who
-succeeds, how steep a loss is."""
+succeeds, how steep a loss is, and what decides success over all starts at once."""
+
+import dataclasses
+import functools
 
 import numpy as np
+
+import information_latching as latching
 
 
 def factor_per_step(short, long, steps):
@@ -103,3 +108,110 @@ def left_out(X, won, groups):
 def deviance(p, won):
     """-2 log-likelihood of each outcome (n,) under its probability."""
     return -2 * np.log(np.clip(np.where(won, p, 1 - p), 1e-12, 1))
+
+
+# --------------------------------------------------------------------------------------------------
+# What decides success
+# --------------------------------------------------------------------------------------------------
+
+# What a record knows of each repeat: by name, the function of the record that gives it, (R,).
+# Gradient and retention fall by powers of ten; below 1e-16 and 1e-3 they count as that.
+QUANTITIES = {
+    "length": lambda record: np.full(record["settings"]["repeats"], -np.log10(record["settings"]["T"])),
+    "gradient": lambda record: power(record, "gradient_start", 1e-16),
+    "retention": lambda record: power(record, "retention_start", 1e-3),
+    "probe": lambda record: final(record, "probe_start"),
+    "accuracy": lambda record: np.array(record["history"]["test_accuracy"][0], float),
+    "latch": lambda record: final(record, "latch_start"),
+    "trained latch": lambda record: final(record, "latch_end"),
+}
+START = ("task", "cell", "units", "init", "init_scale", "forget_bias", "update_bias", "reset",
+         "recurrent_activation")  # settings of one value for all that start alike
+
+
+def final(record, name):
+    """A final figure of every repeat; not a number where there is none, as of a net that diverged."""
+    return np.array(record["final"][name], float)
+
+
+def power(record, name, floor):
+    return np.log10(np.maximum(final(record, name), floor))
+
+
+def plain(value):
+    """A setting as it is compared: 3 and 3.0 are one."""
+    return float(value) if isinstance(value, int) else value
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Repeats:
+    """Every repeat of S settings with R repeats each: won (S, R), and start (S,), equal for the
+    settings that differ in length and training alone, so that their repeats begin with the same
+    weights, or nearly."""
+
+    records: list
+    won: np.ndarray
+    start: np.ndarray
+    known: dict = dataclasses.field(default_factory=dict)  # joint() by its names
+
+    @classmethod
+    def of(cls, records):
+        won = [final(record, "test_accuracy") > latching.SUCCESS for record in records]
+        start = [str([plain(record["settings"][name]) for name in START]) for record in records]
+        return cls(records, np.array(won), np.array(start))
+
+    @functools.cached_property
+    def share(self):
+        """The share of repeats that succeed, (S,)."""
+        return self.won.mean(1)
+
+    def values(self, name):
+        """A quantity of every repeat, (S, R)."""
+        return np.array([QUANTITIES[name](record) for record in self.records])
+
+    def correlation(self, values):
+        """The rank correlation of the settings' means of values (S, R) with the share that succeed,
+        and its 95% interval, whole starts drawn anew."""
+        means = values.mean(1)
+
+        def statistic(chosen):
+            return rank_correlation(means[chosen], self.share[chosen])
+
+        return statistic(slice(None)), *bootstrap(statistic, self.start)
+
+    def within(self, values):
+        """The mean over the settings of pairs(), with its interval: what a quantity tells where
+        length and start are the same."""
+        found = zip(values, self.won, self.start)
+        shares = [(share, start) for v, w, start in found if (share := pairs(v, w)) is not None]
+        share, start = map(np.array, zip(*shares))
+        return share.mean(), *bootstrap(lambda chosen: share[chosen].mean(), start)
+
+    @functools.cached_property
+    def chance(self):
+        """The deviance (S, R) of the share of all other starts as everybody's probability."""
+        return self.left_out_deviance(np.zeros((*self.won.shape, 1)))[1]
+
+    def left_out_deviance(self, X):
+        """For columns X (S, R, k): the probabilities of a logistic regression on the other starts,
+        and their deviance, (S, R) each."""
+        S, R, k = X.shape
+        p = left_out(X.reshape(S * R, k), self.won.ravel(), np.repeat(self.start, R)).reshape(S, R)
+        return p, deviance(p, self.won)
+
+    def joint(self, *names):
+        """A logistic regression on these quantities, each start by one fitted to the others: the
+        rank correlation of its share with the share that succeed, and the fraction of the deviance
+        it explains, each with its 95% interval, whole starts drawn anew."""
+        if names not in self.known:
+            self.known[names] = self.fresh_joint(*names)
+        return self.known[names]
+
+    def fresh_joint(self, *names):
+        """joint(), computed anew."""
+        p, found = self.left_out_deviance(np.stack([self.values(name) for name in names], axis=-1))
+
+        def explained(chosen):
+            return 1 - found[chosen].sum() / self.chance[chosen].sum()
+
+        return self.correlation(p), (explained(slice(None)), *bootstrap(explained, self.start))

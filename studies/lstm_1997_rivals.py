@@ -21,6 +21,61 @@ REBER = {  # Table 1; method and hidden units
 }
 LAG_4 = lag("rtrl", 4) | {("elman", 4, 4.0): dict(method="elman", experiment="2a", p=4, lr=4.0)}
 CHUNKER = {("chunker", 100, 1.0): dict(method="chunker", experiment="2a", p=100, lr=1.0)}
+# Why the chunker's first net does not take over: each row removes a possible cause
+CAUSES = {
+    "as it is": dict(),
+    "outputs with a bias": dict(output_bias=True),
+    "second net without direct weights": dict(chunker_direct="none"),
+    "first net names the outputs, too": dict(names="state"),
+    "names the outputs, outputs with a bias": dict(names="state", output_bias=True),
+    "no direct weights, outputs with a bias": dict(chunker_direct="none", output_bias=True),
+}
+CAUSES_CAP = {4: 20_000, 10: 20_000, 100: 40_000}
+
+
+def causes(p):
+    """The chunker on 2a with a delay of p and 18 trials: {(p, what is changed): settings}."""
+    return {(p, name): dict(method="chunker", experiment="2a", p=p, lr=1.0, trials=18,
+                            max_sequences=CAUSES_CAP[p]) | choice
+            for name, choice in CAUSES.items()}
+
+
+# The changes that the LSTM had to choose from: error of the outputs, its factor, half and double the
+# rate, a tolerance below the bound of the criterion (Reber: an output decides by its order)
+ERRORS, FACTORS, TOLERANCES = ("a17", "plain", "flat-spot"), (1.0, 2.0), (0.0, 0.2)
+
+
+def changes(rates):
+    """Every combination: {(error, factor, rate, tolerance): settings}."""
+    return {(error, factor, lr, tolerance): dict(
+                output_error=error, error_factor=factor, lr=lr, tolerance=tolerance)
+            for error in ERRORS for factor in FACTORS for lr in rates for tolerance in TOLERANCES}
+
+
+SEARCH_SEED, SEARCH_TRIALS = 100, 6  # the search's trials; those of the tables start at 0
+SEARCHES = {  # method, experiment, p, hidden units: rates and cap
+    ("rtrl", "2a", 4, 1): ((0.5, 1.0, 2.0, 4.0, 5.0, 8.0, 10.0, 20.0), 20_000),
+    ("bptt", "2a", 4, 1): ((0.5, 1.0, 2.0, 4.0, 5.0, 8.0, 10.0, 20.0), 20_000),
+    ("chunker", "2a", 4, 1): ((0.5, 1.0, 2.0), 20_000),
+    ("rtrl", "2a", 10, 1): ((0.5, 1.0, 2.0), 20_000),
+    ("bptt", "2a", 10, 1): ((0.5, 1.0, 2.0), 20_000),
+    ("chunker", "2a", 10, 1): ((0.5, 1.0, 2.0), 20_000),
+    ("rtrl", "2a", 100, 1): ((0.5, 1.0, 2.0), 15_000),
+    ("bptt", "2a", 100, 1): ((0.5, 1.0, 2.0), 15_000),
+    ("chunker", "2a", 100, 1): ((0.5, 1.0, 2.0), 15_000),
+    ("bptt", "1", None, 12): ((0.05, 0.1, 0.2), 30_000),
+    ("rtrl", "1", None, 12): ((0.05, 0.1, 0.2), 30_000),
+}
+
+
+def search(method, experiment, p, hidden):
+    """Every change with the search's own seeds."""
+    rates, cap = SEARCHES[method, experiment, p, hidden]
+    shared = dict(method=method, experiment=experiment, hidden=hidden, trials=SEARCH_TRIALS, seed=SEARCH_SEED,
+                  max_sequences=cap) | ({} if p is None else dict(p=p))
+    return {label: shared | choice for label, choice in changes(rates).items()}
+
+
 CASCADE_CORRELATION = {
     "the embedded Reber grammar": dict(experiment="1"),
     "2a with p = 4": dict(experiment="2a", p=4),
@@ -34,8 +89,23 @@ WEIGHT_GUESSING = {
 }
 
 
-def study(name, shows, grid, minutes, experiment="lstm_1997_rivals"):
-    return Study(name, shows, experiment, grid, None, minutes, keep=None)
+def study(name, shows, grid, minutes, experiment="lstm_1997_rivals", keep=None):
+    return Study(name, shows, experiment, grid, None, minutes, keep=keep)
+
+
+SEARCH_MINUTES = {  # of one core, by method, experiment and p
+    ("rtrl", "2a", 4): 6, ("bptt", "2a", 4): 6, ("chunker", "2a", 4): 6, ("rtrl", "2a", 10): 8,
+    ("bptt", "2a", 10): 8, ("chunker", "2a", 10): 8, ("rtrl", "2a", 100): 60, ("bptt", "2a", 100): 60,
+    ("chunker", "2a", 100): 120, ("bptt", "1", None): 15, ("rtrl", "1", None): 60}
+
+
+def searches():
+    for row in SEARCHES:
+        method, experiment, p, _ = row
+        where = "the Reber grammar" if p is None else f"2a with p = {p}"
+        name = f"rivals-search-{method}-{'reber' if p is None else p}"
+        yield study(name, f"every change that the LSTM had to choose from, for {method} on {where}", search(*row),
+                    SEARCH_MINUTES[method, experiment, p], keep=())
 
 
 STUDIES = [
@@ -46,6 +116,10 @@ STUDIES = [
     study("rivals-lag-100", "RTRL on 2a with p = 100", lag("rtrl", 100), 95),
     study("rivals-lag-100-bptt", "BPTT on 2a with p = 100", lag("bptt", 100), 95),
     study("rivals-chunker", "the neural sequence chunker on 2a with p = 100", CHUNKER, 60),
+    study("rivals-chunker-causes", "why the chunker's first net does not take over: causes removed, p = 4 and 10",
+          causes(4) | causes(10), 8),
+    study("rivals-chunker-causes-100", "the same with p = 100", causes(100), 90),
+    *searches(),
     study("cascade-correlation", "recurrent cascade-correlation on the Reber grammar and 2a",
           CASCADE_CORRELATION, 14, "cascade_correlation"),
     study("weight-guessing", "random weight guessing on 3a and parity",

@@ -1,5 +1,7 @@
 """Tables and sentences of information latching and of its loss landscape."""
 
+import functools
+
 import numpy as np
 
 import harness
@@ -7,7 +9,7 @@ import information_latching as latching
 import latch_landscape
 import studies
 from analysis import claim
-from analysis.latching import factor_per_step, pairs_won, rank_correlation, steepest
+from analysis.latching import Repeats, factor_per_step, pairs_won, rank_correlation, steepest
 from studies.information_latching import CELLS, KERAS, LENGTHS
 from tables import writing
 from tables.writing import benchmark, listed
@@ -210,28 +212,6 @@ def speed(results):
 # Sentences
 # --------------------------------------------------------------------------------------------------
 
-def in_order(results, T):
-    """Of every row at a length: successes, median probe and median gradient of the untrained net."""
-    entries = [cell(results, name, T) for name in CELLS]
-    return ([successes(entry) for entry in entries],
-            *([median(entry, name) for entry in entries] for name in ("probe_start", "gradient_start")))
-
-
-BAR = 0.51  # a median probe that rounds to this or less: the state tells nothing of the first element
-
-
-def blank_starts(results, T):
-    """The rows whose untrained state tells nothing of the first element, and the others."""
-    blank = [name for name in CELLS if round(median(cell(results, name, T), "probe_start"), 2) <= BAR]
-    return blank, [name for name in CELLS if name not in blank]
-
-
-def blank_are_last(results, T):
-    """Whether the rows that tell nothing have the fewest successes."""
-    blank, told = ([successes(cell(results, name, T)) for name in names] for names in blank_starts(results, T))
-    return max(blank) < min(told)
-
-
 def findings(results):
     at_10, at_50, at_200 = ({name: cell(results, name, T) for name in CELLS} for T in (10, 50, 200))
     kept = {name: np.median(factors(results, name)) for name in (SRNN, WEAK, LSTM, BIAS_5)}
@@ -242,14 +222,8 @@ def findings(results):
     claim(successes(at_50[LSTM]) < 0.5 * successes(at_50[SRNN]), "as Keras starts them the SRNN is ahead of the LSTM")
     claim(successes(at_50[WEAK]) == 0 and successes(at_200[BIAS_5]) > successes(at_200[SRNN]),
           "with the starts exchanged the LSTM is ahead of the SRNN")
-    blank, told = blank_starts(results, 50)
-    claim(len(blank) == 4 and blank_are_last(results, 50),
-          "at T = 50 the four starts that tell nothing are the rows with the fewest successes")
-    few, many = (sorted(successes(at_50[name]) for name in names) for names in (blank, told))
-    best = max(CELLS, key=lambda name: successes(at_50[name]))
-    claim(best == CHRONO, "at T = 50 the chrono start is the best")
-    known = [(median(at_50[name], "probe_start"), successes(at_50[name])) for name in told]
-    claim(rank_correlation(*zip(*known)) < 0.3, "among the others the probe does not tell who is ahead")
+    own, alone, _, three, with_length = joint_figures(results)
+    (held, n_held), _, (lost, n_lost) = latched_counts(results)
     found = arms(results, "tuning")
     slow, fast, usual = found["four times the updates"], found["ten times the rate"], cell(results, LSTM, 30)
     better = cell(results, BIAS_5, 30)
@@ -268,11 +242,12 @@ def findings(results):
         f"step (U = ±0.73) succeed in {of_30(at_50[WEAK])} repeats at T = 50, LSTMs that fade by "
         f"{kept[BIAS_5]:.2f} (forget bias 5) in {successes(at_50[BIAS_5])}; at T = 200 it is "
         f"{successes(at_200[WEAK])} and {successes(at_200[BIAS_5])}.",
-        f"3. Of {len(CELLS)} starts at T = 50, the four whose untrained state tells nothing of the "
-        "first element (probe at most "
-        f"{max(median(at_50[name], 'probe_start') for name in blank):.2f}) have the fewest "
-        f"successes, {few[0]} to {few[-1]} of 30; the others have {many[0]} to {many[-1]}, in no "
-        "order of the probe. The best, chrono, is the only one that is told T.",
+        f"3. Over all {len(own.records)} settings success goes with the untrained net's gradient (rank "
+        f"correlation {alone['gradient'][0][0]:.2f}) and with what its state tells of the first element "
+        f"({alone['probe'][0][0]:.2f}); with the luck of its readout the two rank unseen starts at "
+        f"{three[0][0]:.2f}, and the length adds nothing. From T = 10 on a net "
+        f"succeeds if training makes it a latch that would hold four times as long, and else it fails ({lost} "
+        f"exception{'s' * (lost != 1)}).",
         "4. More training hardly helps: at T = 30 four times the updates bring the LSTM from "
         f"{of_30(usual)} to {successes(slow)}, ten times the rate to {successes(fast)}, a forget "
         f"bias of 5 to {successes(better)}.",
@@ -281,45 +256,167 @@ def findings(results):
         "the plotted means hide."])
 
 
-def rank_correlations(results):
-    """How far the untrained net tells which start will succeed, over the rows of the table."""
+# --------------------------------------------------------------------------------------------------
+# What decides success, over all settings
+# --------------------------------------------------------------------------------------------------
+
+LATCHED = 0.95  # a trained state holds the first element if the probe after four times T is above this
+SHOWN = {  # rows of the table, in words
+    "length": "shortness, -log T", "gradient": "gradient \\|dh_T/dx_1\\|", "retention": "retention",
+    "probe": "probe", "accuracy": "accuracy of the untrained net", "latch": "latch of the untrained net",
+    "trained latch": "latch of the trained net"}
+NEEDS = {"retention": "retention_start", "latch": "latch_start", "trained latch": "latch_end"}
+JOINT = (("gradient", "probe"), ("gradient", "probe", "accuracy"), ("gradient", "probe", "accuracy", "length"))
+
+
+def every_record(results):
+    """The records of all studies, each once, by its settings."""
+    names = [name for name, study in studies.load().items() if study.experiment == latching.EXPERIMENT]
+    found = [records[0] for name in names for records in studies.arms(results, name).values()]
+    return list({str(entry["settings"]): entry for entry in found}.values())
+
+
+@functools.lru_cache(maxsize=4)
+def repeats_of(key, tasks, needed):
+    entries = [entry for entry in key.entries if entry["settings"]["task"] in tasks]
+    return Repeats.of([entry for entry in entries if needed is None or needed in entry["final"]])
+
+
+class Key:
+    """Some records, as a key of a cache: by their figures."""
+
+    def __init__(self, entries):
+        self.entries = entries
+        self.figures = str([(entry["settings"], entry["final"]) for entry in entries])
+
+    def __hash__(self):
+        return hash(self.figures)
+
+    def __eq__(self, other):
+        return self.figures == other.figures
+
+
+def repeats(results, tasks=("latch",), needed=None):
+    """All repeats of some tasks, of the records with a final figure of this name."""
+    return repeats_of(Key(every_record(results)), tasks, needed)
+
+
+def spread(value, low, high):
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def decides(results):
+    """What goes with success: a quantity a row, then the joint models."""
+    every = ("latch", "bit_relay", "latch1994")
     rows = []
-    for T in (10, 20, 30, 50, 100, 200):
-        won, *measures = in_order(results, T)
-        rows.append([T, *(f"{rank_correlation(values, won):.2f}" for values in measures)])
-    return markdown(["T", "probe and successes", "gradient and successes"], rows)
+    for name, words in SHOWN.items():
+        own, all_tasks = (repeats(results, tasks, NEEDS.get(name)) for tasks in (("latch",), every))
+        values = own.values(name)
+        rows.append([
+            words, len(own.records), spread(*own.correlation(values)),
+            "-" if name == "length" else spread(*own.within(values)), spread(*own.joint(name)[1]),
+            f"{all_tasks.correlation(all_tasks.values(name))[0]:.2f} ({len(all_tasks.records)})"])
+    for names in JOINT:
+        own, all_tasks = repeats(results), repeats(results, every)
+        correlation, explained = own.joint(*names)
+        words = " + ".join(SHOWN[name].split(",")[0].split(" \\|")[0] for name in names)
+        rows.append([f"jointly: {words}", len(own.records), spread(*correlation), "-", spread(*explained),
+                     f"{all_tasks.joint(*names)[0][0]:.2f} ({len(all_tasks.records)})"])
+    return markdown(["of each repeat", "settings", "rank correlation with the share that succeed",
+                     "pairs of one setting in which the higher value succeeds",
+                     "deviance explained, of starts left out", "rank correlation, all three tasks (settings)"], rows)
 
 
-def rank_sentence(results):
-    """What holds over all rows, and what does not."""
-    at = {T: {name: cell(results, name, T) for name in CELLS} for T in (50, 100)}
-    won, *measures = in_order(results, 50)
-    probe, gradient = (rank_correlation(values, won) for values in measures)
-    claim(gradient > 0.7 and probe > 0.5, "successes go with gradient and probe at T = 50")
-    _, told = blank_starts(results, 50)
-    last = {T: blank_are_last(results, T) for T in (10, 20, 30, 50, 100, 200)}
-    claim(last == {T: T >= 30 for T in last}, "from T = 30 on the starts that tell nothing have the fewest successes")
-    known = {name: (median(entry, "probe_start"), successes(entry)) for name, entry in at[50].items()}
-    claim(rank_correlation(*zip(*(known[name] for name in told))) < 0.3, "among the others the probe does not tell")
-    opened, other = (at[100][name] for name in (OPEN, GRU_3))
-    claim(successes(opened) < successes(other) and median(opened, "probe_start") > 0.7 > 0.55 > median(other, "probe_start"),
-          "above the bar the order of the probe says little at T = 100")
+def latched_counts(results):
+    """Of the repeats whose trained state holds the first element, and of the others, at T below 10
+    and from 10 on: how many succeed, of how many."""
+    known = repeats(results, needed="latch_end")
+    holds = known.values("trained latch") > LATCHED
+    short = np.array([entry["settings"]["T"] < 10 for entry in known.records])[:, None]
+    counts = [(int(known.won[chosen].sum()), int(chosen.sum())) for chosen in (holds, ~holds & short, ~holds & ~short)]
+    (held, n_held), _, (lost, n_lost) = counts
+    claim(held == n_held and lost < 0.01 * n_lost, "from T = 10 on a net succeeds exactly if its trained state latches")
+    return counts
+
+
+def joint_figures(results):
+    """The correlations and the explained deviance that the sentences quote."""
+    own = repeats(results)
+    alone = {name: (own.correlation(own.values(name)), own.joint(name)[1]) for name in ("gradient", "probe")}
+    both, three, with_length = (own.joint(*names) for names in JOINT)
+    claim(min(alone[name][0][1] for name in alone) > 0.5, "gradient and probe go with success")
+    claim(both[0][0] > max(figures[0][0] for figures in alone.values()), "together they rank better than alone")
+    claim(three[1][1] > max(figures[1][0] for figures in alone.values()),
+          "the joint model explains more than each alone")
+    claim(abs(with_length[1][0] - three[1][0]) < 0.03, "the length adds next to nothing")
+    return own, alone, both, three, with_length
+
+
+def decides_sentence(results):
+    """What decides success, over all rows."""
+    own, alone, both, three, with_length = joint_figures(results)
+    (held, n_held), (early, n_early), (lost, n_lost) = latched_counts(results)
+    blank = cell(results, PAST_ONE, 50)
+    claim(median(blank, "gradient_start") < 1e-9 and successes(blank) > 10, "a start latches without a gradient")
+    told = cell(results, SRNN, 50)
+    claim(median(told, "probe_start") < 0.6 and successes(told) > 15, "a start succeeds with a state that tells little")
+    p, _ = own.left_out_deviance(np.stack([own.values(name) for name in JOINT[1]], axis=-1))
+    off = own.share - p.mean(1)
+    worst = named_setting(own.records[int(np.argmax(abs(off)))]["settings"])
+    k = int(np.argmax(abs(off)))
+    return (
+        f"Over all {len(own.records)} settings of the latch ({own.won.size:,} nets from {len(set(own.start))} starts) the "
+        "share that succeeds goes with the gradient that the first element has before training (rank correlation "
+        f"{spread(*alone['gradient'][0])}) and as much with what the untrained state tells of it (probe, "
+        f"{spread(*alone['probe'][0])}); each has its exceptions, as at T = 50 the SRNN at U = +1.25 with "
+        f"{successes(blank)} of 30 and a gradient of {power(median(blank, 'gradient_start'))}, and the SRNN of Keras with "
+        f"{successes(told)} and a probe of {median(told, 'probe_start'):.2f}. "
+        "Together with the accuracy of the untrained net, which says whether its readout happens to point the right way, "
+        f"they rank starts that the model has not seen with {spread(*three[0])} and explain {three[1][0]:.0%} of the "
+        f"deviance (the gradient alone {alone['gradient'][1][0]:.0%}, the probe {alone['probe'][1][0]:.0%}); the length, "
+        f"once these are known, adds nothing ({with_length[1][0]:.0%}). "
+        f"Training makes of it all or nothing: of {n_held:,} nets whose trained state still tells the first element after "
+        f"four times T (probe above {LATCHED}) all succeed, of the others {early} of {n_early} at T = 2 and 5, where a "
+        f"memory that leaks is enough, and {lost} of {n_lost:,} from T = 10 on. "
+        f"The model is furthest off for {worst}: {p[k].mean():.2f} expected, {own.share[k]:.2f} found.")
+
+
+def chrono_note(results):
+    """Which start is ahead, and that it is told the length."""
     best = [max(CELLS, key=lambda name: successes(cell(results, name, T))) for T in (50, 100, 200)]
     claim(best == [CHRONO] * 3, "the chrono start is ahead from T = 50 on")
-    above = at[50][PAST_ONE]
-    claim(median(above, "gradient_start") < 1e-9 and successes(above) > 10, "a start latches without a gradient")
+    return "The chrono start, ahead at T = 50, 100 and 200, is given T, and the others are not."
+
+
+def named_setting(settings):
+    """A setting of the latch in words."""
+    words = {name: settings[name] for name in (
+        "init_scale", "forget_bias", "update_bias", "split", "recurrent_activation", "lr", "updates")}
+    usual = dict(init_scale=1.0, forget_bias=None, update_bias=None, split="fresh", recurrent_activation="sigmoid",
+                 lr=1e-3, updates=4000)
+    if settings["split"] != "fresh":
+        usual["updates"] = 2500
+    named = [f"{name.replace('_', ' ')} {value}" for name, value in words.items() if value not in (None, usual[name])]
+    return ", ".join([f"the {NAMES[settings['cell']]}", *named, f"T = {settings['T']}"])
+
+
+def landscape_sentence(results):
+    """Whether the share of the surface that solves the task goes with success."""
+    found, area, won = arms(results, "landscape"), [], []
+    for (name, T), entry in found.items():
+        area.append(np.mean(np.array(entry["final"]["loss"]) < 0.1))
+        won.append(successes(cell(results, {"srnn": SRNN, "lstm": LSTM}[name], T)))
+    labels = list(found)
+    late = {name: [(area[k], won[k]) for k, label in enumerate(labels) if label[0] == name and label[1] >= 10]
+            for name in ("srnn", "lstm")}
+    claim(all(abs(pairs[0][0] - pairs[-1][0]) < 0.05 and pairs[-1][1] < 0.5 * pairs[0][1] for pairs in late.values()),
+          "successes fall while the area of low loss stays")
+    words = [f"in the {NAMES[name]} it is {pairs[0][0]:.2f} at T = 10 and {pairs[-1][0]:.2f} at T = 100, while "
+             f"{pairs[0][1]} and {pairs[-1][1]} of 30 repeats from Keras' start succeed" for name, pairs in late.items()]
     return (
-        "So what the untrained net passes on and what training makes of it go together, more or "
-        f"less: at T = 50 successes have a rank correlation of {gradient:.2f} with the gradient "
-        f"and of {probe:.2f} with the probe. From T = 30 to T = 200 the starts whose untrained "
-        f"state tells nothing (a median probe of at most {BAR}) have the fewest successes; at T = "
-        "10 and T = 20 that fails. Above this bar the order of the probe says little: at T = 100 "
-        f"the LSTM without a forget gate has a probe of {median(opened, 'probe_start'):.2f} and "
-        f"{of_30(opened)}, the GRU with an update bias of 3 {median(other, 'probe_start'):.2f} and "
-        f"{successes(other)}. A start can succeed with a gradient of "
-        f"{power(median(above, 'gradient_start'))}, which the SRNN at U = +1.25 has at T = 50, "
-        f"where it succeeds in {successes(above)}. The chrono "
-        "start, ahead at T = 50 and beyond, is given T and the others are not.")
+        "The surfaces do not say who succeeds: from T = 10 on the share of the area that solves the task hardly changes "
+        f"({'; '.join(words)}). What gets lost with the length is the way there, not the solution (rank correlation of "
+        f"area and successes over the {len(area)} surfaces: {rank_correlation(area, won):.2f}).")
 
 
 def front(results):
@@ -437,5 +534,6 @@ def times(results):
 
 TABLES = {f"latching:{make.__name__}": make for make in (
     last_line, headline, table, accuracies, gradients, probes, decay, tradeoff, split, relay, relay_accuracy, latch1994,
-    tuning, keras2018, landscape, speed, times, findings, which_succeed, rank_correlations, rank_sentence, table_notes,
+    tuning, keras2018, landscape, speed, times, findings, which_succeed, decides, decides_sentence, landscape_sentence, chrono_note,
+    table_notes,
     tradeoff_sentence, split_sentence, relay_sentence)} | {"front:latching": front, "front:latching_table": front_table}

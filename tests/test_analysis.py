@@ -174,6 +174,78 @@ def test_rank_correlation_is_that_of_its_definition():
     assert latching.rank_correlation(values, -values) == pytest.approx(-1)
 
 
+def test_pairs_count_equal_values_as_half():
+    assert latching.pairs([1, 2, 2, 3], [False, True, False, True]) == pytest.approx((1 + 0.5 + 1 + 1) / 4)
+    assert latching.pairs([1, 2], [True, True]) is None
+
+
+def test_a_bootstrap_over_groups_is_as_wide_as_few_groups_make_it():
+    values = np.repeat([0.0, 1.0], 50)
+
+    def mean(chosen):
+        return values[chosen].mean()
+
+    assert latching.bootstrap(mean, np.repeat([0, 1], 50)).tolist() == [0, 1]  # both groups drawn, or one twice
+    low, high = latching.bootstrap(mean, np.arange(100))
+    assert abs(low - 0.4) < 0.03 and abs(high - 0.6) < 0.03  # the binomial's 0.5 -+ 1.96 / 20
+    assert latching.bootstrap(mean, np.arange(100)).tolist() == [low, high]
+
+
+def test_a_logistic_regression_finds_what_the_data_were_drawn_from():
+    rng = np.random.default_rng(0)
+    X = rng.normal([3.0, -1.0], [2.0, 0.5], (20_000, 2))
+    p = 1 / (1 + np.exp(-(0.4 + 1.5 * (X[:, 0] - 3) / 2)))
+    predict, weights = latching.logistic_regression(X, rng.random(20_000) < p)
+    assert 1.2 < weights[0] < 1.5 and abs(weights[1]) < 0.05  # the ridge pulls a little
+    assert abs(predict(X) - p).mean() < 0.02
+    slope = predict(np.array([[1.0, 0], [2, 0], [3, 0]]))
+    assert (np.diff(slope) > 0).all()
+
+
+def test_separable_data_give_finite_weights():
+    X = np.arange(10.0)[:, None]
+    predict, weights = latching.logistic_regression(X, X[:, 0] > 4.5)
+    assert np.isfinite(weights).all() and ((predict(X) > 0.5) == (X[:, 0] > 4.5)).all()
+
+
+def test_a_group_that_is_left_out_teaches_nothing():
+    """Two groups in which a quantity means the opposite: each is judged by the other, and wrongly."""
+    X = np.tile([[0.0], [1.0]], (40, 1))
+    groups = np.repeat([0, 1], 40)
+    won = np.where(groups == 0, X[:, 0] == 1, X[:, 0] == 0)
+    p = latching.left_out(X, won, groups)
+    assert ((p > 0.5) != won).all()
+    assert latching.deviance(p, won).sum() > latching.deviance(np.full(80, 0.5), won).sum()
+
+
+def latch_record(T, start, gradient, accuracy):
+    settings = dict.fromkeys(latching.START) | dict(task="latch", T=T, init_scale=start, repeats=len(gradient))
+    return dict(settings=settings, history=dict(test_accuracy=[[0.5] * len(gradient)]),
+                final=dict(gradient_start=gradient, test_accuracy=accuracy))
+
+
+def test_repeats_of_settings_are_one_model():
+    made = [latch_record(T, start, [10.0**-k for k in range(4)], [1.0] * n + [0.5] * (4 - n))
+            for start in (1, 1.0, 2.0, 3.0) for T, n in ((10, 3), (20, 2), (40, 1))]
+    own = latching.Repeats.of(made)
+    assert own.won.shape == (12, 4) and own.share[:3].tolist() == [0.75, 0.5, 0.25]
+    assert len(set(own.start)) == 3  # 1 and 1.0 start alike
+    gradient = own.values("gradient")
+    assert np.allclose(gradient[0], [0, -1, -2, -3])
+    assert own.within(gradient)[0] == 1  # within a setting the steeper ones succeed
+    correlation, *interval = own.correlation(own.values("length"))
+    assert correlation == 1 and interval == [1, 1]
+    _, (explained, low, high) = own.joint("gradient", "length")
+    assert 0.5 < low <= explained <= high < 1
+    assert own.joint("gradient", "length") is own.joint("gradient", "length")
+    alike = [record | dict(final=record["final"] | dict(gradient_start=[0.1] * 4)) for record in made]
+    nothing = latching.Repeats.of(alike)
+    assert abs(nothing.joint("gradient")[1][0]) < 0.02
+    lost = latch_record(10, 1.0, [1e-300, 0.0], [None, 1.0])
+    own = latching.Repeats.of([lost])
+    assert own.won.tolist() == [[False, True]] and own.values("gradient").tolist() == [[-16, -16]]
+
+
 def test_steepest_slopes_of_a_plane_with_a_wall():
     x, y = np.linspace(0, 1, 5), np.linspace(0, 2, 9)
     loss = 3 * x + 2 * y[:, None]

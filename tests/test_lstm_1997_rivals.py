@@ -73,12 +73,14 @@ def test_training_strings_are_those_of_lstm_1997():
 def test_the_gradient_check_passes(capsys):
     assert rivals.gradcheck_all() == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 32 and all(line.endswith("ok") for line in lines)
+    assert len(lines) == 50 and all(line.endswith("ok") for line in lines)
 
 
 SMALL = {
     "layered": dict(method="bptt", p=4, hidden=2), "full": dict(method="bptt", experiment="1", hidden=2),
-    "one unit": dict(method="bptt", p=5, output_error="flat-spot")}
+    "one unit": dict(method="bptt", p=5, output_error="flat-spot"),
+    "bias": dict(method="bptt", p=4, hidden=2, output_bias=True, error_factor=2.0, tolerance=0.35)}
+CHUNKER = dict(method="chunker", p=6, hidden=2, surprise=0.55)
 
 
 def passes(module, kind, check):
@@ -90,13 +92,13 @@ def passes(module, kind, check):
         if kind == "elman":
             settings = dict(hidden=2) | (dict(experiment="1") if check == "full" else dict(p=4, experiment="2a"))
             return all(row[-1] for row in module.check_elman(module.Settings(method="elman", **settings), 2))
-        settings = module.Settings(method="chunker", p=6, hidden=2, surprise=0.55)
+        settings = module.Settings(**CHUNKER, **(dict(names="state", output_bias=True) if check == "state" else {}))
         return all(row[-1] for rows in module.check_chunker(settings) for row in rows)
 
 
 @pytest.mark.parametrize("kind, check", [
     ("rtrl", "layered"), ("rtrl", "full"), ("rtrl", "one unit"), ("elman", "full"), ("elman", "layered"),
-    ("chunker", "")])
+    ("rtrl", "bias"), ("chunker", ""), ("chunker", "state")])
 def test_the_checks_the_mutants_face_pass_without_them(kind, check):
     assert passes(rivals, kind, check)
 
@@ -122,7 +124,14 @@ MUTANTS = {
         ("layered", "dV_o[self.lane, x[t]] += delta_o", "dV_o[self.lane, x[0]] += delta_o"),
         ("layered", "        delta = 1 - y\n        delta *= y\n", "        delta = 1 - y\n"),
         ("one unit", "(at_z[:, :H] + arriving[:, :H])", "(at_z[:, :H] + 2 * arriving[:, :H])"),
-        ("layered", "self.delta[:] = 0\n        self.backward", "self.delta[:] = 1\n        self.backward"))),
+        ("layered", "self.delta[:] = 0\n        self.backward", "self.delta[:] = 1\n        self.backward"),
+        ("bias", "dV_o[:, -1] += delta_o", "pass"),
+        ("bias", "dV_o[:, -1] += delta_o", "dV_o[:, -1] += delta_out[0]"),
+        ("bias", "            net += self.V_o[lanes, -1]\n", "            net += self.V_o[lanes, 0]\n"),
+        ("bias", "(abs(difference) >= self.tolerance[lanes])", "(abs(difference) < self.tolerance[lanes])"),
+        ("bias", "(abs(difference) >= self.tolerance[lanes])", "(difference >= self.tolerance[lanes])"),
+        ("bias", "self.tolerant = bool(self.tolerance.any())", "self.tolerant = False"),
+        ("bias", "self.plain_slope = bool((self.weight == 1).all()) and not", "self.plain_slope = not"))),
     "rtrl": ("class Sensitivities:", (
         ("layered", "net_h = matmat(net.W_h[lanes], self.P[lanes], self.net_h[:n])", "net_h = self.net_h[:n] * 0"),
         ("layered", "to_W[:n, k, k] += net.before[lanes][:, None]", "to_W[:n, k, k] += net.u[lanes][:, None]"),
@@ -142,7 +151,9 @@ MUTANTS = {
         ("layered", "W_o[lanes] += delta_o[:, :, None] * net.z[lanes][:, None]",
          "W_o[lanes] += delta_o[:, :, None] * net.before[lanes][:, None]"),
         ("layered", "V_o[net.lane[lanes], net.x[lanes]] += delta_o", "V_o[net.lane[lanes], 0] += delta_o"),
-        ("one unit", "        self.P[:] = 0\n", "        self.P[:] = 1\n"))),
+        ("one unit", "        self.P[:] = 0\n", "        self.P[:] = 1\n"),
+        ("bias", "                V_o[lanes, -1] += delta_o\n", "                V_o[lanes, 0] += delta_o\n"),
+        ("bias", "            if net.layout.direct:\n", "            if not net.layout.direct:\n"))),
     "elman": ("class Truncated:", (
         ("full", "vecmat(delta_o, net.W_o) * net.z * (1 - net.z)", "vecmat(delta_o, net.W_o) * net.z"),
         ("full", "vecmat(delta_o, net.W_o) * net.z * (1 - net.z)", "vecmat(delta_o, net.W_o)"),
@@ -155,7 +166,8 @@ MUTANTS = {
         ("full", "W_o += delta_o[:, :, None] * net.z[:, None]", "W_o += delta_o[:, :, None] * net.before[:, None]"),
         ("full", "W_o += delta_o[:, :, None] * net.z[:, None]", "W_o += delta_o[:, :, None]"))),
     "chunker": ("class Chunker:", (
-        ("", "wanted[:, self.layouts[1].outputs :] += self.chunker.u", "pass"),
+        ("", "wanted[:, self.layouts[1].outputs :] += self.state()", "pass"),
+        ("state", "first.outputs > second.outputs + second.hidden", "False"),
         ("", "            self.rules[0].step()\n", ""), ("", "        rule.step(lanes)\n", ""),
         ("", "        net.step(x[lanes], lanes)\n        rule.step(lanes)\n",
          "        rule.step(lanes)\n        net.step(x[lanes], lanes)\n"),
@@ -211,15 +223,16 @@ class Literal:
         self.h, self.y = np.zeros(layout.hidden), np.zeros(layout.outputs)
         self.dh, self.dy = np.zeros((layout.hidden, layout.size)), np.zeros((layout.outputs, layout.size))
 
-    def unit(self, k, W, V, dW_at, dV_at, sources, d_sources, x):
-        """Activation of unit k and its derivatives by all weights. dW_at, dV_at: indices of the weights in theta."""
-        net = sum(W[k, i] * s for i, s in enumerate(sources)) + (V[x, k] if V.size else 0)
+    def unit(self, k, W, V, dW_at, dV_at, sources, d_sources, rows):
+        """Activation of unit k and its derivatives by all weights. dW_at, dV_at: indices of the weights in theta; rows:
+        of V, whose sources are 1."""
+        net = sum(W[k, i] * s for i, s in enumerate(sources)) + sum(V[row, k] for row in rows)
         slope = np.zeros(self.layout.size)
         for i, s in enumerate(sources):
             slope += W[k, i] * d_sources[i]
             slope[dW_at[k, i]] += s
-        if V.size:
-            slope[dV_at[x, k]] += 1
+        for row in rows:
+            slope[dV_at[row, k]] += 1
         y = logistic(net)
         return y, y * (1 - y) * slope
 
@@ -231,10 +244,11 @@ class Literal:
         du = [*self.dh, *(self.dy if layout.feedback else [])]
         if self.truncated:
             du = [np.zeros(layout.size) for _ in du]
-        hidden = [self.unit(k, W_h, V_h, at[0], at[1], u, du, x) for k in range(H)]
+        hidden = [self.unit(k, W_h, V_h, at[0], at[1], u, du, [x]) for k in range(H)]
         z = [*(h for h, _ in hidden), *(self.y if layout.feedback else [])]
         dz = [*(d for _, d in hidden), *(self.dy if layout.feedback else [])]
-        outputs = [self.unit(k, W_o, V_o, at[2], at[3], z, dz, x) for k in range(layout.outputs)]
+        rows = [x] * layout.direct + [-1] * layout.bias
+        outputs = [self.unit(k, W_o, V_o, at[2], at[3], z, dz, rows) for k in range(layout.outputs)]
         (self.h, self.dh), (self.y, self.dy) = (
             (np.array([v for v, _ in units]), np.array([d for _, d in units])) for units in (hidden, outputs))
         return self.y
@@ -246,7 +260,8 @@ class Literal:
 
 @pytest.mark.parametrize("choice", [
     dict(method="rtrl", p=4), dict(method="rtrl", p=4, hidden=3), dict(method="rtrl", experiment="1", hidden=2),
-    dict(method="elman", experiment="1", hidden=3), dict(method="elman", experiment="2a", p=4, hidden=2)], ids=str)
+    dict(method="elman", experiment="1", hidden=3), dict(method="elman", experiment="2a", p=4, hidden=2),
+    dict(method="rtrl", p=4, hidden=2, output_bias=True)], ids=str)
 @pytest.mark.parametrize("update", ["step", "sequence"])
 def test_learning_is_that_of_a_literal_reference(choice, update):
     settings = rivals.Settings(**choice, update=update, lr=0.7, trials=2)
@@ -269,11 +284,30 @@ def test_learning_is_that_of_a_literal_reference(choice, update):
     assert abs(lockstep.theta - [net.theta for net in nets]).max() < 1e-12
 
 
-def compare_chunker(module, update, surprise, hidden):
+@pytest.mark.parametrize("error, slope", [
+    ("a17", lambda y: y * (1 - y)), ("plain", lambda y: 1), ("flat-spot", lambda y: y * (1 - y) + 0.1)])
+def test_an_outputs_error_is_its_definition(error, slope):
+    """(f' + c)(t - y) times the factor and the rate, 0 within the tolerance, lane by lane."""
+    several = [rivals.Settings(p=4, output_error=error, lr=0.3),
+               rivals.Settings(p=4, output_error=error, lr=0.7, error_factor=2.0, tolerance=0.4)]
+    net = rivals.Net(rivals.layouts_of(several[0])[0], np.zeros((2, 36)), rivals.LaneSettings.of(several))
+    y = np.random.default_rng(0).uniform(0.05, 0.95, (7, 2, 5))
+    difference = np.random.default_rng(1).uniform(-1, 1, y.shape)
+    delta, before = net.output_delta(difference, y), difference.copy()
+    for lane, (lr, factor, tolerance) in enumerate(((0.3, 1, 0), (0.7, 2, 0.4))):
+        for index in np.ndindex(7, 5):
+            at = index[0], lane, index[1]
+            counted = 0 if abs(difference[at]) < tolerance else difference[at]
+            assert delta[at] == pytest.approx(lr * factor * slope(y[at]) * counted, rel=1e-12, abs=1e-300)
+    assert np.array_equal(difference, before)  # whether a symbol surprises is judged by the whole of it
+
+
+def compare_chunker(module, update, surprise, hidden, **more):
     """A module's chunkers beside pairs of literal nets whose second one reads the first symbol and those that the first
     one failed to predict. Returns the largest difference of the weights, and how many symbols were read."""
     settings = module.Settings(
-        method="chunker", p=5, hidden=hidden, surprise=surprise, update=update, lr=0.9, trials=2, init=1.5)
+        method="chunker", p=5, hidden=hidden, surprise=surprise, update=update, lr=0.9, trials=2, init=1.5,
+        **more)
     lockstep = module.Lockstep([settings])
     sizes = [layout.size for layout in lockstep.layouts]
     pairs = [[Literal(layout, part) for layout, part in zip(lockstep.layouts, np.split(theta.copy(), sizes[:1]))]
@@ -298,7 +332,8 @@ def compare_chunker(module, update, surprise, hidden):
                     read += 1
                 if t < len(symbols) - 1:
                     y = automatizer.step(symbol)
-                    wanted = np.concatenate([lstm.one_hot(symbols[t + 1], 6), chunker.h]) - y
+                    state = [chunker.h, chunker.y] if settings.names == "state" else [chunker.h]
+                    wanted = np.concatenate([lstm.one_hot(symbols[t + 1], 6), *state]) - y
                     unexpected = abs(wanted[:6]).max() > surprise
                     change = 0.9 * automatizer.change(wanted)
                     totals[0] = totals[0] + change
@@ -312,9 +347,12 @@ def compare_chunker(module, update, surprise, hidden):
     return abs(lockstep.theta - theta).max(), counts
 
 
-@pytest.mark.parametrize("update, surprise, hidden", [("step", 0.7, 1), ("sequence", 0.55, 2), ("step", 0.0, 1)])
-def test_the_chunker_is_the_definitions(update, surprise, hidden):
-    difference, counts = compare_chunker(rivals, update, surprise, hidden)
+@pytest.mark.parametrize("update, surprise, hidden, more", [
+    ("step", 0.7, 1, {}), ("sequence", 0.55, 2, {}), ("step", 0.0, 1, {}), ("step", 0.6, 2, dict(names="state")),
+    ("step", 0.7, 1, dict(chunker_direct="none")), ("sequence", 0.6, 1, dict(names="state", output_bias=True)),
+    ("step", 0.6, 1, dict(chunker_direct="none", output_bias=True))])
+def test_the_chunker_is_the_definitions(update, surprise, hidden, more):
+    difference, counts = compare_chunker(rivals, update, surprise, hidden, **more)
     assert difference < 1e-12
     assert set(counts) == {6} if surprise == 0 else 1 < np.mean(counts) < 6
 
@@ -331,6 +369,12 @@ def test_a_chunker_that_is_passed_other_symbols_is_noticed(old, new):
     assert compare_chunker(mutant, "step", 0.7, 1)[0] > 1e-6
 
 
+def test_a_chunker_that_names_less_than_its_state_is_noticed():
+    source = mutated(SCRIPT, "class Chunker:", "[net.u, net.y]", "[net.u, 0 * net.y]")
+    mutant = execute(source, "lstm_1997_rivals_mutant")
+    assert compare_chunker(mutant, "step", 0.7, 1, names="state")[0] > 1e-6
+
+
 def test_what_the_automatizer_predicts_does_not_reach_the_chunker():
     lockstep = rivals.Lockstep([rivals.Settings(method="chunker", p=6, trials=3, surprise=1.0)])
     seen, chunk = [], lockstep.pair.chunk
@@ -343,6 +387,23 @@ def test_what_the_automatizer_predicts_does_not_reach_the_chunker():
     x, target, end = lstm.side_by_side([trial.draw(1) for trial in lockstep.trials])
     lockstep.learn(x[0], target[0], end[0])
     assert seen == [([0, 1, 2], True)]
+
+
+def test_what_the_chunkers_first_net_is_told_and_keeps():
+    """Nets made by hand: a latch for the first symbol, which the second net's hidden unit tells apart."""
+    lockstep = rivals.Lockstep([rivals.Settings(method="chunker", p=6, trials=3, surprise=1.0)])
+    (first, second), p = lockstep.layouts, 6
+    lockstep.theta[1:] = 0
+    for lane, weight in ((1, 10.0), (2, 0.0)):  # the third lane forgets after the first step
+        W_h, V_h, _, _ = first.split(lockstep.theta[lane, : first.size])
+        W_h[:], V_h[: p - 1], V_h[p - 1], V_h[p] = weight, -weight / 2, 5, -5
+    _, V_h, _, _ = second.split(lockstep.theta[1, first.size :])
+    V_h[p - 1], V_h[p] = 2, -2
+    gap, steps = lockstep.taken_over()
+    assert gap[1] == pytest.approx(np.tanh(1), abs=1e-3) and gap[2] == 0
+    assert steps.tolist()[1:] == [p, 1]
+    figures = lockstep.figures(1)
+    assert (figures["named_gap"], figures["steps_carried"]) == (pytest.approx(gap[1], rel=1e-3), p)
 
 
 def test_the_chunker_learns_in_one_tick_what_lies_p_steps_back():
@@ -642,6 +703,10 @@ def test_a_record_holds_what_its_readers_need():
     (["--method", "chunker", "--experiment", "1"], "does not go with"),
     (["--method", "elman", "--p", "4"], "--p needs --experiment 2a"),
     (["--surprise", "0.3"], "--surprise needs --method chunker"),
+    (["--names", "state"], "--names needs --method chunker"),
+    (["--chunker-direct", "none"], "--chunker-direct needs --method chunker"),
+    (["--output-bias", "--experiment", "1"], "--output-bias needs --experiment 2a"),
+    (["--tolerance", "2"], "not between"), (["--error-factor", "0"], "not between"),
     (["--method", "bptt", "--update", "step"], "use --method rtrl"),
     (["--max-sequences", "150"], "must be a multiple of 100"), (["--lr", "nan"], "not a number"),
     (["--trials", "0"], "not between"), (["--seed", "-1"], "not between"),
