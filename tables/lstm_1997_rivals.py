@@ -311,6 +311,19 @@ def cost(results):
          "core-hours to the cap", "run"], cells)
 
 
+def searches(results):
+    """Which searches of the plan have been run: rows of all."""
+    lines = []
+    for name, study in studies.load().items():
+        if name.startswith("rivals-search-"):
+            cells = study.cells()
+            done = sum(studies.find(results, study.experiment, settings) is not None for settings in cells)
+            first = cells[0]
+            lines.append([f"`{name}`", len(cells), first.trials, thousands(first.max_sequences),
+                          f"{study.minutes / 60:.1f}", f"{done} of {len(cells)}"])
+    return markdown(["search", "combinations", "trials each", "cap", "core-hours, about", "run"], lines)
+
+
 def others(results):
     """Rows that the paper has no figures for."""
     lines = []
@@ -496,4 +509,4 @@ TABLES = {
     "lstm_1997_rivals:signal_exceptions": signal_exceptions, "lstm_1997_rivals:caps": caps,
     "lstm_1997_rivals:answer": answer, "lstm_1997_rivals:others": others,
     "lstm_1997_rivals:guessing": guessing, "lstm_1997_rivals:guessing_answer": guessing_answer,
-    "lstm_1997_rivals:signals": signals, "lstm_1997_rivals:cascade": cascade, "lstm_1997_rivals:cost": cost}
+    "lstm_1997_rivals:searches": searches, "lstm_1997_rivals:signals": signals, "lstm_1997_rivals:cascade": cascade, "lstm_1997_rivals:cost": cost}

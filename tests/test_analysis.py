@@ -234,7 +234,7 @@ def test_repeats_of_settings_are_one_model():
     assert np.allclose(gradient[0], [0, -1, -2, -3])
     assert own.within(gradient)[0] == 1  # within a setting the steeper ones succeed
     correlation, *interval = own.correlation(own.values("length"))
-    assert correlation == 1 and interval == [1, 1]
+    assert [correlation, *interval] == pytest.approx([1, 1, 1])
     _, (explained, low, high) = own.joint("gradient", "length")
     assert 0.5 < low <= explained <= high < 1
     assert own.joint("gradient", "length") is own.joint("gradient", "length")
