@@ -209,7 +209,7 @@ def latching_decides(*arms):
         (own, expected.mean(1), expected, "share expected by gradient, probe and readout",
          "Both and the readout's luck, on starts left out"),
         (known, latched.mean(1), latched, "share whose trained state holds 4 T steps",
-         "Whether training makes a latch"))
+         f"Whether training makes a latch ({len(known.records)} settings)"))
     figure, axes = pictures.subplots(2, 2, figsize=(9.4, 8.8), layout="constrained", sharey=True)
     for axis, (which, x, values, label, title) in zip(axes.flat, panels):
         for cell, marker in zip(KERAS, "os^"):

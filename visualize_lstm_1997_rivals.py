@@ -8,7 +8,8 @@ and who succeeds.
     python3 visualize_lstm_1997_rivals.py --outdir viz
 
 Writes lstm_1997_rivals_reber.png, the trials that have stopped on the Reber grammar against
-sequences; lstm_1997_rivals_error_signal.png, the error that arrives at the hidden units of task
+sequences; lstm_1997_rivals_chunker.png, what the chunker's first net is told and whether it takes
+over; lstm_1997_rivals_error_signal.png, the error that arrives at the hidden units of task
 2a against the lag, before training and when a trial ends; and lstm_1997_rivals_lag.png, the share
 of trials that stop for each delay p of task 2a, in the paper and here. Nothing is trained here.
 If there is no record of cascade-correlation at p = 4, which takes seconds, its own command runs
@@ -133,6 +134,48 @@ def reber(results, found):
     return figure
 
 
+# --- lstm_1997_rivals_chunker.png -----------------------------------------------------------------
+
+
+def chunker(results):
+    """Figure: for each removed cause, trial by trial, how far what the first net has to name differs
+    between the two sequences, and whether it takes over."""
+    study = studies.load()["rivals-chunker-causes"]
+    found = {label: record for label in study.grid
+             if (record := studies.find(results, study.experiment, study.row(label)[0])) is not None}
+    names = list(dict.fromkeys(name for _, name in found))
+    delays = sorted({p for p, _ in found})
+    figure, axes = pictures.subplots(
+        1, len(delays), figsize=(10, 0.62 * len(names) + 2), sharey=True, layout="constrained", squeeze=False)
+    jitter = np.random.default_rng(0)
+    for axis, p in zip(axes[0], delays):
+        for y, name in enumerate(names):
+            if (p, name) not in found:
+                continue
+            final = found[p, name]["final"]
+            took = np.array([n is not None for n in final["sequences_to_success"]])
+            gap = np.maximum(final["named_gap"], 1e-5)
+            up = y + jitter.uniform(-0.2, 0.2, len(gap))
+            axis.plot(gap[~took], up[~took], "o", color=RED, markerfacecolor="none", markersize=6)
+            axis.plot(gap[took], up[took], "o", color=BLUE, markersize=6)
+            axis.text(3, y, f"{took.sum()} of {len(took)}", va="center", ha="right", fontsize=10,
+                      color=BLUE if took.any() else RED)
+        axis.set_xscale("log")
+        axis.set_xlim(1e-5, 4)
+        axis.set_xticks([1e-4, 1e-2, 1])
+        axis.set_title(f"delay p = {p}")
+        axis.set_xlabel("how far the first net's target tells\nthe two sequences apart")
+        axis.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axes[0, 0].set_yticks(range(len(names)), names)
+    axes[0, 0].invert_yaxis()
+    figure.legend(
+        handles=[Line2D([], [], marker="o", linestyle="", color=BLUE, label="the first net takes over"),
+                 Line2D([], [], marker="o", linestyle="", color=RED, markerfacecolor="none", label="it does not")],
+        loc="outside lower center", ncol=2)
+    figure.suptitle("The chunker's first net takes over once its target tells the two sequences apart")
+    return figure
+
+
 # --- lstm_1997_rivals_error_signal.png ------------------------------------------------------------
 
 
@@ -243,6 +286,7 @@ def book(flags):
     results = harness.read_results(flags.results)
     runs, found = runs_of(results), readings.runs(results)
     return {"lstm_1997_rivals_reber": functools.partial(reber, results, found),
+            "lstm_1997_rivals_chunker": functools.partial(chunker, results),
             "lstm_1997_rivals_error_signal": functools.partial(error_signal, runs),
             "lstm_1997_rivals_lag": functools.partial(lag, runs, *lstm_shares(found))}
 

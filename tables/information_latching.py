@@ -246,8 +246,8 @@ def findings(results):
         f"correlation {alone['gradient'][0][0]:.2f}) and with what its state tells of the first element "
         f"({alone['probe'][0][0]:.2f}); with the luck of its readout the two rank unseen starts at "
         f"{three[0][0]:.2f}, and the length adds nothing. From T = 10 on a net "
-        f"succeeds if training makes it a latch that would hold four times as long, and else it fails ({lost} "
-        f"exception{'s' * (lost != 1)}).",
+        f"succeeds if training makes it a latch that holds four times as long, and else it fails, with {lost} "
+        f"exception{'s' * (lost != 1)} in {n_held + n_lost:,} nets.",
         "4. More training hardly helps: at T = 30 four times the updates bring the LSTM from "
         f"{of_30(usual)} to {successes(slow)}, ten times the rate to {successes(fast)}, a forget "
         f"bias of 5 to {successes(better)}.",
@@ -356,6 +356,7 @@ def decides_sentence(results):
     """What decides success, over all rows."""
     own, alone, both, three, with_length = joint_figures(results)
     (held, n_held), (early, n_early), (lost, n_lost) = latched_counts(results)
+    measured = len(repeats(results, needed=NEEDS["trained latch"]).records)
     blank = cell(results, PAST_ONE, 50)
     claim(median(blank, "gradient_start") < 1e-9 and successes(blank) > 10, "a start latches without a gradient")
     told = cell(results, SRNN, 50)
@@ -375,7 +376,8 @@ def decides_sentence(results):
         f"they rank starts that the model has not seen with {spread(*three[0])} and explain {three[1][0]:.0%} of the "
         f"deviance (the gradient alone {alone['gradient'][1][0]:.0%}, the probe {alone['probe'][1][0]:.0%}); the length, "
         f"once these are known, adds nothing ({with_length[1][0]:.0%}). "
-        f"Training makes of it all or nothing: of {n_held:,} nets whose trained state still tells the first element after "
+        f"Training makes of it all or nothing. In the {measured} settings in which it was measured, of {n_held:,} nets whose "
+        "trained state still tells the first element after "
         f"four times T (probe above {LATCHED}) all succeed, of the others {early} of {n_early} at T = 2 and 5, where a "
         f"memory that leaks is enough, and {lost} of {n_lost:,} from T = 10 on. "
         f"The model is furthest off for {worst}: {p[k].mean():.2f} expected, {own.share[k]:.2f} found.")
