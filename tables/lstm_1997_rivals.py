@@ -472,8 +472,8 @@ def findings(results):
         "the tables compare a tuned LSTM with untuned rivals, so both readings of the LSTM stand "
         "in them.",
         f"4. RTRL with a delay of 4 stops in {listed(by_rate)} of 18 trials at the rates 1, 4 and "
-        "10, the reverse of the paper's order. The chunker's first net never takes over because its target does not tell "
-        f"the two sequences apart; with one that does it takes over in {taken_over(results)} (p = 4).",
+        "10, the reverse of the paper's order. The chunker's first net takes over in "
+        f"{taken_over(results)} with p = 4 once the second net has to use the hidden unit that the first one names.",
         f"5. {guessing_answer(results).split(';')[0]}, as the paper says."])
 
 
