@@ -65,8 +65,11 @@ CHANGES = (
            sources("cells")),
     Change("J", "cells see the inputs only: no weights to them from hidden units, no bias (Jb: with the bias); gates "
            "keep all their sources", "as above", "--cell-sources inputs", sources("inputs")),
-    Change("K", "weights to the cells from hidden units and the bias learn at the rate times the factor that follows",
-           "one rate for all weights", "--cell-rate 0.1", factor("cell_rate")),
+    Change("K", "weights to the cells from hidden units and the bias learn at the rate times the factor that follows "
+           "(Kc: from gates and the bias only; Kb: from the bias only)", "one rate for all weights",
+           "--cell-rate 0.1 --cell-rate-of constant",
+           lambda settings: None if settings.cell_rate == 1
+           else {"all": "", "constant": "c", "bias": "b"}[settings.cell_rate_of] + f"{settings.cell_rate:g}"),
     Change("T", "an output's error counts as 0 while |t - y| is below what follows", "not in the paper",
            "--tolerance 0.3", lambda settings: f"{settings.tolerance:g}" if settings.tolerance else None),
     Change("V", "the 256 sequences that stop a trial of Experiment 3 are drawn anew at each test",
