@@ -110,8 +110,11 @@ SOURCES_2C_LONG = (
     rows(lag(1000, 1000), _NARROW, 147_000) | rows(lag(1000, 500), _NARROW, 147_000)
     | rows(lag(1000, 200), _NARROW, 225_000) | rows(lag(1000, 100), _NARROW, 405_000)
     | rows(lag(1000, 50), _NARROW, 609_000))
-_PLAIN = {"plain error, cells see cells": dict(output_error="plain", cell_sources="cells")}
-SOURCES_4 = rows(adding(500), _PLAIN) | rows(adding(1000), _PLAIN)
+# The paper's net with all its weights, those to the cells from hidden units and the bias slow
+_SLOW = {"slow to the cells": dict(output_error="plain", cell_rate=0.1)}
+SLOW = (rows(adding(100), _SLOW) | rows(adding(500), _SLOW)
+        | rows(dict(experiment="5"), _SLOW))
+SLOW_LONG = rows(adding(1000), _SLOW)
 SOURCES_3B = rows(signals("3b", 1000, 1), {
     "cells see inputs, fresh stop sets": dict(cell_sources="inputs", stop_set="fresh")})
 
@@ -193,8 +196,9 @@ STUDIES = [
     study("table-9", "temporal order, Table 9", TABLE_9, 40, keep=None),
     study("sources-2c", "2c with cells that see the inputs only, q up to 500", SOURCES_2C, 8),
     study("sources-2c-long", "the same with q = 1000", SOURCES_2C_LONG, 80),
-    study("sources-4", "adding over 500 and 1000 steps, cells see no gates and no bias",
-          SOURCES_4, 60, keep=None),
+    study("slow", "adding over 100 and 500 steps and multiplying, with slow weights to the cells",
+          SLOW, 40, keep=None),
+    study("slow-long", "the same, adding over 1000 steps", SLOW_LONG, 120, keep=None),
     study("sources-3b", "3b with T = 1000, cells that see the inputs only", SOURCES_3B, 25),
     study("output-gates", "section 5.1.6: without output gates", OUTPUT_GATES, 8),
     study("limits", "section 6.1: exclusive or, parity, counting", LIMITS, 20),
