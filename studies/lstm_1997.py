@@ -4,6 +4,7 @@ A record holds all trials of a row; rows of equal shape train in one lockstep. A
 in words, and the reading of the text. Where no cap is given it is twice the paper's count.
 """
 
+import lstm_1997 as lstm
 from studies import Study
 
 IDENTITY = ("T", "N", "q", "p", "blocks", "lr")  # what tells the rows of an experiment apart
@@ -118,6 +119,37 @@ SLOW_LONG = rows(adding(1000), _SLOW)
 SOURCES_3B = rows(signals("3b", 1000, 1), {
     "cells see inputs, fresh stop sets": dict(cell_sources="inputs", stop_set="fresh")})
 
+# One reading for every row
+COMMON_RATE = 0.01  # of the cells' biases, whatever the rate of the others
+
+
+def common(row):
+    """The settings of a row in the reading that is the same for all: the cells see the inputs and
+    their own bias only, the gates everything; the cells' biases learn at one slow rate; where
+    errors come at the end, the output error is t - y; sets that stop a trial are fresh."""
+    settings = dict(experiment=row.experiment, **{
+        name: value for name, value in lstm.identity(row).items() if value is not None})
+    if row.experiment not in lstm.PREDICTING:
+        settings |= dict(output_error="plain")
+    if row.experiment not in ("2a", "2b"):
+        settings |= dict(cell_sources="inputs")
+    if row.bias in lstm.WITH_CELL_BIAS:
+        settings |= dict(cell_bias="paper", cell_rate=round(COMMON_RATE / row.lr, 6))
+    if row.experiment in ("3a", "3b", "3c"):
+        settings |= dict(stop_set="fresh")
+    return settings
+
+
+def commons(*experiments, chosen=lambda row: True):
+    """The rows of some experiments in that reading."""
+    own = [row for row in lstm.TABLE_ROWS if row.experiment in experiments and chosen(row)]
+    return {label: settings for row in own
+            for label, settings in rows(common(row), {"common": {}}).items()}
+
+
+COMMON_2C = commons("2c")
+COMMON = COMMON_2C
+
 # Section 6.1 and the remarks that the precise values hardly matter
 _COUNT = {"literal": LITERAL, "gate biases at 0": dict(bias_scale=0.0)}
 LIMITS = {
@@ -200,6 +232,7 @@ STUDIES = [
           SLOW, 40, keep=None),
     study("slow-long", "the same, adding over 1000 steps", SLOW_LONG, 120, keep=None),
     study("sources-3b", "3b with T = 1000, cells that see the inputs only", SOURCES_3B, 25),
+    study("common-2c", "2c in the reading that is the same for all rows", COMMON_2C, 40),
     study("output-gates", "section 5.1.6: without output gates", OUTPUT_GATES, 8),
     study("limits", "section 6.1: exclusive or, parity, counting", LIMITS, 20),
     study("full-gradient", "section 6.1: the full gradient", _FULL_BASE | FULL_GRADIENT, 18,
