@@ -125,13 +125,13 @@ def common(row):
     their own bias only, the gates everything. The biases of the cells change by ten times the mean
     over the steps, not by the sum: a factor of 10 over the shortest length, 100 steps in 6a and 6b.
     The output error is t - y where it comes at the end; where it comes at every step, as in A.17,
-    and none within 0.3 of the target. The sets that stop a trial of Experiment 3 are fresh."""
+    and none within 0.2 of the target. The sets that stop a trial of Experiment 3 are fresh."""
     needed = IDENTITY if row.experiment == "1" else IDENTITY[:-1]  # the rate tells rows of 1 apart
     given = {name: value for name, value in lstm.identity(row).items() if name in needed}
     settings = dict(experiment=row.experiment) | {
         name: value for name, value in given.items() if value is not None}
     if row.experiment in lstm.PREDICTING:
-        settings |= dict(tolerance=0.3)
+        settings |= dict(tolerance=0.2)
     else:
         settings |= dict(output_error="plain")
     if row.experiment not in ("2a", "2b"):
