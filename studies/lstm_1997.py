@@ -159,7 +159,10 @@ NEAREST_1 = (
     rows(reber(4, 0.1), _WIDER, 397_400) | rows(reber(3, 0.1), _WIDER, 217_300)
     | rows(reber(3, 0.2), _WIDER, 140_600) | rows(reber(4, 0.5), _WIDER, 100_000)
     | rows(reber(3, 0.5), _WIDER, 100_000))
-NEAREST = NEAREST_1
+NEAREST_3A = rows(signals("3a", 100, 3), {"common, cells see cells": dict(
+    output_error="plain", cell_sources="cells", cell_bias="paper", cell_rate=0.1, stop_set="fresh")})
+NEAREST = NEAREST_1 | {
+    label: TABLE_2[label] for label in TABLE_2 if label[1] == "named changes"} | NEAREST_3A
 COMMON = COMMON_1 | COMMON_2AB | COMMON_2C | COMMON_SHORT | COMMON_LONG
 
 # Section 6.1 and the remarks that the precise values hardly matter
@@ -246,6 +249,7 @@ STUDIES = [
     study("sources-3b", "3b with T = 1000, cells that see the inputs only", SOURCES_3B, 25),
     study("common-1", "the Reber grammar in the reading that is the same for all rows", COMMON_1, 10),
     study("nearest-1", "the Reber grammar, wide ranges and cells that see cells", NEAREST_1, 15),
+    study("nearest-3a", "3a with T = 100 and N = 3, cells that see cells and their bias", NEAREST_3A, 1),
     study("common-2ab", "2a and 2b in that reading", COMMON_2AB, 10),
     study("common-2c", "2c in that reading", COMMON_2C, 40),
     study("common-short", "3a to 6b in that reading, up to T = 500", COMMON_SHORT, 80, keep=None),

@@ -5,10 +5,13 @@ import math
 import numpy as np
 
 import constant_sources
+import lstm_1997 as lstm
 import studies
-from analysis import claim
+from analysis import claim, readings
 from analysis import constant_sources as start
 from studies import constant_sources as grids
+from studies import lstm_1997 as lstm_grids
+from tables import lstm_1997 as lstm_tables
 from tables.writing import listed, markdown, thousands, three
 
 CONDITIONS = {  # of the weights to the cells from gates and bias
@@ -116,6 +119,44 @@ def connections_answer(results):
         f"to the cells {'none' if not max(to_cells) else f'at most {max(to_cells)} of 10'} stop.")
 
 
+def slow(results):
+    """The paper's net with slow weights to the cells from hidden units and the bias."""
+    lines = []
+    for run in readings.runs(results, lstm_grids.SLOW):
+        settings, reached = run.settings, run.reached
+        literal = lstm_tables.most_given(readings.runs(results), run.row)
+        lines.append([
+            settings.named, f"{lstm.Layout(settings).weights}", thousands(run.row.paper),
+            f"{len(literal.reached)}/{literal.settings.trials} by {thousands(literal.settings.max_sequences)}",
+            f"{len(reached)}/{settings.trials} by {thousands(settings.max_sequences)}", mean_and_range(reached),
+            f"{run.over_paper:.2f}" if reached else "-"])
+    return markdown(
+        ["row", "weights", "paper: mean", "literal", "a tenth of the rate to the cells, error t - y", "mean [range]",
+         "over the paper's"], lines)
+
+
+def findings(results):
+    """The page's findings."""
+    arms = studies.arms(results, "constant-sources-4")
+    _, learned = start.first_block(arms[500, "learn"][0], "w_out")
+    tenth = start.sequences_until(arms[500, "learn"][0], TENTH)
+    rest = {constant: len(stopped(arms[500, constant][0])) for constant in ("slow", "frozen", "absent")}
+    claim(not stopped(arms[500, "learn"][0]) and min(rest.values()) > 5, "T = 500")
+    runs = {run.row.T: run for run in readings.runs(results, lstm_grids.SLOW) if run.row.experiment == "4"}
+    claim(all(run.all_stop for run in runs.values()), "slow weights serve Experiment 4")
+    counts = listed(f"{three(np.mean(run.reached))} with T = {T} (paper {thousands(run.row.paper)})"
+                    for T, run in runs.items())
+    return "\n".join([
+        f"1. With all weights of the paper's net, and only those to the cells from hidden units and from the bias learning at "
+        f"a tenth of the rate, adding needs {counts} sequences. All ten trials stop.",
+        f"2. At the paper's rate these weights turn the states into noise, and the net stops listening to its cells: with "
+        f"T = 500 a tenth of the output weights is left after {moments(tenth)} sequences, and no trial learns. Ten times "
+        f"ten trials say that it is the learning of these weights: slower, {rest['slow']} of 10 stop; left as they start, "
+        f"{rest['frozen']}; without them, {rest['absent']}.",
+        f"3. {connections_answer(results)}"])
+
+
 TABLES = {
+    "lstm_1997_cells:findings": findings, "lstm_1997_cells:slow": slow,
     "lstm_1997_cells:adding": adding, "lstm_1997_cells:calculation": calculation, "lstm_1997_cells:lag": lag,
     "lstm_1997_cells:connections": connections, "lstm_1997_cells:connections_answer": connections_answer}
