@@ -356,13 +356,19 @@ def row_words(row):
     return ", ".join(words)
 
 
+def of_the_paper(settings):
+    """Whether the paper has a row with these settings, at whatever learning rate."""
+    same = (getattr(settings, name) in (None, getattr(settings.row, name)) for name in lstm.IDENTITY if name != "lr")
+    return settings.row in lstm.TABLE_ROWS and all(same)
+
+
 def comparison(results):
     """The rows of the paper's tables and every reading of them that has a record; of readings that
     differ in their cap alone, the longest run."""
     in_studies, longest = places_in_studies(), {}
     for record in results.get(lstm.EXPERIMENT, []):
         settings = lstm.Settings(**record["settings"])
-        if record["final"]["status"] != "done" or not settings.in_paper:
+        if record["final"]["status"] != "done" or not of_the_paper(settings):
             continue
         key = settings.row, readings.letters(settings), settings.trials, settings.seed, settings.test_every
         if key not in longest or longest[key].settings.max_sequences < settings.max_sequences:
