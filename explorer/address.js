@@ -38,10 +38,23 @@ const Address = (() => {
   // The address of the state with some changes, for a link.
   const link = (changes) => write(changed(changes));
 
+  // Browsers refuse an address that changes too often, as it would while something is dragged: it is
+  // written at most every EVERY milliseconds, and always once things have come to rest.
+  const EVERY = 400;
+  let waiting = null, written = 0;
+
+  function flush() {
+    clearTimeout(waiting);
+    waiting = null;
+    written = Date.now();
+    if (write(state) !== location.hash) history.replaceState(null, "", write(state));
+  }
+
   // Changes the state. The listeners hear of it unless quiet.
   function set(changes, { quiet = false } = {}) {
     state = changed(changes);
-    history.replaceState(null, "", write(state));
+    if (Date.now() - written > EVERY) flush();
+    else if (waiting === null) waiting = setTimeout(flush, EVERY);
     if (!quiet) listeners.forEach((listener) => listener());
   }
 
@@ -58,11 +71,14 @@ const Address = (() => {
   function start(listener) {
     listeners.push(listener);
     state = read(location.hash);
+    addEventListener("pagehide", flush);
     addEventListener("hashchange", () => {
+      clearTimeout(waiting);
+      waiting = null;
       state = read(location.hash);
       listeners.forEach((each) => each());
     });
   }
 
-  return { get, number, word, set, link, start };
+  return { get, number, word, set, flush, link, start };
 })();

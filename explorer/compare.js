@@ -10,6 +10,8 @@ const Compare = (() => {
     "other net": ["ours, not the paper's net", "green"],
   };
 
+  const LANE = 13; // between the lanes of a row, in pixels
+
   let data = null, root = null, parts = null;
   let visible = []; // points, in the order of the arrow keys
 
@@ -99,7 +101,9 @@ const Compare = (() => {
     const range = [Math.min(...numbers, 10_000) * 0.8, Math.max(...numbers, 100_000) * 1.25];
     const across = Chart.log(range, [left + 8, width - right - gone]);
     const ownOf = (row) => visible.filter((point) => point.row === row.place);
-    const heights = rows.map((row) => head + Math.max(28, 9 * ownOf(row).length + 8));
+    const placeOf = (point) => (point.mean === null ? width - right - 30 : across(point.mean));
+    const lanes = rows.map((row) => inLanes(ownOf(row), placeOf));
+    const heights = lanes.map((each) => head + Math.max(28, LANE * each.length + 10));
     const height = top + heights.reduce((sum, each) => sum + each, 0) + 26;
     const colours = Dom.colours();
     const picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group",
@@ -123,18 +127,27 @@ const Compare = (() => {
           svg("tspan", { class: "strong" }, `${row.experiment}  `), row.words),
         svg("path", { d: `M${across(row.paper)} ${top + head + 3}V${top + heights[k] - 3}`, stroke: colours.ink, "stroke-width": 2 }),
         svg("path", { d: `M${across(row.paper)} ${middle - 7}l6 7l-6 7l-6 -7z`, fill: colours.ink }, svg("title", {}, `paper: ${thousands(row.paper)}`)));
-      const own = ownOf(row);
-      own.forEach((point, place) => {
-        const spread = own.length > 1 ? (place - (own.length - 1) / 2) * 9 : 0;
-        const x = point.mean === null ? width - right - 30 : across(point.mean);
-        picture.append(dotOf(point, row, x, middle + spread, colours, chosen));
-      });
+      lanes[k].forEach((points, lane) => points.forEach((point) => {
+        const y = middle + (lane - (lanes[k].length - 1) / 2) * LANE;
+        picture.append(dotOf(point, row, placeOf(point), y, colours, chosen));
+      }));
       top += heights[k];
     });
     picture.addEventListener("keydown", onKey);
     const focused = parts.chart.contains(document.activeElement);
     parts.chart.replaceChildren(picture, key(colours));
     if (focused) parts.chart.querySelector("[tabindex='0']")?.focus();
+  }
+
+  // Points in as few lanes, one below the other, as keep them apart.
+  function inLanes(points, placeOf) {
+    const found = [];
+    for (const point of [...points].sort((a, b) => placeOf(a) - placeOf(b))) {
+      const lane = found.find((each) => placeOf(point) - placeOf(each[each.length - 1]) > 2 * LANE);
+      if (lane) lane.push(point);
+      else found.push([point]);
+    }
+    return found;
   }
 
   function dotOf(point, row, x, y, colours, chosen) {
@@ -148,7 +161,7 @@ const Compare = (() => {
         + (point.mean ? `, mean ${thousands(point.mean)} sequences, paper ${thousands(row.paper)}` : ""),
       "aria-pressed": String(isChosen), onclick: () => choose(point, true), "data-point": idOf(point),
     },
-    svg("circle", { cx: x, cy: y, r: 11, fill: "transparent", class: "reach" }),
+    svg("circle", { cx: x, cy: y, r: 11, class: "reach" }),
     point.mean === null
       ? svg("path", { d: `M${x - 4} ${y - 4}l8 8m0 -8l-8 8`, stroke: colour, "stroke-width": 2.5 })
       : svg("circle", { cx: x, cy: y, r: 5.5, fill: full ? colour : colours.surface, stroke: colour, "stroke-width": 2.2 }));

@@ -5,6 +5,7 @@
 const Watch = (() => {
   const { el, svg, segmented, select, fixed, signed, short, shade, clamp, announce } = Dom;
   const FRESH = 100; // sequences on which a net is scored
+  const FIRST_SEED = 3; // of the sequence that is shown first: its marks are well seen
   const UNIT_COLOURS = ["blue", "red", "green", "purple"];
 
   // ---- Words -------------------------------------------------------------------------------------
@@ -131,7 +132,7 @@ const Watch = (() => {
     const now = chosen();
     const { net, copy, stage, task: name } = now;
     const task = Tasks.TASKS[name];
-    const seed = Address.number("seed", 1, 0, 2 ** 31);
+    const seed = Address.number("seed", FIRST_SEED, 0, 2 ** 31);
     const found = pairs(Address.get("set"));
     const marks = numbers(Address.get("marks"));
     const changes = task.kind === "symbols" ? { symbols: allowed(task, net, seed, found) } : { values: found, marks };
@@ -242,6 +243,7 @@ const Watch = (() => {
     parts.bench = el("div", {
       class: "bench", tabindex: 0, role: "slider", "aria-label": "Step of the sequence", "aria-valuemin": 1,
       onkeydown: onKey, onpointerdown: onDown, onpointermove: onMove, onpointerup: onUp, onpointercancel: onUp,
+      ontouchstart: (event) => event.target.closest(".handle") && event.preventDefault(), // or the page would scroll
     }, parts.figure);
     const left = el("div", { class: "stage" }, training(net, copy), el("div", { class: "card" }, parts.hint, parts.bench));
     const right = el("div", { class: "side" }, sequenceCard(), lesionCard(net, copy), stepCard(), tryCard());
@@ -398,7 +400,7 @@ const Watch = (() => {
     drawFigure();
     drawStep();
     scoreSoon();
-    document.documentElement.dataset.answer = JSON.stringify(scene.y);
+    parts.answer.dataset.y = JSON.stringify(scene.y); // in full, for whoever reads the page by a program
   }
 
   // The curve of the test error, with a dot where the slider stands.
@@ -496,7 +498,9 @@ const Watch = (() => {
     scored = key;
     clearTimeout(scoring);
     let right = 0, done = 0;
-    parts.score.textContent = `Of ${FRESH} fresh sequences it answers …`;
+    const words = (count, more) => parts.score.replaceChildren(`Of ${FRESH} fresh sequences, drawn in this page, it answers `,
+      el("strong", {}, `${count} right`), more);
+    words("…", "."); // as long as what comes, so that nothing moves
     const portion = () => {
       const until = performance.now() + 12;
       while (done < FRESH && performance.now() < until) {
@@ -510,8 +514,7 @@ const Watch = (() => {
         return;
       }
       const lesion = lost.length || between ? " with these lesions" : "";
-      parts.score.replaceChildren(`Of ${FRESH} fresh sequences, drawn in this page, it answers `,
-        el("strong", {}, `${right} right`), `${lesion}.`);
+      words(right, `${lesion}.`);
     };
     scoring = setTimeout(portion, 150);
   }

@@ -177,7 +177,7 @@ FAULTS = [  # in nets.js: what is changed, the cell that shows it
     ("c = add(times(i, g), c);", "c = add(times(i, g), times(i, c));", "lstm1997"),
     ("(1 + Math.tanh(value / 2)) / 2", "(1 + Math.tanh(value)) / 2", "lstm"),
     ("getFloat64(8 * k, true)", "getFloat32(8 * k, true)", "rnn"),
-    ("const linear = (W, { h }) => add(dot(W.W_hy, h), W.b_y);", "const linear = (W, { h }) => dot(W.W_hy, h);", "lstm"),
+    ("{ h }) => add(dot(W.W_hy, h), W.b_y);", "{ h }) => dot(W.W_hy, h);", "lstm"),
     ("times(r, add(dot(W.W_hg, h), W.b_hg))", "add(times(r, dot(W.W_hg, h)), W.b_hg)", "gru"),
     ("dot(W.W_hg, times(r, h))", "times(r, dot(W.W_hg, h))", "gruBefore"),
     ("const block = (c) => c % W.W_in.length;", "const block = (c) => (c < W.W_in.length ? 0 : 1);", "text"),
@@ -371,7 +371,8 @@ def test_sequences_are_as_the_task_defines_them(task):
     ("threeBits", "4 * a + 2 * b + c", "a + 2 * b + 4 * c"),
     ("threeBits", "random.integer(3, 5)", "random.integer(2, 5)"),
     ("latch", "mean + sd *", "mean + 2 * sd *"),
-    ("latch", "Math.sqrt(-2 * Math.log(1 - unit())) * Math.cos(2 * Math.PI * unit())", "(unit() - 0.5) * Math.sqrt(12)"),
+    ("latch", "Math.sqrt(-2 * Math.log(1 - unit())) * Math.cos(2 * Math.PI * unit())",
+     "(unit() - 0.5) * Math.sqrt(12)"),
     ("order1997", "random.integer(low, high + 1) - 1", "random.integer(low, high + 1)"),
     ("order1997", "2 * a + b;", "2 * b + a;"),
 ])
@@ -390,12 +391,12 @@ def test_random_numbers():
 
 
 def test_changes_are_kept_to_what_the_task_allows():
-    [drawn] = in_node(dict(action="draw", task="adding", own=OWN["adding"], seeds=[3],
-                           changes=dict(values={"4": 0.25, "999": 1}, marks=[4, 70])))[0]
+    call = dict(action="draw", task="adding", own=OWN["adding"], seeds=[3])
+    [drawn] = in_node(call | dict(changes=dict(values={"4": 0.25, "999": 1}, marks=[4, 70])))[0]
     assert drawn["values"][4] == 0.25 and drawn["marks"] == [4, 70] and len(drawn["values"]) == 100
     assert drawn["target"] == 0.25 + drawn["values"][70]
     for marks in ([4, 4], [4, 100], [-1, 4], [4], [4.5, 6]):
-        [drawn] = in_node(dict(action="draw", task="adding", own=OWN["adding"], seeds=[3], changes=dict(marks=marks)))[0]
+        [drawn] = in_node(call | dict(changes=dict(marks=marks)))[0]
         assert drawn["marks"][0] < 50 <= drawn["marks"][1]
 
 
@@ -542,7 +543,8 @@ def test_every_record_is_among_the_runs(results, data):
             assert study in studies.load() and command.startswith(f"python3 {experiment['name']}.py")
         if curves:
             x, columns = runs["x"][curves[0]], curves[1]
-            assert len(x[1]) <= make_explorer.CURVE_POINTS and all(len(column) == len(x[1]) for column in columns.values())
+            assert len(x[1]) <= make_explorer.CURVE_POINTS
+            assert {len(column) for column in columns.values()} == {len(x[1])}
             full = record["history"]
             assert x[1][-1] == pytest.approx(full[x[0]][-1], rel=1e-3)
             for name, column in columns.items():
@@ -557,7 +559,8 @@ def test_every_reading_of_the_papers_rows_is_compared(results, data):
     for run in readings.runs(results):
         if run.row in lstm.TABLE_ROWS:
             [point] = [point for point in points if point["run"] == make_explorer.run_name(run.record)]
-            assert (point["within"], point["bound"], point["cap"]) == (run.within, run.bound, run.settings.max_sequences)
+            cap = run.settings.max_sequences
+            assert (point["within"], point["bound"], point["cap"]) == (run.within, run.bound, cap)
             assert point["sequences"] == run.sequences and point["reading"] == readings.reading(run.settings)
             assert point["mean"] == (round(sum(run.reached) / len(run.reached)) if run.reached else None)
     shown = {point["run"] for point in points}
@@ -582,7 +585,8 @@ def test_a_reading_that_is_new_to_the_records_is_compared(results):
     grown["lstm_1997"].append(record)
     before, after = (make_explorer.comparison(each)["points"] for each in (results, grown))
     assert len(after) == len(before) + 1
-    assert [p for p in after if p["run"] == make_explorer.run_name(record)][0]["command"] == record["provenance"]["command"]
+    [new] = [point for point in after if point["run"] == make_explorer.run_name(record)]
+    assert new["command"] == record["provenance"]["command"]
 
 
 # --------------------------------------------------------------------------------------------------
