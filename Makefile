@@ -51,6 +51,7 @@ gradcheck: .venv/run
 	$(RUN) information_latching.py --gradcheck
 	$(RUN) rnn_pathological.py --gradcheck
 	$(RUN) lstm_1997.py --gradcheck
+	$(RUN) constant_sources.py --gradcheck
 	$(RUN) lstm_1997_rivals.py --gradcheck
 	$(RUN) cascade_correlation.py --gradcheck
 	$(RUN) data_movement.py --gradcheck

@@ -3,7 +3,7 @@
 # dependencies = ["numpy>=2.2", "matplotlib>=3.8"]
 # ///
 """Pictures of lstm_1997.py from results.json, into viz/: paper_vs_ours, scaling_2c, cec, error_flow,
-complexity, first_weights.
+complexity, first_weights, constant_sources, constant_sources_2c.
 
     python3 visualize_lstm_1997.py --outdir viz
 
@@ -24,6 +24,7 @@ import lstm_1997 as lstm
 import pictures
 import studies
 from analysis import cells, claim, readings
+from analysis import constant_sources as start
 from analysis.error_flow import state_to_state, unit_to_unit
 from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY
 
@@ -209,6 +210,78 @@ def first_weights(found):
     return figure
 
 
+# --- constant_sources.png -------------------------------------------------------------------------
+
+CONSTANT = {  # what weights to the cells from gates and bias do: name, colour
+    "learn": ("learn like all others: the paper's net", BLUE), "slow": ("learn at a hundredth of the rate", SKY),
+    "frozen": ("stay as they start", ORANGE), "absent": ("do not exist", GREEN)}
+
+
+def constant_sources(arms):
+    """Experiment 4: the size of the output weights during training, by what the weights from
+    constant sources do."""
+    lengths = sorted({T for T, _ in arms})
+    figure, axes = pictures.subplots(1, len(lengths), figsize=(11, 4.8), sharey=True, layout="constrained")
+    for axis, T in zip(axes, lengths):
+        for constant, (_, color) in CONSTANT.items():
+            [record] = arms[T, constant]
+            moments, w_out = start.first_block(record, "w_out")
+            running = ~np.isnan(w_out).any(1)  # while no trial has ended
+            x, w_out = moments[running], w_out[running]
+            axis.plot(x, np.median(w_out, 1), color=color, lw=2.2, zorder=3)
+            axis.fill_between(x, w_out.min(1), w_out.max(1), color=color, alpha=0.15, linewidth=0)
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+        axis.set_title(f"T = {T}", loc="left")
+        axis.set_xlabel("training sequences")
+        axis.grid(color="#dddddd", linewidth=0.6)
+    axes[0].set_ylabel("|output weight| of the first block's cells")
+    figure.legend(
+        handles=[Line2D([], [], color=color, lw=2.2, label=name) for name, color in CONSTANT.values()], ncol=2,
+        loc="outside lower center", title="The weights that lead from gates and bias to the cells\n"
+        "(line: median of ten trials, until the first one stops; shade: all ten)")
+    figure.suptitle("The paper's net unlearns to listen to its cells: the longer the sequence, the faster")
+    return figure
+
+
+# --- constant_sources_2c.png ----------------------------------------------------------------------
+
+
+def constant_sources_2c(states, connections):
+    """Experiment 2c: left the states at the end of a sequence, right how many trials stop by which
+    weights between hidden units exist."""
+    figure, (left, right) = pictures.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    for q, style in zip(sorted({q for q, _ in states}), (":", "--", "-")):
+        for constant in ("learn", "absent"):
+            [record] = states[q, constant]
+            moments, state = start.first_block(record, "state")
+            left.plot(moments, np.median(state, 1), style, color=CONSTANT[constant][1], lw=2)
+    left.set_xscale("log")
+    left.set_yscale("log")
+    left.set_xlabel("training sequences")
+    left.set_ylabel("|state| at the end of a sequence (median of ten trials)")
+    left.grid(color="#dddddd", linewidth=0.6)
+    left.legend(handles=[
+        Line2D([], [], color=CONSTANT["learn"][1], lw=2, label="gates and cells lead to the cells: the paper"),
+        Line2D([], [], color=CONSTANT["absent"][1], lw=2, label="only cells and inputs do"),
+        *(Line2D([], [], color=BLACK, linestyle=style, label=f"q = {q}")
+          for q, style in zip(sorted({q for q, _ in states}), (":", "--", "-")))], fontsize=9)
+    left.set_title("States run away through weights from the gates", loc="left")
+    names = {"cc": "cells to cells", "cg": "cells to gates", "gc": "gates to cells", "gg": "gates to gates"}
+    for k, (kinds, [record]) in enumerate(connections.items()):
+        own = [name for kind, name in names.items() if kind in kinds.split(",")]
+        to_cells = {"cc", "gc"} & set(kinds.split(","))
+        right.barh(-k, record["final"]["trials_stopped"], 0.7, color=CONSTANT["learn" if to_cells else "absent"][1])
+        label = "all" if len(own) == 4 else ", ".join(own) or "none"
+        right.text(record["final"]["trials_stopped"] + 0.15, -k, f"{record['final']['trials_stopped']}", va="center")
+        right.text(-0.2, -k, label, ha="right", va="center", fontsize=9)
+    right.set_yticks([])
+    right.set_xlim(0, 11)
+    right.set_xlabel("of ten trials stop (q = 200)")
+    right.set_title("Weights between hidden units that exist", loc="left")
+    return figure
+
+
 # --- cec.png --------------------------------------------------------------------------------------
 
 
@@ -326,8 +399,12 @@ def book(flags):
     adding, order = (
         studies.find_or_run(flags.results, lstm.EXPERIMENT, choice, fits=lambda record: "weights" in record)
         for choice in (cells.ADDING, cells.ORDER))
-    found = readings.runs(harness.read_results(flags.results))
+    results = harness.read_results(flags.results)
+    found = readings.runs(results)
     return {
+        "constant_sources": lambda: constant_sources(studies.arms(results, "constant-sources-4")),
+        "constant_sources_2c": lambda: constant_sources_2c(*(
+            studies.arms(results, f"constant-sources-{name}") for name in ("2c", "connections"))),
         "complexity": complexity, "error_flow": functools.partial(error_flow, adding),
         "cec": functools.partial(cec, adding, order), "paper_vs_ours": functools.partial(paper_vs_ours, found),
         "scaling_2c": functools.partial(scaling_2c, found), "first_weights": functools.partial(first_weights, found)}

@@ -4,6 +4,7 @@ A record holds all trials of a row; rows of equal shape train in one lockstep. A
 in words, and the reading of the text. Where no cap is given it is twice the paper's count.
 """
 
+import lstm_1997 as lstm
 from studies import Study
 
 IDENTITY = ("T", "N", "q", "p", "blocks", "lr")  # what tells the rows of an experiment apart
@@ -101,6 +102,54 @@ PAPER = {  # every row of the paper's tables
     **TABLE_1, **TABLE_2, **TABLE_3, **TABLE_3_500, **TABLE_3_1000, **TABLE_3_LONG, **TABLES_4_TO_6,
     **TABLES_4_AND_5_LONG, **TABLE_7, **TABLE_7_LONG, **TABLE_8, **TABLE_9}
 
+# Cells that see no constant sources: no gates and no bias, or the inputs only
+_NARROW = {"cells see inputs": dict(cell_sources="inputs")}
+SOURCES_2C = (
+    rows(lag(50, 50), _NARROW, 90_000) | rows(lag(100, 100), _NARROW, 93_000)
+    | rows(lag(200, 200), _NARROW, 99_000) | rows(lag(500, 500), _NARROW, 114_000))
+SOURCES_2C_LONG = (
+    rows(lag(1000, 1000), _NARROW, 147_000) | rows(lag(1000, 500), _NARROW, 147_000)
+    | rows(lag(1000, 200), _NARROW, 225_000) | rows(lag(1000, 100), _NARROW, 405_000)
+    | rows(lag(1000, 50), _NARROW, 609_000))
+# The paper's net with all its weights, those to the cells from hidden units and the bias slow
+_SLOW = {"slow to the cells": dict(output_error="plain", cell_rate=0.1)}
+SLOW = (rows(adding(100), _SLOW) | rows(adding(500), _SLOW)
+        | rows(dict(experiment="5"), _SLOW))
+SLOW_LONG = rows(adding(1000), _SLOW)
+SOURCES_3B = rows(signals("3b", 1000, 1), {
+    "cells see inputs, fresh stop sets": dict(cell_sources="inputs", stop_set="fresh")})
+
+# One reading for every row
+COMMON_RATE = 0.01  # of the cells' biases, whatever the rate of the others
+
+
+def common(row):
+    """The settings of a row in the reading that is the same for all: the cells see the inputs and
+    their own bias only, the gates everything; the cells' biases learn at one slow rate; where
+    errors come at the end, the output error is t - y; sets that stop a trial are fresh."""
+    settings = dict(experiment=row.experiment, **{
+        name: value for name, value in lstm.identity(row).items() if value is not None})
+    if row.experiment not in lstm.PREDICTING:
+        settings |= dict(output_error="plain")
+    if row.experiment not in ("2a", "2b"):
+        settings |= dict(cell_sources="inputs")
+    if row.bias in lstm.WITH_CELL_BIAS:
+        settings |= dict(cell_bias="paper", cell_rate=round(COMMON_RATE / row.lr, 6))
+    if row.experiment in ("3a", "3b", "3c"):
+        settings |= dict(stop_set="fresh")
+    return settings
+
+
+def commons(*experiments, chosen=lambda row: True):
+    """The rows of some experiments in that reading."""
+    own = [row for row in lstm.TABLE_ROWS if row.experiment in experiments and chosen(row)]
+    return {label: settings for row in own
+            for label, settings in rows(common(row), {"common": {}}).items()}
+
+
+COMMON_2C = commons("2c")
+COMMON = COMMON_2C
+
 # Section 6.1 and the remarks that the precise values hardly matter
 _COUNT = {"literal": LITERAL, "gate biases at 0": dict(bias_scale=0.0)}
 LIMITS = {
@@ -177,6 +226,13 @@ STUDIES = [
     study("table-7-long", "adding with T = 500 and 1000, Table 7", TABLE_7_LONG, 400, keep=None),
     study("table-8", "multiplication, Table 8", TABLE_8, 60, keep=None),
     study("table-9", "temporal order, Table 9", TABLE_9, 40, keep=None),
+    study("sources-2c", "2c with cells that see the inputs only, q up to 500", SOURCES_2C, 8),
+    study("sources-2c-long", "the same with q = 1000", SOURCES_2C_LONG, 80),
+    study("slow", "adding over 100 and 500 steps and multiplying, with slow weights to the cells",
+          SLOW, 40, keep=None),
+    study("slow-long", "the same, adding over 1000 steps", SLOW_LONG, 120, keep=None),
+    study("sources-3b", "3b with T = 1000, cells that see the inputs only", SOURCES_3B, 25),
+    study("common-2c", "2c in the reading that is the same for all rows", COMMON_2C, 40),
     study("output-gates", "section 5.1.6: without output gates", OUTPUT_GATES, 8),
     study("limits", "section 6.1: exclusive or, parity, counting", LIMITS, 20),
     study("full-gradient", "section 6.1: the full gradient", _FULL_BASE | FULL_GRADIENT, 18,

@@ -159,6 +159,59 @@ def findings(results):
         f"sequences (3 blocks, rate 0.5) it is {counts[0]} and {counts[1]}."])
 
 
+# --------------------------------------------------------------------------------------------------
+# Three readings of every row
+# --------------------------------------------------------------------------------------------------
+
+def three_readings(results):
+    """Of each row the literal reading, the common one and, where that does not serve, the nearest to
+    it that does: [(row, run, run, run or None)]."""
+    found = readings.runs(results)
+    common = {run.row: run for run in readings.runs(results, grids.COMMON)}
+    nearest = {run.row: run for run in readings.runs(results, grids.NEAREST)}
+    return [(row, most_given(found, row), common[row], nearest.get(row)) for row in lstm.TABLE_ROWS]
+
+
+def most_given(found, row):
+    """Of a row's literal readings the one of which most trials stop; if equal, that with more time."""
+    own = [run for run in found if run.row is row and run.literal]
+    return max(own, key=lambda run: (len(run.reached), run.settings.max_sequences))
+
+
+def settled(results):
+    """The verdict table: thirty rows, three readings."""
+    lines = []
+    for row, *three_runs in three_readings(results):
+        cells = []
+        for run in three_runs:
+            if run is None:
+                cells += ["", ""]
+                continue
+            over = f"{three(np.mean(run.reached))} ({run.over_paper:.2f})" if run.reached else "-"
+            cells += [by(len(run.reached), run.settings.trials, run.settings.max_sequences), over]
+        nearest = three_runs[2]
+        lines.append([named(row), thousands(row.paper), *cells[:4],
+                      readings.reading(nearest.settings) if nearest else "", *cells[4:]])
+    return markdown(
+        ["row", "paper: mean", "(a) word for word", "mean (over the paper's)", "(b) one reading for all rows",
+         "mean (over the paper's)", "(c) changed to", "(c)", "mean (over the paper's)"], lines)
+
+
+def settled_counts(results):
+    """How many rows the literal reading and the common one serve."""
+    lines = []
+    both = list(zip(*three_readings(results)))[1:3]
+    for name, runs in zip(("word for word", "one reading for all rows"), both):
+        whole = [run for run in runs if run.all_stop]
+        lines.append([
+            name, len(whole), *(sum(run.over_paper <= times for run in whole) for times in (2, TIMES)),
+            sum(abs(math.log(run.over_paper)) <= math.log(TIMES) for run in whole),
+            f"{sum(len(run.reached) for run in runs)} of {sum(run.settings.trials for run in runs)}"])
+    return markdown(
+        [f"of {len(lstm.TABLE_ROWS)} rows", "all trials stop (as many as the paper's)", "of these, mean at most 2 x the paper's",
+         f"at most {TIMES:g} x", f"within a factor of {TIMES:g}", "trials that stop"], lines)
+
+
 PAPERS_LONGEST = 2_020_000, 3, 700_000  # of ten trials (4, T = 1000; note to Table 7): the last, and three above
 
 
