@@ -301,12 +301,12 @@ def figures(final):
     lists = {name: value for name, value in final.items()
              if isinstance(value, list) and len(value) <= 30 and not any(isinstance(v, list | dict) for v in value)}
     return {name: rounded(value) for name, value in short.items()} | {
-        name: [rounded(v) for v in value] for name, value in lists.items()}
+        name: [rounded(v) for v in value] for name, value in lists.items() if any(v is not False for v in value)}
 
 
 def every_run(results):
     """All records: by experiment the settings that most of them share, and of each what differs."""
-    in_studies, pools = places_in_studies(), {name: Pool() for name in ("x", "provenance", "study")}
+    in_studies, pools = places_in_studies(), {name: Pool() for name in ("x", "provenance", "study", "names")}
     experiments, records = [], []
     for experiment in (name for name in results if name != "schema"):
         part = results[experiment]
@@ -320,12 +320,14 @@ def every_run(results):
             settings, origin = record["settings"], dict(record["provenance"])
             own = {name: origin.pop(name) for name in ("date", "wall_seconds") if name in origin}
             key = experiment, json.dumps(settings, sort_keys=True)
+            final = figures(record["final"])
             named = [[study.name, label_words(label), studies.command(study, label)]
                      for study, label in in_studies.get(key, ())]
             records.append([
                 len(experiments) - 1, run_name(record),
                 {name: value for name, value in settings.items() if value != common[name]},
-                [pools["study"].place(place) for place in named], outcome(record), figures(record["final"]),
+                [pools["study"].place(place) for place in named], outcome(record),
+                [pools["names"].place(list(final)), list(final.values())],
                 curves(record.get("history", {}), pools["x"]), pools["provenance"].place(origin),
                 own.get("date"), own.get("wall_seconds")])
     return dict(experiments=experiments, records=records) | {name: pool.values for name, pool in pools.items()}

@@ -54,7 +54,7 @@ const Chart = (() => {
     const known = x.map((value, k) => [value, y[k], k]).filter(([, value]) => value !== null);
     const values = known.map(([, value]) => value);
     const [low, high] = [Math.min(...values), Math.max(...values)];
-    const left = 58, right = 12, top = 28, bottom = 38;
+    const left = 58, right = 26, top = 28, bottom = 38;
     const across = linear([x[0], x[x.length - 1]], [left, width - right]);
     const isLog = low > 0 && high / low > 30;
     const span = [height - bottom, top];

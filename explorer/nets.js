@@ -97,37 +97,23 @@ const Nets = (() => {
     },
   };
 
-  const GRU_ROWS = [
-    { show: ["h"], title: "state h", range: [-1, 1] },
-    { show: ["z"], title: "update gate z", range: [0, 1] },
-    { show: ["r"], title: "reset gate r", range: [0, 1] },
-    { show: ["g"], title: "candidate g", range: [-1, 1] },
-  ];
-
-  // A high update gate z keeps the state. The reset gate acts after the recurrent product, as in
-  // torch and in Keras since 2019.
+  // With the reset gate behind the matrix, as in torch; a high update gate z keeps the state.
   const gru = {
     name: "GRU",
-    rows: GRU_ROWS,
-    start: (W) => ({ h: zeros(W.b_g.length) }),
+    rows: [
+      { show: ["h"], title: "state h", range: [-1, 1] },
+      { show: ["z"], title: "update gate z", range: [0, 1] },
+      { show: ["r"], title: "reset gate r", range: [0, 1] },
+      { show: ["n"], title: "candidate n", range: [-1, 1] },
+    ],
+    start: (W) => ({ h: zeros(W.b_n.length) }),
     step(W, x, { h }) {
-      const z = sigma(add(dot(W.W_hz, h), dot(W.W_xz, x), W.b_z));
       const r = sigma(add(dot(W.W_hr, h), dot(W.W_xr, x), W.b_r));
-      const g = tanh(add(times(r, add(dot(W.W_hg, h), W.b_hg)), dot(W.W_xg, x), W.b_g));
-      h = add(times(z, h), times(z.map((value) => 1 - value), g));
-      return { z, r, g, h };
-    },
-  };
-
-  const gruBefore = {
-    ...gru,
-    name: "GRU, reset before the product",
-    step(W, x, { h }) {
       const z = sigma(add(dot(W.W_hz, h), dot(W.W_xz, x), W.b_z));
-      const r = sigma(add(dot(W.W_hr, h), dot(W.W_xr, x), W.b_r));
-      const g = tanh(add(dot(W.W_hg, times(r, h)), dot(W.W_xg, x), W.b_g));
-      h = add(times(z, h), times(z.map((value) => 1 - value), g));
-      return { z, r, g, h };
+      const m = add(dot(W.W_hm, h), W.b_m);
+      const n = tanh(add(dot(W.W_xn, x), W.b_n, times(r, m)));
+      h = add(times(z.map((value) => 1 - value), n), times(z, h));
+      return { r, z, m, n, h };
     },
   };
 
@@ -162,7 +148,7 @@ const Nets = (() => {
     answer: (W, { y_c }) => sigma(dot(W.W_k, [...y_c, 1])),
   };
 
-  const CELLS = { rnn, irnn, lstm, lstm1997, gru, gruBefore, blocks1997 };
+  const CELLS = { rnn, irnn, lstm, lstm1997, gru, blocks1997 };
 
   // ---- A sequence --------------------------------------------------------------------------------
 

@@ -10,7 +10,17 @@
 
   const themes = segmented("Colours", [["auto", "Auto"], ["light", "Light"], ["dark", "Dark"]], "auto",
     (value) => Address.set({ theme: value === "auto" ? null : value }));
-  byId("theme").append(themes);
+  const copy = el("button", { type: "button", class: "small", onclick: async () => {
+    Address.flush();
+    try {
+      await navigator.clipboard.writeText(location.href);
+      copy.textContent = "Copied";
+    } catch {
+      copy.textContent = "Copy it from above";
+    }
+    setTimeout(() => { copy.textContent = "Copy link"; }, 1500);
+  } }, "Copy link");
+  byId("theme").append(copy, themes);
 
   function show() {
     const theme = Address.word("theme", ["auto", "light", "dark"]);

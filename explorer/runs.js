@@ -17,8 +17,9 @@ const Runs = (() => {
   let data = null, root = null, parts = null, runs = [], all = false;
 
   // The records as the page's data pack them: see every_run in make_explorer.py.
-  function unpack({ experiments, records, x, provenance, study }) {
-    return records.map(([place, id, differs, studies, [words, figure, solved], final, curves, origin, date, seconds]) => {
+  function unpack({ experiments, records, x, provenance, study, names }) {
+    return records.map(([place, id, differs, studies, [words, figure, solved], [of, values], curves, origin, date, seconds]) => {
+      const final = Object.fromEntries(names[of].map((key, k) => [key, values[k]]));
       const { name, common } = experiments[place];
       const settings = { ...common, ...differs };
       const named = studies.map((k) => study[k]);

@@ -78,6 +78,7 @@ const Watch = (() => {
     g: "The candidate: what would enter the state if the gate were open.",
     h: "The output of a unit: what the other units and the answer see of it; in a plain RNN also its only memory.",
     z: "The update gate: how much of the old state stays. 1 keeps all of it.",
+    n: "The candidate: the new state that is offered.",
     r: "The reset gate: how much of the old state the candidate sees.",
     s: "The state of a memory cell, its memory: at each step the input gate times the candidate is added; nothing is forgotten.",
     y_in: "The input gates, one for each block of two cells, between 0 and 1: how much enters their states.",
@@ -189,7 +190,7 @@ const Watch = (() => {
   // A letter changes places with the one that stands where it goes.
   function moveSymbol(from, to) {
     const { sequence: { symbols }, task, changes } = scene;
-    if (!task.mayMove(scene.sequence, to) || symbols[to] >= 6 || from === to) return false;
+    if (!Number.isInteger(to) || !task.mayMove(scene.sequence, to) || symbols[to] >= 6 || from === to) return false;
     change({ set: joined({ ...changes.symbols, [to]: symbols[from], [from]: symbols[to] }), at: to });
     return true;
   }
@@ -239,13 +240,14 @@ const Watch = (() => {
     parts.answer = el("div", { class: "answer" });
     parts.score = el("p", { class: "score" });
     parts.figure = svg("svg", { class: "figure" });
+    parts.readout = el("p", { class: "readout" });
     parts.hint = el("p", { class: "quiet" }, `${words.help} Keys: ← → go through the steps, ↑ ↓ change what is there.`);
     parts.bench = el("div", {
       class: "bench", tabindex: 0, role: "slider", "aria-label": "Step of the sequence", "aria-valuemin": 1,
       onkeydown: onKey, onpointerdown: onDown, onpointermove: onMove, onpointerup: onUp, onpointercancel: onUp,
       ontouchstart: (event) => event.target.closest(".handle") && event.preventDefault(), // or the page would scroll
     }, parts.figure);
-    const left = el("div", { class: "stage" }, training(net, copy), el("div", { class: "card" }, parts.hint, parts.bench));
+    const left = el("div", { class: "stage" }, training(net, copy), el("div", { class: "card" }, parts.hint, parts.readout, parts.bench));
     const right = el("div", { class: "side" }, sequenceCard(), lesionCard(net, copy), stepCard(), tryCard());
     return [
       pickers,
@@ -311,10 +313,15 @@ const Watch = (() => {
 
   function sequenceCard() {
     parts.editors = el("div", { class: "editors" });
+    parts.seed = el("input", { type: "number", min: 0, step: 1, id: "seed", onchange: (event) => {
+      change({ seed: event.target.value, set: null, marks: null, at: null });
+      announceAnswer();
+    } });
     parts.reset = el("button", { type: "button", class: "small", onclick: () => change({ set: null, marks: null }) }, "Undo changes");
     return el("div", { class: "card" }, el("h2", {}, "The sequence"),
       el("div", { class: "buttons" },
         el("button", { type: "button", class: "main", id: "new", onclick: newSequence }, "New sequence"), parts.reset),
+      el("label", { class: "editor" }, el("span", { class: "label" }, "Number of the sequence"), parts.seed),
       parts.editors);
   }
 
@@ -394,6 +401,7 @@ const Watch = (() => {
     parts.units.forEach((button, k) => button.setAttribute("aria-pressed", String(lost.includes(k))));
     parts.between.checked = between;
     parts.heal.hidden = !between && !lost.length;
+    parts.seed.value = scene.seed;
     parts.reset.hidden = !Address.get("set") && !Address.get("marks");
     drawAnswer();
     drawEditors();
@@ -580,7 +588,11 @@ const Watch = (() => {
           ];
         });
       }
-      return task.matters(sequence).map((t, k) => symbolEditor(`Step ${t + 1}`, t, `symbol-${k}`));
+      return task.matters(sequence).flatMap((t, k) => [
+        task.mayMove(sequence, t) ? stepEditor(`${k ? "Next" : "First"} letter: step`, t + 1, 2, T - 1, `place-${k}`, (step) => {
+          if (!moveSymbol(t, step - 1)) update();
+        }) : "",
+        symbolEditor(task.mayMove(sequence, t) ? "letter" : `Step ${t + 1}`, t, `symbol-${k}`)].filter(Boolean));
     });
   }
 
@@ -838,6 +850,7 @@ const Watch = (() => {
     parts.bench.setAttribute("aria-valuemax", T);
     parts.bench.setAttribute("aria-valuenow", (at ?? T - 1) + 1);
     parts.bench.setAttribute("aria-valuetext", stepInWords());
+    parts.readout.textContent = stepInWords();
     const colours = Dom.colours();
     if (at === null) {
       parts.cross.replaceChildren();

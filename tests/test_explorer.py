@@ -75,7 +75,7 @@ def generator(seed=0):
 
 SHOWN = {  # what the page shows of a cell, by the name in numpy
     "rnn": {"h"}, "irnn": {"h"}, "lstm": {"o", "i", "f", "g", "c", "h"}, "lstm1997": {"o", "i", "g", "c", "h"},
-    "gru": {"z", "r", "g", "h"}, "gruBefore": {"z", "r", "g", "h"}}
+    "gru": {"r", "z", "n", "h"}}
 
 
 def inside(net, y, cell):
@@ -107,7 +107,8 @@ def test_cells_of_the_adding_problem(cell):
 
 LATCHING = {  # the page's cell: settings, of several units
     "rnn": dict(cell="srnn"), "lstm": dict(cell="lstm"), "lstm1997": dict(cell="lstm", forget_bias="none"),
-    "gru": dict(cell="gru", reset="after"), "gruBefore": dict(cell="gru", reset="before")}
+    "gru": dict(cell="gru", reset="after")}
+OTHER_NAMES = {"W_y": "W_hy", "W_hg": "W_hm", "b_hg": "b_m", "W_xg": "W_xn", "b_g": "b_n"}  # of a GRU there
 
 
 def of_latching(cell, T=40):
@@ -116,7 +117,9 @@ def of_latching(cell, T=40):
     net.theta[:] = generator(3).normal(0, 0.8, net.theta.size)
     x = generator(4).normal(size=(T, 1, 1))
     y = net.forward(x)
-    weights = {name.replace("W_y", "W_hy"): tensor[..., 0] for name, tensor in net.tensors(net.theta).items()}
+    names = OTHER_NAMES if cell == "gru" else {"W_y": "W_hy"}
+    weights = {names.get(name, name): tensor[..., 0] for name, tensor in net.tensors(net.theta).items()}
+    net.n = getattr(net, "g", None)
     wanted = inside(net, y[None], cell)
     del wanted["y"]  # that of the last step is compared below
     return forward(cell, weights, x[:, :, 0]), wanted, y[:, 0]
@@ -178,8 +181,8 @@ FAULTS = [  # in nets.js: what is changed, the cell that shows it
     ("(1 + Math.tanh(value / 2)) / 2", "(1 + Math.tanh(value)) / 2", "lstm"),
     ("getFloat64(8 * k, true)", "getFloat32(8 * k, true)", "rnn"),
     ("{ h }) => add(dot(W.W_hy, h), W.b_y);", "{ h }) => dot(W.W_hy, h);", "lstm"),
-    ("times(r, add(dot(W.W_hg, h), W.b_hg))", "add(times(r, dot(W.W_hg, h)), W.b_hg)", "gru"),
-    ("dot(W.W_hg, times(r, h))", "times(r, dot(W.W_hg, h))", "gruBefore"),
+    ("W.b_n, times(r, m))", "W.b_n, m)", "gru"),
+    ("z.map((value) => 1 - value), n), times(z, h)", "z, n), times(z.map((value) => 1 - value), h)", "gru"),
     ("const block = (c) => c % W.W_in.length;", "const block = (c) => (c < W.W_in.length ? 0 : 1);", "text"),
     ("s_c + y_in[block(c)] * g[c]", "s_c + y_out[block(c)] * g[c]", "text"),
     ("h_range * Math.tanh(s_c / 2)", "Math.tanh(s_c / 2)", "exchanged"),
@@ -193,7 +196,7 @@ FAULTS = [  # in nets.js: what is changed, the cell that shows it
 def test_a_planted_fault_of_a_forward_pass_is_noticed(old, new, cell):
     if cell in OLD_NETS:
         call, wanted = of_1997(OLD_NETS[cell])
-    elif cell in ("gru", "gruBefore"):
+    elif cell == "gru":
         call, wanted, _ = of_latching(cell)
     else:
         call, wanted = of_adding(cell)
@@ -529,7 +532,8 @@ def test_every_record_is_among_the_runs(results, data):
     records = {(name, make_explorer.run_name(record)): record
                for name, part in results.items() if name != "schema" for record in part}
     assert len(records) == len(runs["records"])  # no two have one name
-    for place, identity, differs, named, outcome, final, curves, origin, date, seconds in runs["records"]:
+    for place, identity, differs, named, outcome, (names, values), curves, origin, date, seconds in runs["records"]:
+        final = dict(zip(runs["names"][names], values, strict=True))
         experiment = runs["experiments"][place]
         record = records[experiment["name"], identity]
         settings = experiment["common"] | differs
