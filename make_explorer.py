@@ -37,7 +37,9 @@ from analysis import cells, readings
 
 SOURCES = Path(__file__).resolve().parent / "explorer"
 STYLE, TEMPLATE = "style.css", "page.html"
-SCRIPTS = ("nets.js", "tasks.js", "dom.js", "address.js", "chart.js", "watch.js", "compare.js", "runs.js", "page.js")
+SCRIPTS = (  # in the order in which they need one another
+    "nets.js", "tasks.js", "dom.js", "address.js", "chart.js", "words.js", "scene.js", "answer.js", "figure.js",
+    "watch.js", "compare.js", "runs.js", "page.js")
 CURVE_POINTS = 60  # of a curve among the runs, at most
 DIGITS = 4  # of its values
 
@@ -61,12 +63,12 @@ def packed(weights):
 
 
 def stored(results, experiment, settings, part="weights", *flags):
-    """The record of these settings, with the part that is to be shown. Raises KeyError naming the
-    command that makes it."""
+    """The record of these settings, with the part that is to be shown. Raises harness.ResultsError
+    naming the command that makes it."""
     record = studies.find(results, experiment, settings)
     if record is None or not record.get(part):
         words = ["python3", f"{experiment}.py", *studies.flags_of(settings), *flags]
-        raise KeyError(f"no {part} of {shlex.join(words)}")
+        raise harness.ResultsError(f"there is no record with the {part} of: {shlex.join(words)}")
     return record
 
 
@@ -161,7 +163,8 @@ def nets_of_1997(results):
     found = []
     for task, record in zip(("adding1997", "order1997"), cells.drawn(results)):
         if record is None or not record.get("weights"):
-            raise KeyError(f"no weights of Experiment {'4' if task == 'adding1997' else '6a'} of lstm_1997.py")
+            name = "4" if task == "adding1997" else "6a"
+            raise harness.ResultsError(f"there is no record with the weights of Experiment {name} of lstm_1997.py")
         settings, seed = lstm.Settings(**record["settings"]), record["weights"]["seed"]
         layout = lstm.Layout(settings)
         trial = seed - settings.seed
@@ -406,8 +409,8 @@ def palette():
 
 
 def page(results):
-    """The page as text. Raises LookupError, TypeError or AttributeError for results that lack what
-    it shows."""
+    """The page as text. Raises harness.ResultsError for results without a net that it shows, LookupError,
+    TypeError or AttributeError for records that lack parts."""
     nets = [*adding_nets(results), *memory_nets(results), *latch_nets(results), *nets_of_1997(results)]
     data = dict(nets=nets, compare=comparison(results), runs=every_run(results))
     text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=True)

@@ -6,8 +6,11 @@ const Address = (() => {
   let state = {};
   const listeners = [];
 
-  const encode = (text) => encodeURIComponent(text).replace(/%(2C|3A|20)/g, (code) => (
-    { "%2C": ",", "%3A": ":", "%20": "+" })[code]);
+  const encode = (text) =>
+    encodeURIComponent(text).replace(
+      /%(2C|3A|20)/g,
+      (code) => ({ "%2C": ",", "%3A": ":", "%20": "+" })[code],
+    );
 
   function read(hash) {
     const found = {};
@@ -22,8 +25,10 @@ const Address = (() => {
     return found;
   }
 
-  const write = (values) => `#${Object.entries(values)
-    .map(([name, value]) => `${name}=${encode(value)}`).join("&")}`;
+  const write = (values) =>
+    `#${Object.entries(values)
+      .map(([name, value]) => `${name}=${encode(value)}`)
+      .join("&")}`;
 
   // The state with some changes; null and undefined take a name away.
   function changed(changes) {
@@ -41,7 +46,8 @@ const Address = (() => {
   // Browsers refuse an address that changes too often, as it would while something is dragged: it is
   // written at most every EVERY milliseconds, and always once things have come to rest.
   const EVERY = 400;
-  let waiting = null, written = 0;
+  let waiting = null,
+    written = 0;
 
   function flush() {
     clearTimeout(waiting);
@@ -56,6 +62,21 @@ const Address = (() => {
     if (Date.now() - written > EVERY) flush();
     else if (waiting === null) waiting = setTimeout(flush, EVERY);
     if (!quiet) listeners.forEach((listener) => listener());
+  }
+
+  // A link to the state with some changes. It knows of what has changed since it was made.
+  function anchor(words, changes) {
+    const element = Dom.el("a", { href: link(changes) }, words);
+    const renew = () => element.setAttribute("href", link(changes));
+    element.addEventListener("pointerenter", renew);
+    element.addEventListener("focus", renew);
+    element.addEventListener("click", (event) => {
+      renew();
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+      event.preventDefault();
+      set(changes);
+    });
+    return element;
   }
 
   const get = (name, otherwise = null) => (name in state ? state[name] : otherwise);
@@ -80,5 +101,5 @@ const Address = (() => {
     });
   }
 
-  return { get, number, word, set, flush, link, start };
+  return { get, number, word, set, flush, link, anchor, start };
 })();

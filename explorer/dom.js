@@ -39,19 +39,30 @@ const Dom = (() => {
   // A row of radio buttons that looks like one control. options: [[value, label], ...].
   function segmented(legend, options, chosen, onChange) {
     groups += 1;
-    const radios = options.map(([value]) => el("input", {
-      type: "radio", name: `choice-${groups}`, value, onchange: () => onChange(value),
-    }));
+    const radios = options.map(([value]) =>
+      el("input", {
+        type: "radio",
+        name: `choice-${groups}`,
+        value,
+        onchange: () => onChange(value),
+      }),
+    );
     const labels = options.map(([, words], k) => el("label", {}, radios[k], el("span", {}, words)));
     const group = el("fieldset", { class: "segmented" }, el("legend", {}, legend), el("div", {}, labels));
-    group.choose = (value) => radios.forEach((radio) => { radio.checked = radio.value === value; });
+    group.choose = (value) =>
+      radios.forEach((radio) => {
+        radio.checked = radio.value === value;
+      });
     group.choose(chosen);
     return group;
   }
 
   function select(label, options, chosen, onChange) {
-    const list = el("select", { onchange: (event) => onChange(event.target.value) },
-      options.map(([value, words]) => el("option", { value, selected: value === chosen }, words)));
+    const list = el(
+      "select",
+      { onchange: (event) => onChange(event.target.value) },
+      options.map(([value, words]) => el("option", { value, selected: value === chosen }, words)),
+    );
     return el("label", { class: "field" }, el("span", {}, label), list);
   }
 
@@ -72,7 +83,8 @@ const Dom = (() => {
   // For people: few digits, no long tails.
   function short(value) {
     if (typeof value !== "number") return String(value);
-    if (Number.isInteger(value)) return Math.abs(value) < 1e9 ? thousands(value) : minus(value.toPrecision(3));
+    if (Number.isInteger(value))
+      return Math.abs(value) < 1e9 ? thousands(value) : minus(value.toPrecision(3));
     const size = Math.abs(value);
     if (size !== 0 && (size < 1e-3 || size >= 1e6)) return minus(value.toExponential(2));
     return minus(String(Number(value.toPrecision(4))));
@@ -85,8 +97,10 @@ const Dom = (() => {
     const style = getComputedStyle(document.documentElement);
     const of = (name) => style.getPropertyValue(`--${name}`).trim();
     return Object.fromEntries(
-      ["ink", "quiet", "line", "surface", "orange", "sky", "green", "yellow", "blue", "red", "purple"]
-        .map((name) => [name, of(name)]));
+      ["ink", "quiet", "line", "surface", "orange", "sky", "green", "yellow", "blue", "red", "purple"].map(
+        (name) => [name, of(name)],
+      ),
+    );
   }
 
   const parts = (hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
@@ -108,29 +122,52 @@ const Dom = (() => {
   let waiting = null;
   function announce(text) {
     clearTimeout(waiting);
-    waiting = setTimeout(() => { byId("status").textContent = text; }, 600);
+    waiting = setTimeout(() => {
+      byId("status").textContent = text;
+    }, 600);
   }
 
   function copyButton(text) {
-    const button = el("button", { type: "button", class: "small", onclick: async () => {
-      try {
-        await navigator.clipboard.writeText(text);
-        button.textContent = "Copied";
-      } catch {
-        const range = document.createRange();
-        range.selectNodeContents(button.previousElementSibling);
-        getSelection().removeAllRanges();
-        getSelection().addRange(range);
-        button.textContent = "Selected: copy it";
-      }
-    } }, "Copy");
+    const button = el(
+      "button",
+      {
+        type: "button",
+        class: "small",
+        onclick: async () => {
+          try {
+            await navigator.clipboard.writeText(text);
+            button.textContent = "Copied";
+          } catch {
+            const range = document.createRange();
+            range.selectNodeContents(button.previousElementSibling);
+            getSelection().removeAllRanges();
+            getSelection().addRange(range);
+            button.textContent = "Selected: copy it";
+          }
+        },
+      },
+      "Copy",
+    );
     return button;
   }
 
   const commandLine = (text) => el("div", { class: "command" }, el("code", {}, text), copyButton(text));
 
   return {
-    el, svg, byId, segmented, select, minus, fixed, signed, thousands, short, colours, shade, clamp,
-    announce, commandLine,
+    el,
+    svg,
+    byId,
+    segmented,
+    select,
+    minus,
+    fixed,
+    signed,
+    thousands,
+    short,
+    colours,
+    shade,
+    clamp,
+    announce,
+    commandLine,
   };
 })();

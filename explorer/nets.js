@@ -22,6 +22,7 @@ const Nets = (() => {
     return more.length ? add(sum, ...more) : sum;
   };
   const times = (a, b) => a.map((value, k) => value * b[k]);
+  const oneMinus = (a) => a.map((value) => 1 - value);
   const zeros = (n) => new Array(n).fill(0);
   const tanh = (z) => z.map(Math.tanh);
   const relu = (z) => z.map((value) => Math.max(value, 0));
@@ -112,7 +113,7 @@ const Nets = (() => {
       const z = sigma(add(dot(W.W_hz, h), dot(W.W_xz, x), W.b_z));
       const m = add(dot(W.W_hm, h), W.b_m);
       const n = tanh(add(dot(W.W_xn, x), W.b_n, times(r, m)));
-      h = add(times(z.map((value) => 1 - value), n), times(z, h));
+      h = add(times(oneMinus(z), n), times(z, h));
       return { r, z, m, n, h };
     },
   };

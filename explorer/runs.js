@@ -14,25 +14,68 @@ const Runs = (() => {
     ["seconds", "seconds", (run) => run.seconds],
   ];
 
-  let data = null, root = null, parts = null, runs = [], all = false;
+  let data = null,
+    root = null,
+    parts = null,
+    runs = [],
+    all = false;
 
   // The records as the page's data pack them: see every_run in make_explorer.py.
   function unpack({ experiments, records, x, provenance, study, names }) {
-    return records.map(([place, id, differs, studies, [words, figure, solved], [of, values], curves, origin, date, seconds]) => {
-      const final = Object.fromEntries(names[of].map((key, k) => [key, values[k]]));
-      const { name, common } = experiments[place];
-      const settings = { ...common, ...differs };
-      const named = studies.map((k) => study[k]);
-      const label = named.length ? `${named[0][0]}: ${named[0][1]}`
-        : Object.entries(differs).filter(([key, value]) => value !== null && key !== "seed").map(([key, value]) => `${key} ${value}`).join(", ");
-      const run = {
-        experiment: name, id, settings, differs, named, label, seed: settings.seed ?? null, words, figure, solved, final, date, seconds,
-        curves: curves && { x: x[curves[0]], columns: curves[1] }, origin: provenance[origin],
-      };
-      run.text = [name, label, words, ...named.map((each) => each.join(" ")), ...Object.entries(settings).filter(([, value]) => value !== null)
-        .map(([key, value]) => `${key}=${value}`)].join(" ").toLowerCase();
-      return run;
-    });
+    return records.map(
+      ([
+        place,
+        id,
+        differs,
+        studies,
+        [words, figure, solved],
+        [of, values],
+        curves,
+        origin,
+        date,
+        seconds,
+      ]) => {
+        const final = Object.fromEntries(names[of].map((key, k) => [key, values[k]]));
+        const { name, common } = experiments[place];
+        const settings = { ...common, ...differs };
+        const named = studies.map((k) => study[k]);
+        const label = named.length
+          ? `${named[0][0]}: ${named[0][1]}`
+          : Object.entries(differs)
+              .filter(([key, value]) => value !== null && key !== "seed")
+              .map(([key, value]) => `${key} ${value}`)
+              .join(", ");
+        const run = {
+          experiment: name,
+          id,
+          settings,
+          differs,
+          named,
+          label,
+          seed: settings.seed ?? null,
+          words,
+          figure,
+          solved,
+          final,
+          date,
+          seconds,
+          curves: curves && { x: x[curves[0]], columns: curves[1] },
+          origin: provenance[origin],
+        };
+        run.text = [
+          name,
+          label,
+          words,
+          ...named.map((each) => each.join(" ")),
+          ...Object.entries(settings)
+            .filter(([, value]) => value !== null)
+            .map(([key, value]) => `${key}=${value}`),
+        ]
+          .join(" ")
+          .toLowerCase();
+        return run;
+      },
+    );
   }
 
   function show(element, pageData) {
@@ -48,28 +91,57 @@ const Runs = (() => {
   function build() {
     const names = data.runs.experiments.map(({ name }) => name);
     parts = {
-      text: el("input", { type: "search", id: "find", placeholder: "words or settings, such as ortho seed=3",
-        oninput: (event) => Address.set({ find: event.target.value || null }) }),
-      experiment: select("Experiment", [["", "all experiments"], ...names.map((name) => [name, name])], "", (value) => Address.set({ experiment: value || null })),
+      text: el("input", {
+        type: "search",
+        id: "find",
+        placeholder: "words or settings, such as ortho seed=3",
+        oninput: (event) => Address.set({ find: event.target.value || null }),
+      }),
+      experiment: select(
+        "Experiment",
+        [["", "all experiments"], ...names.map((name) => [name, name])],
+        "",
+        (value) => Address.set({ experiment: value || null }),
+      ),
       count: el("p", { class: "quiet", "aria-live": "polite" }),
       head: el("tr"),
       body: el("tbody"),
-      more: el("button", { type: "button", class: "small", onclick: () => { all = true; update(); } }),
+      more: el("button", {
+        type: "button",
+        class: "small",
+        onclick: () => {
+          all = true;
+          update();
+        },
+      }),
       detail: el("div", { class: "card detail", tabindex: -1 }),
     };
     parts.table = el("table", { class: "records" }, el("thead", {}, parts.head), parts.body);
     return [
       el("p", { class: "question" }, "Every run behind the project's pages, failed ones too."),
-      el("div", { class: "pickers" }, el("label", { class: "field grow" }, el("span", {}, "Find"), parts.text), parts.experiment),
+      el(
+        "div",
+        { class: "pickers" },
+        el("label", { class: "field grow" }, el("span", {}, "Find"), parts.text),
+        parts.experiment,
+      ),
       parts.count,
-      el("div", { class: "columns even" }, el("div", { class: "stage card" }, parts.table, parts.more), el("div", { class: "side" }, parts.detail)),
+      el(
+        "div",
+        { class: "columns even" },
+        el("div", { class: "stage card" }, parts.table, parts.more),
+        el("div", { class: "side" }, parts.detail),
+      ),
     ];
   }
 
   function filtered() {
     const words = (Address.get("find") || "").toLowerCase().split(/\s+/).filter(Boolean);
     const experiment = Address.get("experiment");
-    return runs.filter((run) => (!experiment || run.experiment === experiment) && words.every((word) => run.text.includes(word)));
+    return runs.filter(
+      (run) =>
+        (!experiment || run.experiment === experiment) && words.every((word) => run.text.includes(word)),
+    );
   }
 
   // Ascending or, after a minus sign, descending; what has no value comes last.
@@ -79,7 +151,10 @@ const Runs = (() => {
     const column = COLUMNS.find(([each]) => each === name);
     if (!column) return found;
     const of = column[2];
-    const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true }));
+    const compare = (a, b) =>
+      typeof a === "number" && typeof b === "number"
+        ? a - b
+        : String(a).localeCompare(String(b), "en", { numeric: true });
     return [...found].sort((a, b) => {
       const [one, other] = [of(a), of(b)];
       if (one === null || other === null) return (one === null) - (other === null);
@@ -92,7 +167,7 @@ const Runs = (() => {
     const order = Address.get("sort") || "";
     if (document.activeElement !== parts.text) parts.text.value = Address.get("find") || "";
     parts.experiment.querySelector("select").value = Address.get("experiment") || "";
-    parts.count.textContent = `${found.length.toLocaleString("en-US")} of ${runs.length.toLocaleString("en-US")} runs`;
+    parts.count.textContent = `${Dom.thousands(found.length)} of ${Dom.thousands(runs.length)} runs`;
     drawHead(order);
     const shown = all ? found : found.slice(0, AT_ONCE);
     const id = Address.get("run");
@@ -100,18 +175,33 @@ const Runs = (() => {
     parts.body.replaceChildren(...shown.map((run) => line(run, run.id === id)));
     if (focused) parts.body.querySelector(`[data-run="${focused}"]`)?.focus();
     parts.more.hidden = shown.length === found.length;
-    parts.more.textContent = `Show all ${found.length.toLocaleString("en-US")}`;
+    parts.more.textContent = `Show all ${Dom.thousands(found.length)}`;
     drawDetail(runs.find((run) => run.id === id));
   }
 
   function drawHead(order) {
-    const focused = parts.head.contains(document.activeElement) ? document.activeElement.dataset.column : null;
-    parts.head.replaceChildren(...COLUMNS.map(([name, words]) => {
-      const direction = order === name ? "ascending" : order === `-${name}` ? "descending" : "none";
-      const arrow = { ascending: " ▲", descending: " ▼", none: "" }[direction];
-      return el("th", { scope: "col", class: `column-${name}`, "aria-sort": direction },
-        el("button", { type: "button", "data-column": name, onclick: () => Address.set({ sort: direction === "ascending" ? `-${name}` : name }) }, words + arrow));
-    }));
+    const focused = parts.head.contains(document.activeElement)
+      ? document.activeElement.dataset.column
+      : null;
+    parts.head.replaceChildren(
+      ...COLUMNS.map(([name, words]) => {
+        const direction = order === name ? "ascending" : order === `-${name}` ? "descending" : "none";
+        const arrow = { ascending: " ▲", descending: " ▼", none: "" }[direction];
+        return el(
+          "th",
+          { scope: "col", class: `column-${name}`, "aria-sort": direction },
+          el(
+            "button",
+            {
+              type: "button",
+              "data-column": name,
+              onclick: () => Address.set({ sort: direction === "ascending" ? `-${name}` : name }),
+            },
+            words + arrow,
+          ),
+        );
+      }),
+    );
     if (focused) parts.head.querySelector(`[data-column="${focused}"]`)?.focus();
   }
 
@@ -120,51 +210,116 @@ const Runs = (() => {
       Address.set({ run: run.id });
       if (matchMedia("(max-width: 900px)").matches) parts.detail.scrollIntoView({ block: "start" });
     };
-    const button = el("button", { type: "button", class: "open", "data-run": run.id, "aria-pressed": String(isChosen) }, run.label || "the default settings");
+    const button = el(
+      "button",
+      { type: "button", class: "open", "data-run": run.id, "aria-pressed": String(isChosen) },
+      run.label || "the default settings",
+    );
     const mark = run.solved === null || run.solved === undefined ? "" : run.solved ? "✓ " : "✗ ";
-    return el("tr", { class: isChosen ? "chosen" : null, onclick: open },
-      el("td", { class: "column-experiment" }, run.experiment.split(/(?<=_)/).flatMap((part) => [el("wbr"), part])), el("th", { scope: "row", class: "column-row" }, button),
-      el("td", { class: "column-seed number" }, run.seed ?? ""), el("td", { class: "column-outcome" }, mark + run.words),
-      el("td", { class: "column-date" }, run.date || ""), el("td", { class: "column-seconds number" }, run.seconds === null ? "" : short(run.seconds)));
+    return el(
+      "tr",
+      { class: isChosen ? "chosen" : null, onclick: open },
+      el(
+        "td",
+        { class: "column-experiment" },
+        run.experiment.split(/(?<=_)/).flatMap((part) => [el("wbr"), part]),
+      ),
+      el("th", { scope: "row", class: "column-row" }, button),
+      el("td", { class: "column-seed number" }, run.seed ?? ""),
+      el("td", { class: "column-outcome" }, mark + run.words),
+      el("td", { class: "column-date" }, run.date || ""),
+      el("td", { class: "column-seconds number" }, run.seconds === null ? "" : short(run.seconds)),
+    );
   }
 
   // ---- One run -----------------------------------------------------------------------------------
 
   function drawDetail(run) {
     if (!run) {
-      parts.detail.replaceChildren(el("h2", {}, "A run"), el("p", { class: "quiet" }, "Choose a run: its curve, its settings, and where it comes from."));
+      parts.detail.replaceChildren(
+        el("h2", {}, "A run"),
+        el("p", { class: "quiet" }, "Choose a run: its curve, its settings, and where it comes from."),
+      );
       return;
     }
-    const value = (each) => (each === null ? "–" : Array.isArray(each) ? each.map((part) => (part === null ? "–" : short(part))).join(", ") : short(each));
-    const facts = (values) => el("dl", { class: "facts" }, Object.entries(values).map(([name, each]) => [el("dt", {}, name), el("dd", {}, value(each))]));
+    const value = (each) =>
+      each === null
+        ? "–"
+        : Array.isArray(each)
+          ? each.map((part) => (part === null ? "–" : short(part))).join(", ")
+          : short(each);
+    const facts = (values) =>
+      el(
+        "dl",
+        { class: "facts" },
+        Object.entries(values).map(([name, each]) => [el("dt", {}, name), el("dd", {}, value(each))]),
+      );
     const given = Object.fromEntries(Object.entries(run.settings).filter(([, each]) => each !== null));
     const command = run.named.length ? run.named[0][2] : run.origin.command;
     const holder = el("div", { class: "curves" });
     parts.detail.replaceChildren(
-      el("h2", {}, `${run.experiment}${run.seed === null ? "" : `, seed ${run.seed}`}`), el("p", {}, run.words),
+      el("h2", {}, `${run.experiment}${run.seed === null ? "" : `, seed ${run.seed}`}`),
+      el("p", {}, run.words),
       holder,
-      el("h3", {}, "Repeat it"), Dom.commandLine(command),
-      run.named.length ? el("p", { class: "quiet" }, `Stands in: ${run.named.map((each) => `${each[0]} (${each[1]})`).join("; ")}. The command makes all seeds of this row.`) : null,
-      el("h3", {}, "In the end"), facts(run.final),
+      el("h3", {}, "Repeat it"),
+      Dom.commandLine(command),
+      run.named.length
+        ? el(
+            "p",
+            { class: "quiet" },
+            `Stands in: ${run.named.map((each) => `${each[0]} (${each[1]})`).join("; ")}. ` +
+              "The command makes all seeds of this row.",
+          )
+        : null,
+      el("h3", {}, "In the end"),
+      facts(run.final),
       el("details", { open: true }, el("summary", {}, "Settings"), facts(given)),
-      el("details", {}, el("summary", {}, "Where it comes from"), facts({ date: run.date, seconds: run.seconds, ...flat(run.origin) })));
+      el(
+        "details",
+        {},
+        el("summary", {}, "Where it comes from"),
+        facts({ date: run.date, seconds: run.seconds, ...flat(run.origin) }),
+      ),
+    );
     if (run.curves) drawCurves(holder, run);
     else holder.append(el("p", { class: "quiet" }, "It keeps no curve."));
   }
 
-  const flat = (origin) => Object.fromEntries(Object.entries(origin).map(([name, each]) => [name, typeof each === "boolean" ? String(each) : each]));
+  const flat = (origin) =>
+    Object.fromEntries(
+      Object.entries(origin).map(([name, each]) => [name, typeof each === "boolean" ? String(each) : each]),
+    );
 
   function drawCurves(holder, run) {
-    const { x: [xName, x], columns } = run.curves;
+    const {
+      x: [xName, x],
+      columns,
+    } = run.curves;
     const names = Object.keys(columns).filter((name) => columns[name].some((value) => value !== null));
     const wanted = Address.get("curve");
-    const preferred = names.find((name) => name === wanted) || names.find((name) => name.startsWith("test_")) || names[0];
+    const preferred =
+      names.find((name) => name === wanted) || names.find((name) => name.startsWith("test_")) || names[0];
     const words = (name) => name.replaceAll("_", " ");
     const width = Math.max(parts.detail.clientWidth - 34, 240);
     holder.append(
-      names.length > 1 ? select("Curve", names.map((name) => [name, words(name)]), preferred, (value) => Address.set({ curve: value })) : "",
-      Chart.curve({ x, y: columns[preferred], xName: words(xName), yName: words(preferred), width, height: 230,
-        title: `${words(preferred)} against ${words(xName)}` }));
+      names.length > 1
+        ? select(
+            "Curve",
+            names.map((name) => [name, words(name)]),
+            preferred,
+            (value) => Address.set({ curve: value }),
+          )
+        : "",
+      Chart.curve({
+        x,
+        y: columns[preferred],
+        xName: words(xName),
+        yName: words(preferred),
+        width,
+        height: 230,
+        title: `${words(preferred)} against ${words(xName)}`,
+      }),
+    );
   }
 
   return { show };

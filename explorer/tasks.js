@@ -11,13 +11,13 @@ const Tasks = (() => {
   // The generator sfc32 (Chris Doty-Humphrey), started from a whole number. Not numpy's: the page
   // draws sequences of its own, which no net was trained or tested on.
   function generator(seed) {
-    let a = 0x9e3779b9, b = 0x243f6a88, c = (seed >>> 0) ^ 0xb7e15162, d = Math.floor(seed / 2 ** 32) + 1;
+    let [a, b, c, d] = [0x9e3779b9, 0x243f6a88, (seed >>> 0) ^ 0xb7e15162, Math.floor(seed / 2 ** 32) + 1];
     const bits = () => {
       const sum = (((a + b) | 0) + d) | 0;
       d = (d + 1) | 0;
       a = b ^ (b >>> 9);
       b = (c + (c << 3)) | 0;
-      c = ((c << 21) | (c >>> 11)) + sum | 0;
+      c = (((c << 21) | (c >>> 11)) + sum) | 0;
       return sum >>> 0;
     };
     for (let k = 0; k < 15; k += 1) bits();

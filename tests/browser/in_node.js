@@ -21,16 +21,21 @@ const ACTIONS = {
       const sequence = Tasks.sequence(task, own, seed, changes);
       const { inputs, matters } = Tasks.TASKS[task];
       return {
-        ...sequence, inputs: inputs(sequence), matters: matters(sequence), target: Tasks.TASKS[task].target(sequence),
+        ...sequence,
+        inputs: inputs(sequence),
+        matters: matters(sequence),
+        target: Tasks.TASKS[task].target(sequence),
       };
     });
   },
   judge: ({ task, own, y, target }) => y.map((each, k) => Tasks.TASKS[task].right(each, target[k], own)),
   numbers({ seed, n }) {
     const random = Tasks.generator(seed);
-    return { uniform: Array.from({ length: n }, () => random.uniform(-1, 1)),
+    return {
+      uniform: Array.from({ length: n }, () => random.uniform(-1, 1)),
       integer: Array.from({ length: n }, () => random.integer(3, 10)),
-      normal: Array.from({ length: n }, () => random.normal(2, 0.5)) };
+      normal: Array.from({ length: n }, () => random.normal(2, 0.5)),
+    };
   },
   softmax: ({ y }) => Nets.softmax(y),
 };
