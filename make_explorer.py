@@ -16,7 +16,6 @@ import base64
 import collections
 import dataclasses
 import hashlib
-import html
 import importlib
 import json
 import re
@@ -209,11 +208,6 @@ class Pool:
         return self.places[key]
 
 
-def experiment_of(results, record):
-    """The experiment under which a record stands."""
-    return next(name for name, part in results.items() if name != "schema" and any(r is record for r in part))
-
-
 def run_name(record):
     """A record's name in the page's address: eight digits of a hash of its settings."""
     text = json.dumps(record["settings"], sort_keys=True)
@@ -262,34 +256,29 @@ def curves(history, pool):
     return [pool.place([x, thin[x]]), shown]
 
 
-def share(part, whole):
-    return f"{part} of {whole}"
-
-
 def outcome(record):
-    """How a run ended: [words, the number by which to sort, whether it is solved or None]."""
-    final = record["final"]
+    """How a run ended: [words, the number by which to sort, whether it is solved or None]. Of the figures
+    that experiments have, the first that this one has; its status if there is none."""
+    final, trials = record["final"], len(record.get("seeds", ())) or 1
+    has = {name for name, value in final.items() if isinstance(value, int | float)}
+    solved = final.get("solved")
     if final["status"] != "done":
         return [final["status"], None, None]
-    trials = len(record.get("seeds", ()))
-    if "trials_stopped" in final:
+    if "trials_stopped" in has:
         stopped = final["trials_stopped"]
-        return [f"{share(stopped, trials)} trials stop", stopped / trials, stopped == trials]
-    if "success_fraction" in final:
-        latched = round(final["success_fraction"] * trials)
-        return [f"{share(latched, trials)} repeats above {il.SUCCESS}", final["success_fraction"], None]
-    if "test_accuracy" in final:
-        return [f"accuracy {final['test_accuracy']:.3f}", final["test_accuracy"], final.get("solved")]
-    if "test_mse" in final:
-        words = f"MSE {final['test_mse']:.3g}"
-        if "solve_rate" in final:
-            words += f", {final['solve_rate']:.0%} within {ap.TOLERANCE}"
-        return [words, final["test_mse"], final.get("solved")]
-    if "cost" in final:
+        return [f"{stopped} of {trials} trials stop", stopped / trials, stopped == trials]
+    if "success_fraction" in has:
+        fraction = final["success_fraction"]
+        return [f"{round(fraction * trials)} of {trials} repeats above {il.SUCCESS}", fraction, None]
+    if "test_accuracy" in has:
+        return [f"accuracy {final['test_accuracy']:.3f}", final["test_accuracy"], solved]
+    if "test_mse" in has:
+        rate = f", {final['solve_rate']:.0%} within {ap.TOLERANCE}" if "solve_rate" in has else ""
+        return [f"MSE {final['test_mse']:.3g}{rate}", final["test_mse"], solved]
+    if "test_loss" in has:
+        return [f"loss {final['test_loss']:.3g}", final["test_loss"], solved]
+    if isinstance(final.get("cost"), dict) and "8" in final["cost"]:
         return [f"cost {final['cost']['8']:.3g}, words of 8 bytes", final["cost"]["8"], None]
-    if "loss" in final:
-        lowest = float(np.min(final["loss"]))
-        return [f"lowest loss {lowest:.3g}", lowest, None]
     return [final["status"], None, None]
 
 
@@ -328,7 +317,7 @@ def every_run(results):
                      for study, label in in_studies.get(key, ())]
             records.append([
                 len(experiments) - 1, run_name(record),
-                {name: value for name, value in settings.items() if value != common[name]},
+                {name: settings.get(name) for name in common if settings.get(name) != common[name]},
                 [pools["study"].place(place) for place in named], outcome(record),
                 [pools["names"].place(list(final)), list(final.values())],
                 curves(record.get("history", {}), pools["x"]), pools["provenance"].place(origin),
@@ -417,8 +406,7 @@ def page(results):
     read = {name: (SOURCES / name).read_text(encoding="utf-8") for name in (STYLE, TEMPLATE, *SCRIPTS)}
     parts = {
         "style": palette() + read[STYLE], "script": "\n".join(read[name] for name in SCRIPTS),
-        "data": text.replace("<", "\\u003c"),  # no tag can end the element that holds it
-        "cells": html.escape(", ".join(sorted({net["cell"] for net in nets})))}
+        "data": text.replace("<", "\\u003c")}  # no tag can end the element that holds it
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], read[TEMPLATE])
 
 

@@ -21,62 +21,43 @@ const Runs = (() => {
     all = false;
 
   // The records as the page's data pack them: see every_run in make_explorer.py.
-  function unpack({ experiments, records, x, provenance, study, names }) {
-    return records.map(
-      ([
-        place,
+  function unpack(packed) {
+    return packed.records.map((record) => {
+      const [place, id, differs, studies, outcome, [names, values], curves, origin, date, seconds] = record;
+      const { name, common, doc } = packed.experiments[place];
+      const [words, figure, solved] = outcome;
+      const settings = { ...common, ...differs };
+      const named = studies.map((k) => packed.study[k]);
+      const run = {
+        experiment: name,
+        purpose: doc,
         id,
-        differs,
-        studies,
-        [words, figure, solved],
-        [of, values],
-        curves,
-        origin,
+        settings,
+        named, // [study, row, command], ...
+        label: named.length ? `${named[0][0]}: ${named[0][1]}` : inWords(differs),
+        seed: settings.seed ?? null,
+        words,
+        figure,
+        solved,
+        final: Object.fromEntries(packed.names[names].map((key, k) => [key, values[k]])),
+        curves: curves && { x: packed.x[curves[0]], columns: curves[1] },
+        origin: packed.provenance[origin],
         date,
         seconds,
-      ]) => {
-        const final = Object.fromEntries(names[of].map((key, k) => [key, values[k]]));
-        const { name, common } = experiments[place];
-        const settings = { ...common, ...differs };
-        const named = studies.map((k) => study[k]);
-        const label = named.length
-          ? `${named[0][0]}: ${named[0][1]}`
-          : Object.entries(differs)
-              .filter(([key, value]) => value !== null && key !== "seed")
-              .map(([key, value]) => `${key} ${value}`)
-              .join(", ");
-        const run = {
-          experiment: name,
-          id,
-          settings,
-          differs,
-          named,
-          label,
-          seed: settings.seed ?? null,
-          words,
-          figure,
-          solved,
-          final,
-          date,
-          seconds,
-          curves: curves && { x: x[curves[0]], columns: curves[1] },
-          origin: provenance[origin],
-        };
-        run.text = [
-          name,
-          label,
-          words,
-          ...named.map((each) => each.join(" ")),
-          ...Object.entries(settings)
-            .filter(([, value]) => value !== null)
-            .map(([key, value]) => `${key}=${value}`),
-        ]
-          .join(" ")
-          .toLowerCase();
-        return run;
-      },
-    );
+      };
+      run.text =
+        ` ${[name, run.label, words, ...named.flat(), ...equalities(settings)].join(" ")} `.toLowerCase();
+      return run;
+    });
   }
+
+  const given = (settings) => Object.entries(settings).filter(([, value]) => value !== null);
+  const equalities = (settings) => given(settings).map(([name, value]) => `${name}=${value}`);
+  const inWords = (differs) =>
+    given(differs)
+      .filter(([name]) => name !== "seed")
+      .map(([name, value]) => `${name} ${value}`)
+      .join(", ");
 
   function show(element, pageData) {
     data = pageData;
@@ -140,7 +121,8 @@ const Runs = (() => {
     const experiment = Address.get("experiment");
     return runs.filter(
       (run) =>
-        (!experiment || run.experiment === experiment) && words.every((word) => run.text.includes(word)),
+        (!experiment || run.experiment === experiment) &&
+        words.every((word) => run.text.includes(word.includes("=") ? ` ${word} ` : word)),
     );
   }
 
@@ -254,11 +236,11 @@ const Runs = (() => {
         { class: "facts" },
         Object.entries(values).map(([name, each]) => [el("dt", {}, name), el("dd", {}, value(each))]),
       );
-    const given = Object.fromEntries(Object.entries(run.settings).filter(([, each]) => each !== null));
     const command = run.named.length ? run.named[0][2] : run.origin.command;
     const holder = el("div", { class: "curves" });
     parts.detail.replaceChildren(
       el("h2", {}, `${run.experiment}${run.seed === null ? "" : `, seed ${run.seed}`}`),
+      el("p", { class: "quiet" }, run.purpose),
       el("p", {}, run.words),
       holder,
       el("h3", {}, "Repeat it"),
@@ -270,10 +252,15 @@ const Runs = (() => {
             `Stands in: ${run.named.map((each) => `${each[0]} (${each[1]})`).join("; ")}. ` +
               "The command makes all seeds of this row.",
           )
-        : null,
+        : "",
       el("h3", {}, "In the end"),
       facts(run.final),
-      el("details", { open: true }, el("summary", {}, "Settings"), facts(given)),
+      el(
+        "details",
+        { open: true },
+        el("summary", {}, "Settings"),
+        facts(Object.fromEntries(given(run.settings))),
+      ),
       el(
         "details",
         {},
@@ -282,7 +269,7 @@ const Runs = (() => {
       ),
     );
     if (run.curves) drawCurves(holder, run);
-    else holder.append(el("p", { class: "quiet" }, "It keeps no curve."));
+    if (!holder.firstChild) holder.append(el("p", { class: "quiet" }, "It keeps no curve."));
   }
 
   const flat = (origin) =>
@@ -291,11 +278,10 @@ const Runs = (() => {
     );
 
   function drawCurves(holder, run) {
-    const {
-      x: [xName, x],
-      columns,
-    } = run.curves;
+    const { columns } = run.curves;
+    const [xName, x] = run.curves.x;
     const names = Object.keys(columns).filter((name) => columns[name].some((value) => value !== null));
+    if (!names.length) return;
     const wanted = Address.get("curve");
     const preferred =
       names.find((name) => name === wanted) || names.find((name) => name.startsWith("test_")) || names[0];

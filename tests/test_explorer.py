@@ -639,11 +639,17 @@ def test_records_that_lack_what_is_shown_are_one_line(part, change, words, resul
 
 
 def test_records_without_a_commit_or_a_known_study_are_shown(results):
-    odd = copy_of(results["temporal_order_study"][:1])
-    odd[0]["provenance"] = {"command": "python3 somewhere_else.py"}
-    odd[0]["final"] = {"status": "diverged"}
+    first, second = odd = copy_of(results["temporal_order_study"][:2])
+    first["provenance"] = {"command": "python3 somewhere_else.py"}
+    first["final"] = {"status": "diverged"}
+    second["final"] = {"status": "done", "test_accuracy": None, "trials_stopped": [1, 2], "cost": 7, "figures": {"a": 1}}
+    second["history"] = {"update": [0, 1], "figure": [[[1, 2], None], [None, None]], "empty": []}
+    del second["settings"]["init"]
     runs = make_explorer.every_run({"schema": 1, "an_experiment_of_tomorrow": odd})
-    assert runs["records"][0][4] == ["diverged", None, None] and runs["experiments"][0]["doc"] == ""
+    assert runs["experiments"][0]["doc"] == "" and make_explorer.purpose("temporal_order_study") != ""
+    (*_, differs, _, outcome, _, _, _, _, _), other = runs["records"]
+    assert outcome == ["diverged", None, None] and other[4] == ["done", None, None]
+    assert (runs["experiments"][0]["common"] | other[2])["init"] is None
 
 
 def test_scripts_are_valid(text):
