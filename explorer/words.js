@@ -50,6 +50,7 @@ const Words = (() => {
       help: "Drag an orange dot up or down to change a marked number, its triangle to move the mark.",
       try: [
         ["Before training: the gates do not know the marks", { stage: 0 }],
+        ["Without the second and the fourth memory cell", { cut: "2,4" }],
         ["Without the third memory cell", { cut: 3 }],
         ["Without weights between hidden units", { between: "cut" }],
       ],
