@@ -86,7 +86,7 @@ const Dom = (() => {
     if (Number.isInteger(value))
       return Math.abs(value) < 1e9 ? thousands(value) : minus(value.toPrecision(3));
     const size = Math.abs(value);
-    if (size !== 0 && (size < 1e-3 || size >= 1e6)) return minus(value.toExponential(2));
+    if (size !== 0 && (size < 1e-3 || size >= 1e6)) return minus(Number(value.toPrecision(3)).toExponential());
     return minus(String(Number(value.toPrecision(4))));
   }
 
