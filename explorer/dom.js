@@ -86,7 +86,8 @@ const Dom = (() => {
     if (Number.isInteger(value))
       return Math.abs(value) < 1e9 ? thousands(value) : minus(value.toPrecision(3));
     const size = Math.abs(value);
-    if (size !== 0 && (size < 1e-3 || size >= 1e6)) return minus(Number(value.toPrecision(3)).toExponential());
+    if (size !== 0 && (size < 1e-3 || size >= 1e6))
+      return minus(Number(value.toPrecision(3)).toExponential());
     return minus(String(Number(value.toPrecision(4))));
   }
 
@@ -105,15 +106,17 @@ const Dom = (() => {
 
   const parts = (hex) => [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
 
-  // Between two colours, as [red, green, blue].
-  const between = (from, to, share) => parts(from).map((value, k) => value + (parts(to)[k] - value) * share);
-
-  // The colour of a value in a range: from the surface to blue below 0 and to red above it, small
-  // values a little stronger than in proportion; in a range without a sign from the surface to green.
-  function shade(value, [low, high], palette) {
-    if (low >= 0) return between(palette.surface, palette.green, clamp(value / high, 0, 1));
-    const share = clamp(Math.abs(value) / Math.max(-low, high), 0, 1) ** 0.7;
-    return between(palette.surface, value < 0 ? palette.blue : palette.red, share);
+  // The colours of a range of values, as a function that makes [red, green, blue] of a value: from the
+  // surface to blue below 0 and to red above it, small values a little stronger than in proportion; in a
+  // range without a sign from the surface to green.
+  function shades([low, high], palette) {
+    const [surface, blue, red, green] = ["surface", "blue", "red", "green"].map((name) =>
+      parts(palette[name]),
+    );
+    const mix = (colour, share) => surface.map((value, k) => value + (colour[k] - value) * share);
+    if (low >= 0) return (value) => mix(green, clamp(value / high, 0, 1));
+    const most = Math.max(-low, high);
+    return (value) => mix(value < 0 ? blue : red, clamp(Math.abs(value) / most, 0, 1) ** 0.7);
   }
 
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -165,7 +168,7 @@ const Dom = (() => {
     thousands,
     short,
     colours,
-    shade,
+    shades,
     clamp,
     announce,
     commandLine,

@@ -4,7 +4,7 @@
 // and one below the other.
 
 const Figure = (() => {
-  const { svg, fixed, signed, shade, clamp } = Dom;
+  const { svg, fixed, signed, shades, clamp } = Dom;
   const [LEFT, RIGHT, TITLE, GAP] = [40, 14, 20, 12]; // margins, in pixels
   const UNIT_COLOURS = ["blue", "red", "green", "purple"];
 
@@ -208,9 +208,10 @@ const Figure = (() => {
     canvas.height = row.n;
     const context = canvas.getContext("2d");
     const pixels = context.createImageData(T, row.n);
+    const shadeOf = shades(range, colours);
     steps.forEach((step, t) =>
       step[name].forEach((value, k) => {
-        pixels.data.set([...shade(value, range, colours), 255], 4 * (k * T + t));
+        pixels.data.set([...shadeOf(value), 255], 4 * (k * T + t));
       }),
     );
     context.putImageData(pixels, 0, 0);
@@ -264,6 +265,7 @@ const Figure = (() => {
     const [wide, right, y] = [60, plan.width - RIGHT, row.top - 16];
     const label = (value) => (low < 0 ? signed(value, Number.isInteger(high) ? 0 : 2) : fixed(value, 0));
     if (plan.narrow) return [];
+    const shadeOf = shades([low, high], colours);
     const stops = Array.from({ length: 12 }, (_, k) => low + ((high - low) * (k + 0.5)) / 12);
     return [
       svg("text", { x: right - wide - 44, y: y + 8, class: "tick end" }, label(low)),
@@ -273,7 +275,7 @@ const Figure = (() => {
           y,
           width: wide / 12 + 0.5,
           height: 9,
-          fill: `rgb(${shade(value, [low, high], colours).map(Math.round).join(",")})`,
+          fill: `rgb(${shadeOf(value).map(Math.round).join(",")})`,
         }),
       ),
       svg("text", { x: right, y: y + 8, class: "tick end" }, label(high)),

@@ -432,18 +432,29 @@ def test_runs_sort_filter_and_show_a_curve(page):
     assert "fingerprint" in detail.text and "git_commit" in detail.text
 
 
-def test_every_run_can_be_opened(page):
+def test_every_kind_of_run_can_be_opened(page):
+    """A run of each experiment, with each set of figures and of curves."""
     driver = page("view=runs")
-    failures = driver.execute_script("""
-        const failed = [];
+    opened, failures = driver.execute_script("""
         const data = JSON.parse(document.getElementById('data').textContent);
-        for (const [, id] of data.runs.records) {
-          Address.set({ run: id, find: id }, { quiet: true });
-          try { Runs.show(document.getElementById('runs'), data); } catch (error) { failed.push([id, String(error)]); }
+        const kinds = new Map(data.runs.records.map((run) => {
+          const [experiment, id, , studies, , [names], curves] = run;
+          return [JSON.stringify([experiment, studies.length > 0, names, curves && Object.keys(curves[1])]), id];
+        }));
+        const failed = [];
+        for (const id of kinds.values()) {
+          Address.set({ run: id }, { quiet: true });
+          try {
+            Runs.show(document.getElementById('runs'), data);
+            const text = document.querySelector('#runs .detail').textContent;
+            if (/undefined|null|NaN|object Object/.test(text)) failed.push([id, text]);
+          } catch (error) {
+            failed.push([id, String(error)]);
+          }
         }
-        return failed;
+        return [kinds.size, failed];
     """)
-    assert failures == []
+    assert failures == [] and opened > 20
 
 
 # --------------------------------------------------------------------------------------------------
