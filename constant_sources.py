@@ -97,9 +97,11 @@ class Settings:
         """The trials as lstm_1997.py has them. Raises ValueError, too."""
         task = dict(T=self.T, output_error="plain") if self.experiment == "4" else dict(
             q=self.q, p=self.q)
+        if RATES[self.constant] != 1:
+            task |= dict(cell_rate=RATES[self.constant], cell_rate_of="constant")
         return lstm.Settings(
             experiment=self.experiment, trials=self.trials, seed=self.seed,
-            max_sequences=self.max_sequences, cell_rate=RATES[self.constant], **task)
+            max_sequences=self.max_sequences, **task)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,23 +117,20 @@ class Options(harness.CommonOptions):
 # --------------------------------------------------------------------------------------------------
 
 class Layout(lstm.Layout):
-    """The paper's net without the weights that the settings take away. Slow ones are those to the
-    cells from constant sources only."""
+    """The paper's net without the weights that the settings take away."""
 
     def __init__(self, settings):
         super().__init__(settings.row())
         C, hidden = self.cells, self.hidden
         units = dict(c=slice(C), g=slice(C, hidden))
-        left_out, constant = np.zeros((2, 1, self.size), bool)
+        left_out = np.zeros((1, self.size), bool)
         W = self.split(left_out)[0]
         for kind in KINDS:
             W[:, units[kind[1]], units[kind[0]]] = kind not in settings.kinds
-        W = self.split(constant)[0]
-        W[:, :C, C:hidden] = W[:, :C, -1] = True
         if settings.constant == "absent":
-            left_out |= constant
+            W[:, :C, C:hidden] = W[:, :C, -1] = True
         self.exists &= ~left_out[0]
-        self.slowed = constant[0] & self.exists
+        self.slowed &= self.exists
         self.weights = int(self.exists.sum())
 
 

@@ -262,8 +262,11 @@ class Settings:
         "sources, else none)", "reading", kind=str, choices=("paper", "none"),
         otherwise=papers_bias)
     cell_rate: float = harness.setting(
-        1.0, "factor on the learning rate of the weights to the cells from hidden units and the "
-        "bias; 0 leaves them as they start", "reading", low=0, high=1000)
+        1.0, "factor on the learning rate of weights to the cells; 0 leaves them as they start",
+        "reading", low=0, high=1000)
+    cell_rate_of: str = harness.setting(
+        "all", "which: all those from hidden units and the bias, those from constant sources "
+        "(gates and bias), or those from the bias", "reading", choices=("all", "constant", "bias"))
     tolerance: float = harness.setting(
         0.0, "an output's error counts as 0 while |t - y| is below this", "reading", low=0, high=1)
     stop_set: str = harness.setting(
@@ -308,11 +311,10 @@ class Settings:
         if self.cell_bias is not None and self.row.bias not in WITH_CELL_BIAS:
             raise ValueError(f"--cell-bias has no meaning for experiment {experiment}: "
                              "its cells have no bias")
-        nothing_slow = experiment in ("2a", "2b") or "none" in (
-            self.recurrent, {"inputs": "none"}.get(self.cell_sources))
-        if self.cell_rate != 1 and nothing_slow and self.cell_bias != "paper":
-            raise ValueError("--cell-rate has no meaning: no weights to the cells from hidden "
-                             "units or a bias")
+        if self.cell_rate != 1 and not Layout(self).slowed.any():
+            raise ValueError("--cell-rate has no meaning: the cells have no such weights")
+        if self.cell_rate == 1 and self.cell_rate_of != "all":
+            raise ValueError("--cell-rate-of has no meaning without --cell-rate")
         if experiment in ("4", "5", "xor") and self.T < 22:
             raise ValueError(f"experiment {experiment} needs --T 22 or more: "
                              "its marks lie in the first T/2 steps")
@@ -672,7 +674,7 @@ def stops_in(experiment):
 # --------------------------------------------------------------------------------------------------
 
 class Layout:
-    """Units and weights of a net. Weights are a vector of `size` numbers; `exists` marks real ones.
+    """Units and weights of a net, by its Settings. Weights are a vector of `size` numbers; `exists` marks real ones.
 
     Hidden units: cells (unit v of block j is cell v b + j), then the input gates, then the output
     gates. Their sources: the hidden units a step earlier, the inputs, the bias.
@@ -705,6 +707,7 @@ class Layout:
         self.size = int(self.ends[-1])
         self.exists = self.existing()
         self.weights = int(self.exists.sum())
+        self.cell_rate_of = settings.cell_rate_of
         self.slowed = self.to_the_cells() & self.exists
         as_in_paper = settings.output_gates == "paper" and settings.recurrent != "none"
         if settings.in_paper and as_in_paper:
@@ -717,7 +720,7 @@ class Layout:
         return (self.blocks, self.block_size, self.bias, self.steps, self.inputs, self.outputs,
                 self.symbolic, self.gather, self.every_step, self.xy_at_end, self.layered,
                 self.output_gates, self.recurrent, self.identity_h, self.cell_sources,
-                self.cell_bias)
+                self.cell_bias, self.cell_rate_of)
 
     def split(self, theta):
         """Views of weight vectors (R, size): W (R, hidden, sources), W_x (R, n_in, hidden) of gathered
@@ -743,10 +746,12 @@ class Layout:
         return exists[0]
 
     def to_the_cells(self):
-        """Which weights lead to the cells from hidden units or the bias. (size,)"""
+        """Which weights cell_rate concerns: those to the cells from hidden units and the bias,
+        from gates and the bias, or from the bias. (size,)"""
         chosen = np.zeros((1, self.size), bool)
         W = self.split(chosen)[0]
-        W[:, : self.cells, : self.hidden] = W[:, : self.cells, -1] = True
+        first = {"all": 0, "constant": self.cells, "bias": self.hidden}[self.cell_rate_of]
+        W[:, : self.cells, first : self.hidden] = W[:, : self.cells, -1] = True
         return chosen[0]
 
     def tensors(self, theta):
@@ -1315,7 +1320,7 @@ CHECKS = (  # settings of the checked nets: every kind of net, input, error and 
     dict(experiment="2b", p=30, errors_at="xy-end"), dict(experiment="2b", p=30, errors_at="end"),
     dict(experiment="4", T=30, cell_sources="cells"),
     dict(experiment="3b", T=30, cell_sources="inputs", cell_bias="paper", cell_rate=10.0),
-    dict(experiment="6a", cell_rate=0.1),
+    dict(experiment="6a", cell_rate=0.1, cell_rate_of="constant"),
     dict(experiment="1", blocks=3, cell_sources="inputs", tolerance=0.5),
     dict(experiment="1", blocks=4, cell_sources="cells", cell_rate=0.1, tolerance=0.5))
 

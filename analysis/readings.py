@@ -65,8 +65,11 @@ CHANGES = (
            sources("cells")),
     Change("J", "cells see the inputs only: no weights to them from hidden units, no bias (Jb: with the bias); gates "
            "keep all their sources", "as above", "--cell-sources inputs", sources("inputs")),
-    Change("K", "weights to the cells from hidden units and the bias learn at the rate times the factor that follows",
-           "one rate for all weights", "--cell-rate 0.1", factor("cell_rate")),
+    Change("K", "weights to the cells from hidden units and the bias learn at the rate times the factor that follows "
+           "(Kc: from gates and the bias only; Kb: from the bias only)", "one rate for all weights",
+           "--cell-rate 0.1 --cell-rate-of constant",
+           lambda settings: None if settings.cell_rate == 1
+           else {"all": "", "constant": "c", "bias": "b"}[settings.cell_rate_of] + f"{settings.cell_rate:g}"),
     Change("T", "an output's error counts as 0 while |t - y| is below what follows", "not in the paper",
            "--tolerance 0.3", lambda settings: f"{settings.tolerance:g}" if settings.tolerance else None),
     Change("V", "the 256 sequences that stop a trial of Experiment 3 are drawn anew at each test",
@@ -159,9 +162,18 @@ class Run(NamedTuple):
     @property
     def papers_net(self):
         """Whether the net has all weights and gates of the paper's."""
-        settings = self.settings
-        return (settings.recurrent != "none" and settings.output_gates == "paper"
-                and not changed_cells(settings))
+        return self.gates_whole and not changed_cells(self.settings)
+
+    @property
+    def gates_whole(self):
+        """Whether the net has all gates of the paper's with all their sources; its cells may see
+        less."""
+        return self.settings.recurrent != "none" and self.settings.output_gates == "paper"
+
+    @property
+    def common(self):
+        """Whether it is the reading that is the same for all rows."""
+        return self.settings == lstm.Settings(**grids.common(self.row))
 
     @property
     def bound(self):
@@ -201,7 +213,7 @@ class Run(NamedTuple):
 
 
 # Studies of whole rows. Those of other gate biases and rates have tables of their own
-OF_ROWS = (grids.PAPER, grids.OUTPUT_GATES, grids.RIDDLE_1, grids.RIDDLE_2C, grids.RIDDLE_4, grids.FIRST_WEIGHTS,
+OF_ROWS = (grids.PAPER, grids.SOURCES_2C, grids.SLOW, grids.COMMON, grids.NEAREST, grids.OUTPUT_GATES, grids.RIDDLE_1, grids.RIDDLE_2C, grids.RIDDLE_4, grids.FIRST_WEIGHTS,
            dict(list(grids.FULL_GRADIENT.items())[:2]))
 
 
@@ -226,10 +238,18 @@ def runs(results, *parts):
 def place(run):
     """Literal first, then readings of the paper's net, then others; from the fewest letters on."""
     words = letters(run.settings)
-    return not run.literal, not run.papers_net, len(words.split()), words
+    return not run.literal, not run.gates_whole, len(words.split()), words
 
 
-def solved_rows(found, chosen=lambda run: run.papers_net):
+def gates_whole(run):
+    return run.gates_whole
+
+
+def common(run):
+    return run.common
+
+
+def solved_rows(found, chosen=gates_whole):
     """The rows of which some reading is solved; chosen: which readings count."""
     return list(dict.fromkeys(run.row for run in found if chosen(run) and run.solved))
 
@@ -247,5 +267,5 @@ def literal(run):
 
 
 def changed(run):
-    """Of the paper's net, with changes."""
-    return run.papers_net and not run.literal
+    """With changes, and all of the paper's gates with all their sources."""
+    return run.gates_whole and not run.literal

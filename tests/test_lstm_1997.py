@@ -538,16 +538,20 @@ def test_a_cell_bias_apart_from_the_other_sources():
     (dict(experiment="2c", cell_sources="inputs", cell_rate=0.1), "--cell-rate has no meaning"),
     (dict(experiment="4", cell_sources="inputs", cell_rate=0.1), "--cell-rate has no meaning"),
     (dict(experiment="2a", cell_rate=0.1), "--cell-rate has no meaning"),
+    (dict(experiment="2c", cell_rate=0.1, cell_rate_of="bias"), "--cell-rate has no meaning"),
+    (dict(experiment="4", cell_rate_of="bias"), "--cell-rate-of has no meaning without --cell-rate"),
     (dict(experiment="4", stop_set="fresh"), "--stop-set needs --experiment 3a or 3b or 3c")])
 def test_readings_of_the_cells_that_mean_nothing(changes, message):
     with pytest.raises(ValueError, match=message):
         lstm.Settings(**changes)
 
 
-def test_slow_weights_change_by_the_factor_and_frozen_ones_not_at_all():
+@pytest.mark.parametrize("which", ("all", "constant", "bias"))
+def test_slow_weights_change_by_the_factor_and_frozen_ones_not_at_all(which):
     changes = {}
     for rate in (1.0, 0.1, 0.0):
-        settings = lstm.Settings(experiment="4", T=30, cell_rate=rate)
+        slower = {} if rate == 1 else dict(cell_rate=rate, cell_rate_of=which)
+        settings = lstm.Settings(experiment="4", T=30, **slower)
         net, x, target, end = lstm.checked_net(settings, 0)
         before = net.theta.copy()
         net.learn(x, target, end)
@@ -555,7 +559,7 @@ def test_slow_weights_change_by_the_factor_and_frozen_ones_not_at_all():
     W = [net.layout.split(changes[rate])[0] for rate in changes]
     C, hidden = net.layout.cells, net.layout.hidden
     slow = np.zeros(W[0].shape, bool)
-    slow[:, :C, :hidden] = slow[:, :C, -1] = True
+    slow[:, :C, {"all": 0, "constant": C, "bias": hidden}[which] : hidden] = slow[:, :C, -1] = True
     assert (net.layout.split(np.tile(net.layout.slowed, (2, 1)))[0] == slow).all()
     assert (W[1][~slow] == W[0][~slow]).all() and np.allclose(W[1][slow], 0.1 * W[0][slow], rtol=1e-6, atol=1e-15)
     assert not W[2][slow].any() and W[0][slow].all()
