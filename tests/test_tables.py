@@ -2,6 +2,8 @@
 numbers must bear out."""
 
 import ast
+import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -141,7 +143,6 @@ UNSOLVED = dict(solved=False, updates_to_solve=None)
     ("latching:decides_sentence", "latching-table", "SRNN, U = +1.25", dict(success_fraction=0.1)),
     ("latching:decides_sentence", "latching-table", "LSTM, forget bias 5", dict(latch_end=[0.5] * 30)),
     ("latching:decides_sentence", "latching-table", "GRU (Keras)", dict(latch_end=[1.0] * 30)),
-    ("latching:decides_sentence", "latching-table", 200, dict(gradient_start=[0.1] * 30)),
     ("latching:findings", "latching-table", "LSTM, chrono (told T)", dict(test_accuracy=[0.5] * 30)),
     ("latching:landscape_sentence", "latching-landscape", 100, dict(loss=[[0.01] * 61] * 61)),
     ("latching:chrono_note", "latching-table", "LSTM, chrono (told T)", dict(success_fraction=0.0)),
@@ -155,6 +156,33 @@ def test_an_answer_is_not_written_once_the_numbers_do_not_bear_it_out(block, stu
     assert make(results).count(".") >= 1
     with pytest.raises((ValueError, KeyError), match="no longer bears out|no run of"):
         make(changed(results, study, chosen, final))
+
+
+def test_the_chunkers_causes_are_told_as_far_as_they_were_run():
+    from tables import lstm_1997_rivals as rivals
+
+    study = studies.load()["rivals-chunker-causes"]
+
+    def made(name, stopped, gap):
+        settings = json.loads(json.dumps(dataclasses.asdict(study.row((4, name))[0])))
+        reached = [100] * stopped + [None] * (18 - stopped)
+        return dict(settings=settings, final=dict(
+            status="done", trials_stopped=stopped, sequences_to_success=reached, named_gap=[gap] * 18,
+            steps_carried=[4] * 18, chunker_right_after=[100] * 18))
+
+    def told(*records):
+        results = {"lstm_1997_rivals": list(records)}
+        return rivals.causes_answer(results), rivals.causes(results)
+
+    removed, plain = made(rivals.NO_DIRECT, 17, 0.7), made(rivals.PLAIN, 0, 0.004)
+    words, table = told(removed)
+    assert "17 of 18 trials with p = 4" in words and "As it is" not in words
+    assert len(table.splitlines()) == 3 and "17/18 by 20,000" in table
+    words, table = told(removed, plain)
+    assert "As it is, the first net takes over in 0 of 18 trials with p = 4" in words and len(table.splitlines()) == 4
+    for wrong in (made(rivals.NO_DIRECT, 0, 0.7), made(rivals.PLAIN, 18, 0.004), made(rivals.PLAIN, 0, 0.5)):
+        with pytest.raises(ValueError, match="no longer bears out"):
+            told(wrong)
 
 
 def test_the_lesions_of_another_net_are_noticed(results):
