@@ -53,7 +53,8 @@ def pairs(values, won):
 
 def bootstrap(statistic, groups, draws=1000):
     """The 95% interval of statistic(indices) when whole groups are drawn anew, with replacement
-    (percentiles, from one fixed stream). groups: (n,), equal where two of the n belong together."""
+    (percentiles, from one fixed stream; not numbers where no draw gives one). groups: (n,), equal
+    where two of the n belong together."""
     rng, values = np.random.default_rng(0), []
     _, which = np.unique(groups, return_inverse=True)
     members = [np.flatnonzero(which == k) for k in range(which.max() + 1)]
@@ -62,7 +63,7 @@ def bootstrap(statistic, groups, draws=1000):
         value = statistic(np.concatenate([members[k] for k in drawn]))
         if np.isfinite(value):
             values.append(value)
-    return np.quantile(values, [0.025, 0.975])
+    return np.quantile(values, [0.025, 0.975]) if values else np.full(2, np.nan)
 
 
 RIDGE = 1e-2  # per repeat, on weights of standardised quantities: keeps them finite
