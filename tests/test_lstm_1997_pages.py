@@ -139,7 +139,8 @@ def is_common(settings):
         wanted |= dict(cell_bias="paper", cell_rate={1000: 0.01, 500: 0.02}.get(settings.T, 0.1), cell_rate_of="all")
     if settings.experiment[0] == "3":
         wanted["stop_set"] = "fresh"
-    literal = dataclasses.replace(settings, **{name: type(settings).__dataclass_fields__[name].default for name in wanted})
+    defaults = {field.name: field.default for field in dataclasses.fields(settings) if field.name in wanted}
+    literal = dataclasses.replace(settings, **defaults)
     return literal.reading == "literal" and all(getattr(settings, name) == value for name, value in wanted.items())
 
 
