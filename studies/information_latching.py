@@ -49,6 +49,10 @@ def study(name, shows, grid, minutes, keep=("history",), ends_only=True):
 STUDIES = [
     study("headline", "the one-unit latch as Keras starts it", {"LSTM": dict()}, 0.3,
           ("history", "weights"), ends_only=False),
+    study("watched", "the nets of explorer.html: SRNN, LSTM and chrono at T = 50, with their weights",
+          {name: CELLS[name] | dict(T=50) for name in (
+              "SRNN, U = ±1 (Keras)", "LSTM, forget bias 1 (Keras)", "LSTM, chrono (told T)")},
+          0.5, ("history", "weights")),
     study("table", "success against length: every cell and start, thirty repeats each", TABLE, 12),
     study("tradeoff", "latching against sensitivity: the tanh unit's recurrent weight",
           TRADEOFF, 2.5),
