@@ -99,6 +99,10 @@ class Settings:
     forget_bias: float | None = harness.setting(
         None, "start of the forget gate's bias", "model", kind=float, low=-1e6, high=1e6,
         otherwise=1.0, needs=("cell", "lstm"))
+    cell_sources: str | None = harness.setting(
+        None, "what the candidate g of lstm1997 sees: all (units, inputs and a bias), or the inputs "
+        "alone; its gates see all", "model", kind=str, choices=("all", "inputs"), otherwise="all",
+        needs=("cell", "lstm1997"))
     dtype: str = harness.setting(
         "float64", "precision of weights and activations", "training",
         choices=("float64", "float32"))
@@ -211,6 +215,8 @@ class Cell:
     steps are read out.
     """
 
+    absent = ()  # names of the tensors that the cell does without
+
     def __init__(self, gates, n_in, H, n_out, T, B, outputs, dtype, theta):
         rows, columns = max(1, len(gates)) * H, H + n_in + 1
         self.gates, self.n_in, self.H, self.n_out, self.T = gates, n_in, H, n_out, T
@@ -233,15 +239,17 @@ class Cell:
         ends = np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
         return [part.reshape(shape) for part, shape in zip(np.split(vector, ends), self.shapes)]
 
-    def tensors(self, vector):
-        """Named views of a flat vector: W_hh, W_xh, b_h of a plain RNN, or W_hi, W_xi, b_i, ... gate by gate."""
+    def tensors(self, vector, absent=False):
+        """Named views of a flat vector: W_hh, W_xh, b_h of a plain RNN, or W_hi, W_xi, b_i, ... gate by gate.
+        absent: instead those that this cell does without, whose places in the vector have no effect."""
         W, W_hy, b_y = self.split(vector)
         named, H = {}, self.H
         for k, gate in enumerate(self.gates or "h"):
             block = W[k * H : (k + 1) * H]
             bias = {f"b_{gate}": block[:, -1]}
             named |= {f"W_h{gate}": block[:, :H], f"W_x{gate}" if self.gates else "W_xh": block[:, H:-1]} | bias
-        return named | {"W_hy": W_hy, "b_y": b_y}
+        named |= {"W_hy": W_hy, "b_y": b_y}
+        return {name: tensor for name, tensor in named.items() if (name in self.absent) == absent}
 
     def load(self, x):
         """Puts x (T', n_in, B) into the last T' slots and h = 0 before them."""
@@ -313,16 +321,23 @@ class LSTM(Cell):
     c_t = i_t g_t + f_t c_{t-1}                        cell state; without forget gate f_t = 1
     h_t = o_t tanh(c_t),  y = W_hy h + b_y
 
+    candidate_sources: "all", or "inputs" for g_t = tanh(W_xg x_t), with neither W_hg nor b_g.
+
     One tanh serves all gates: sigma(z) = (1 + tanh(z/2)) / 2. With a = tanh(fold z), fold = 1/2 for
     the sigmoid gates and 1 for g, the derivative of every gate is fold^2 (1 - a^2); fold^2 is
-    multiplied into W_hh^T and dW.
+    multiplied into W_hh^T and dW. fold is 0 where a weight is absent.
     """
 
-    def __init__(self, n_in, H, n_out, T, B, outputs=1, dtype=float, theta=None, forget_gate=True):
+    def __init__(self, n_in, H, n_out, T, B, outputs=1, dtype=float, theta=None, forget_gate=True,
+                 candidate_sources="all"):
         super().__init__("oifg" if forget_gate else "oig", n_in, H, n_out, T, B, outputs, dtype, theta)
         rows, dtype = len(self.gates) * H, self.theta.dtype
-        self.fold = np.full((rows, 1), 0.5, dtype)
+        self.fold = np.full(self.W.shape, 0.5, dtype)
         self.fold[-H:] = 1
+        if candidate_sources == "inputs":
+            self.absent = "W_hg", "b_g"
+            self.fold[-H:, :H] = 0  # W_hg
+            self.fold[-H:, -1] = 0  # b_g
         self.a = np.zeros((T, rows, B), dtype)
         self.sigmoids = np.zeros((T, rows - H, B), dtype)  # o, i, f
         self.c = np.zeros((T + 1, H, B), dtype)  # c[t] is the state before step t
@@ -366,7 +381,7 @@ class LSTM(Cell):
         """Fills grad from dy = dL/dy (outputs, n_out, B), for the sequences of the last forward."""
         self.readout_backward(dy)
         dz_all = self.local_derivatives()
-        W_hh_T = np.ascontiguousarray((self.W[:, : self.H] * self.fold**2).T)
+        W_hh_T = np.ascontiguousarray((self.W * self.fold**2)[:, : self.H].T)
         dh, dc, part, W_hh_T_dot, multiply = self.dh, self.dc, self.part, W_hh_T.dot, np.multiply
         dc[:] = 0
         for dz, dz_o, dz_i, dz_f, dz_g, f, dc_dh, dh_read in reversed(self.backward_steps[self.first :]):
@@ -414,20 +429,22 @@ CELLS = {  # name: what builds the cell, from (n_in, H, n_out, T, B, dtype=, the
 def build(settings, B, theta=None):
     """The cell of some settings, for batches of B sequences; theta: a flat parameter vector to use
     in place of a new one."""
-    make = CELLS[settings.cell]
+    make, sources = CELLS[settings.cell], settings.cell_sources
     return make(N_IN, settings.hidden, N_OUT, settings.T, B, dtype=np.dtype(settings.dtype),
-                theta=theta)
+                theta=theta, **dict(candidate_sources=sources) if sources else {})
 
 
 def initialise(net, settings, rng):
-    """Draws the start: W_hh by --init, W_xh from N(0, 1/2), both scaled, W_hy from N(0, 1/H)."""
+    """Draws the start: W_hh by --init, W_xh from N(0, 1/2), both scaled, W_hy from N(0, 1/H). A
+    cell that does without some tensors starts as the one that has them, in all others."""
     H = net.H
     tensors = net.tensors(net.theta)
-    for name, tensor in tensors.items():
-        if name.startswith("W_h") and name != "W_hy":
-            tensor[:] = settings.init_scale * recurrent_start(settings.init, H, rng)
-        elif name.startswith("W_x"):
-            tensor[:] = settings.input_scale * rng.normal(0, N_IN**-0.5, tensor.shape)
+    for gate in net.gates or "h":
+        W_hh = settings.init_scale * recurrent_start(settings.init, H, rng)
+        if f"W_h{gate}" in tensors:
+            tensors[f"W_h{gate}"][:] = W_hh
+        W_x = tensors[f"W_x{gate}"]
+        W_x[:] = settings.input_scale * rng.normal(0, N_IN**-0.5, W_x.shape)
     tensors["W_hy"][:] = rng.normal(0, H**-0.5, (N_OUT, H))
     if settings.forget_bias is not None:
         tensors["b_f"][:] = settings.forget_bias
@@ -542,10 +559,11 @@ def check_gradient(loss, theta, grad, tensors):
 # --- end shared ---
 
 
-def gradcheck(cell, T=30, H=4, B=3, updates=0):
+def gradcheck(cell, T=30, H=4, B=3, updates=0, cell_sources=None):
     """Checks every weight of a tiny net, at a random start or after some updates. Returns
-    check_gradient's rows."""
-    settings = Settings(cell=cell, T=T, hidden=H, batch=B, input_scale=0.5)
+    check_gradient's rows, and one for the tensors that the cell does without, if there are any."""
+    settings = Settings(
+        cell=cell, cell_sources=cell_sources, T=T, hidden=H, batch=B, input_scale=0.5)
     rng, net = streams(0), build(settings, B)
     initialise(net, settings, rng["init"])
     for name, tensor in net.tensors(net.theta).items():
@@ -561,16 +579,35 @@ def gradcheck(cell, T=30, H=4, B=3, updates=0):
     def loss(theta):
         return squared_error(build(settings, B, theta=theta).forward(x), target)[0]
 
-    return check_gradient(loss, net.theta, net.grad, net.tensors)
+    return check_gradient(loss, net.theta, net.grad, net.tensors) + check_absent(loss, net)
+
+
+def check_absent(loss, net):
+    """A row of the gradient check for the tensors that a cell does without, none if it has all: at
+    0, without a gradient, and without an effect on the loss whatever stands in their places."""
+    if not net.absent:
+        return []
+    places = np.zeros(net.theta.size, bool)
+    for tensor in net.tensors(places, absent=True).values():
+        tensor[:] = True
+    effects = [loss(net.theta + 1e-30j * step).imag / 1e-30 for step in np.eye(net.theta.size)[places]]
+    worst = float(np.max(np.abs([net.theta[places], net.grad[places], effects])))
+    moved = float(abs(loss(net.theta + places) - loss(net.theta)))
+    return [(f"{' and '.join(net.absent)}, absent", 0, worst, "", moved, worst == moved == 0)]
+
+
+CHECKED = {cell: dict(cell=cell) for cell in CELLS} | {
+    "lstm1997, candidate sees inputs": dict(cell="lstm1997", cell_sources="inputs")}
 
 
 def gradcheck_all():
     """The gradient check over every cell, at the start and after 300 updates. Returns the exit
     code."""
     passed = True
-    for cell in CELLS:
+    for name, choice in CHECKED.items():
         for updates, where in ((0, "random weights"), (300, "trained weights")):
-            passed &= harness.report_gradients(f"{cell}, {where}", gradcheck(cell, updates=updates))
+            rows = gradcheck(**choice, updates=updates)
+            passed &= harness.report_gradients(f"{name}, {where}", rows)
     return 0 if passed else 1
 
 

@@ -531,6 +531,8 @@ class Cell:
     steps are read out.
     """
 
+    absent = ()  # names of the tensors that the cell does without
+
     def __init__(self, gates, n_in, H, n_out, T, B, outputs, dtype, theta):
         rows, columns = max(1, len(gates)) * H, H + n_in + 1
         self.gates, self.n_in, self.H, self.n_out, self.T = gates, n_in, H, n_out, T
@@ -553,15 +555,17 @@ class Cell:
         ends = np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
         return [part.reshape(shape) for part, shape in zip(np.split(vector, ends), self.shapes)]
 
-    def tensors(self, vector):
-        """Named views of a flat vector: W_hh, W_xh, b_h of a plain RNN, or W_hi, W_xi, b_i, ... gate by gate."""
+    def tensors(self, vector, absent=False):
+        """Named views of a flat vector: W_hh, W_xh, b_h of a plain RNN, or W_hi, W_xi, b_i, ... gate by gate.
+        absent: instead those that this cell does without, whose places in the vector have no effect."""
         W, W_hy, b_y = self.split(vector)
         named, H = {}, self.H
         for k, gate in enumerate(self.gates or "h"):
             block = W[k * H : (k + 1) * H]
             bias = {f"b_{gate}": block[:, -1]}
             named |= {f"W_h{gate}": block[:, :H], f"W_x{gate}" if self.gates else "W_xh": block[:, H:-1]} | bias
-        return named | {"W_hy": W_hy, "b_y": b_y}
+        named |= {"W_hy": W_hy, "b_y": b_y}
+        return {name: tensor for name, tensor in named.items() if (name in self.absent) == absent}
 
     def load(self, x):
         """Puts x (T', n_in, B) into the last T' slots and h = 0 before them."""
@@ -633,16 +637,23 @@ class LSTM(Cell):
     c_t = i_t g_t + f_t c_{t-1}                        cell state; without forget gate f_t = 1
     h_t = o_t tanh(c_t),  y = W_hy h + b_y
 
+    candidate_sources: "all", or "inputs" for g_t = tanh(W_xg x_t), with neither W_hg nor b_g.
+
     One tanh serves all gates: sigma(z) = (1 + tanh(z/2)) / 2. With a = tanh(fold z), fold = 1/2 for
     the sigmoid gates and 1 for g, the derivative of every gate is fold^2 (1 - a^2); fold^2 is
-    multiplied into W_hh^T and dW.
+    multiplied into W_hh^T and dW. fold is 0 where a weight is absent.
     """
 
-    def __init__(self, n_in, H, n_out, T, B, outputs=1, dtype=float, theta=None, forget_gate=True):
+    def __init__(self, n_in, H, n_out, T, B, outputs=1, dtype=float, theta=None, forget_gate=True,
+                 candidate_sources="all"):
         super().__init__("oifg" if forget_gate else "oig", n_in, H, n_out, T, B, outputs, dtype, theta)
         rows, dtype = len(self.gates) * H, self.theta.dtype
-        self.fold = np.full((rows, 1), 0.5, dtype)
+        self.fold = np.full(self.W.shape, 0.5, dtype)
         self.fold[-H:] = 1
+        if candidate_sources == "inputs":
+            self.absent = "W_hg", "b_g"
+            self.fold[-H:, :H] = 0  # W_hg
+            self.fold[-H:, -1] = 0  # b_g
         self.a = np.zeros((T, rows, B), dtype)
         self.sigmoids = np.zeros((T, rows - H, B), dtype)  # o, i, f
         self.c = np.zeros((T + 1, H, B), dtype)  # c[t] is the state before step t
@@ -686,7 +697,7 @@ class LSTM(Cell):
         """Fills grad from dy = dL/dy (outputs, n_out, B), for the sequences of the last forward."""
         self.readout_backward(dy)
         dz_all = self.local_derivatives()
-        W_hh_T = np.ascontiguousarray((self.W[:, : self.H] * self.fold**2).T)
+        W_hh_T = np.ascontiguousarray((self.W * self.fold**2)[:, : self.H].T)
         dh, dc, part, W_hh_T_dot, multiply = self.dh, self.dc, self.part, W_hh_T.dot, np.multiply
         dc[:] = 0
         for dz, dz_o, dz_i, dz_f, dz_g, f, dc_dh, dh_read in reversed(self.backward_steps[self.first :]):

@@ -354,7 +354,7 @@ LSTM_MUTANTS = [
     ("class LSTM", "                dc *= f  #", "                dc *= 0.9 * f  #"),
     ("class LSTM", "            W_hh_T_dot(dz, dh)  #", "            W_hh_T_dot(0.99 * dz, dh)  #"),
     ("class LSTM", "        self.dW *= self.fold**2\n", "        self.dW *= self.fold\n"),
-    ("class LSTM", "(self.W[:, : self.H] * self.fold**2).T", "(self.W[:, : self.H] * self.fold).T"),
+    ("class LSTM", "(self.W * self.fold**2)[:, : self.H].T", "(self.W * self.fold)[:, : self.H].T"),
     ("class LSTM", "                dh += dh_read\n", "                dh[:] = dh_read\n"),
     ("class LSTM", "        dz_o *= tanh_c\n", "        dz_o *= self.c[1:][used]\n"),
     ("class LSTM", "dz_i *= self.g[used]", "dz_i *= self.o[used]"),

@@ -41,10 +41,12 @@ def functional(module, weights, inputs):
 
 
 def lstm1997(leaves, inputs):
-    """The cell without forget gate, step by step, for torch's autograd."""
+    """The cell without forget gate, step by step, for torch's autograd; its candidate may see the inputs alone."""
     h = c = torch.zeros(inputs.shape[1], leaves["W_hy"].shape[1], dtype=torch.float64)
     for x_t in inputs:
-        z = {gate: x_t @ leaves[f"W_x{gate}"].T + h @ leaves[f"W_h{gate}"].T + leaves[f"b_{gate}"] for gate in "oig"}
+        z = {gate: x_t @ leaves[f"W_x{gate}"].T for gate in "oig"}
+        for gate in "oig" if "W_hg" in leaves else "oi":
+            z[gate] = z[gate] + h @ leaves[f"W_h{gate}"].T + leaves[f"b_{gate}"]
         c = c + torch.sigmoid(z["i"]) * torch.tanh(z["g"])
         h = torch.sigmoid(z["o"]) * torch.tanh(c)
     return h
