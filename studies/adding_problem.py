@@ -54,6 +54,13 @@ SEARCH = {
 }
 
 
+# The cell of 1997 at longer lags, its candidate with and without the units and the bias
+_SOURCES = _SMALL | dict(cell="lstm1997", schedule="cosine", clip=0.05, dtype="float32")
+SOURCES_SEARCH = {
+    (T, sources, rate): _SOURCES | dict(T=T, cell_sources=sources, lr=rate)
+    for T in (500,) for rate in (0.02, 0.01) for sources in ("all", "inputs")}
+
+
 def study(name, shows, grid, seeds, minutes, eval_every=100, snapshot_every=0, keep=("history",)):
     options = dict(snapshot_every=snapshot_every, eval_every=eval_every)
     return Study(name, shows, "adding_problem", grid, seeds, minutes, options, keep)
@@ -74,6 +81,8 @@ STUDIES = [
           CROSSING, FOUR, 9, eval_every=2000),
     study("adding-search", "what was tried for a better recipe, on validation sequences",
           SEARCH, SEARCH_SEEDS, 16, eval_every=4000),
+    study("adding-lstm1997-sources-search", "the rate for the next study, both values alike",
+          SOURCES_SEARCH, range(100, 101), 6, eval_every=2000),
     study("adding-best", "the best recipe on fresh seeds", {"--best": ap.BEST}, FRESH, 5,
           eval_every=1000),
 ]
