@@ -59,7 +59,7 @@ class Settings:
     """Every hyperparameter that changes the result: the identity of a record in results.json."""
 
     cell: str = harness.setting(
-        "lstm", "lstm (forget gate), lstm1997 (none), rnn (tanh) or irnn (ReLU, identity start)",
+        "lstm", "lstm (forget gate), lstm1997 (none), gru, rnn (tanh) or irnn (ReLU, identity start)",
         "model", choices=lambda: tuple(CELLS))
     T: int = harness.setting(100, "steps in a sequence", "task", low=2, high=100_000)
     hidden: int = harness.setting(8, "hidden units", "model", low=1, high=4096)
@@ -123,7 +123,11 @@ class Settings:
         """Memory of a run: activations, derivatives and views of every step, their products with
         the sources, and the sequences in double precision."""
         H, widest = self.hidden, self.batch * 2**self.batch_doublings
-        gates, values, views = (1, 2 * H + 3, 4) if "rnn" in self.cell else (4, 16 * H + 3, 24)
+        gates, values, views = 4, 16 * H + 3, 24
+        if self.cell == "gru":
+            values, views = 12 * H + 3, 17
+        elif "rnn" in self.cell:
+            gates, values, views = 1, 2 * H + 3, 4
         size, nets = np.dtype(self.dtype).itemsize, [widest] + [64] * self.own_test_net
         net = sum(width * values * size + 112 * views for width in nets)
         products = gates * H * (H + N_IN + 1) * size
@@ -241,7 +245,7 @@ class Cell:
 
     def tensors(self, vector, absent=False):
         """Named views of a flat vector: W_hh, W_xh, b_h of a plain RNN, or W_hi, W_xi, b_i, ... gate by gate.
-        absent: instead those that this cell does without, whose places in the vector have no effect."""
+        absent: also those that this cell does without, whose places in the vector have no effect."""
         W, W_hy, b_y = self.split(vector)
         named, H = {}, self.H
         for k, gate in enumerate(self.gates or "h"):
@@ -249,7 +253,7 @@ class Cell:
             bias = {f"b_{gate}": block[:, -1]}
             named |= {f"W_h{gate}": block[:, :H], f"W_x{gate}" if self.gates else "W_xh": block[:, H:-1]} | bias
         named |= {"W_hy": W_hy, "b_y": b_y}
-        return {name: tensor for name, tensor in named.items() if (name in self.absent) == absent}
+        return {name: tensor for name, tensor in named.items() if absent or name not in self.absent}
 
     def load(self, x):
         """Puts x (T', n_in, B) into the last T' slots and h = 0 before them."""
@@ -415,12 +419,104 @@ class LSTM(Cell):
         np.subtract(1, dc_dh, out=dc_dh)
         dc_dh *= self.o[used]
         return dz
+
+
+class GRU(Cell):
+    """The gated recurrent unit of Cho et al. (2014), its reset gate behind the matrix as in torch.nn.GRU.
+
+    r_t, z_t = sigma(W_h h_{t-1} + W_x x_t + b)        gates, each with its own W_h, W_x, b
+    m_t = W_hm h_{t-1} + b_m                           what the units say to the candidate
+    n_t = tanh(W_xn x_t + b_n + r_t m_t)               candidate
+    h_t = (1 - z_t) n_t + z_t h_{t-1},  y = W_hy h + b_y
+
+    There are four biases of H: b_r, b_z, b_m, b_n. torch has six: b_r is its b_ir + b_hr, b_z its
+    b_iz + b_hz, b_n its b_in, and b_m its b_hn, which r_t multiplies; W_hm is its W_hn.
+
+    r and z are made by a tanh as the LSTM's gates are, with the same fold. W holds the blocks of m
+    and n apart, so fold is 0 in place of W_xm and W_hn, which do not exist.
+    """
+
+    absent = "W_xm", "W_hn"
+
+    def __init__(self, n_in, H, n_out, T, B, outputs=1, dtype=float, theta=None):
+        super().__init__("rzmn", n_in, H, n_out, T, B, outputs, dtype, theta)
+        dtype = self.theta.dtype
+        self.fold = np.full(self.W.shape, 0.5, dtype)
+        self.fold[2 * H :] = 1
+        self.fold[2 * H : 3 * H, H:-1] = 0  # W_xm
+        self.fold[3 * H :, :H] = 0  # W_hn
+        self.a = np.zeros((T, 4 * H, B), dtype)  # tanh(z/2) of r and z; m; n
+        self.sigmoids = np.zeros((T, 2 * H, B), dtype)  # r, z
+        self.change = np.zeros((T, H, B), dtype)  # h_{t-1} - n_t
+        self.dz = np.zeros((T, 4 * H, B), dtype)
+        self.part = np.zeros((H, B), dtype)
+
+        self.r, self.z = self.sigmoids[:, :H], self.sigmoids[:, H:]
+        self.m, self.n = self.a[:, 2 * H : 3 * H], self.a[:, 3 * H :]
+        self.forward_steps = list(zip(
+            self.S, self.a, self.a[:, : 2 * H], self.sigmoids, self.r, self.z, self.m, self.n,
+            self.S[:-1, :H], self.change, self.h))
+        dh_reads = [None] * (T - outputs) + list(self.dh_read)
+        self.backward_steps = list(zip(self.dz, self.dz.reshape(T, 4, H, B), self.z, dh_reads))
+
+    def forward(self, x):
+        """y (outputs, n_out, B) for x (T', n_in, B), T' <= T."""
+        self.load(x)
+        W, part, half = self.W * self.fold, self.part, np.asarray(0.5, self.theta.dtype)
+        W_dot, tanh, multiply, add = W.dot, np.tanh, np.multiply, np.add  # each writes into its last argument
+        subtract = np.subtract
+        for s, a, a_rz, rz, r, z, m, n, h_prev, change, h in self.forward_steps[self.first :]:
+            W_dot(s, a)  # W [h_{t-1}; x_t; 1]: z_r / 2, z_z / 2, m_t, W_xn x_t + b_n
+            tanh(a_rz, a_rz)
+            multiply(a_rz, half, rz)
+            add(rz, half, rz)  # r_t, z_t = (1 + tanh(z/2)) / 2 = sigma(z)
+            add(n, multiply(r, m, part), n)
+            tanh(n, n)  # n_t = tanh(W_xn x_t + b_n + r_t m_t)
+            subtract(h_prev, n, change)
+            add(n, multiply(z, change, part), h)  # h_t = n_t + z_t (h_{t-1} - n_t)
+        return self.readout()
+
+    def backward(self, dy):
+        """Fills grad from dy = dL/dy (outputs, n_out, B), for the sequences of the last forward."""
+        self.readout_backward(dy)
+        dz_all = self.local_derivatives()
+        W_hh_T = np.ascontiguousarray((self.W * self.fold**2)[:, : self.H].T)
+        dh, kept, W_hh_T_dot, multiply = self.dh, self.part, W_hh_T.dot, np.multiply
+        for dz, dz_by_gate, z, dh_read in reversed(self.backward_steps[self.first :]):
+            if dh_read is not None:
+                dh += dh_read
+            dz_by_gate *= dh  # dL/dz = dh_t/dz dL/dh_t, of r, z, m and n
+            multiply(z, dh, kept)
+            W_hh_T_dot(dz, dh)
+            dh += kept  # dL/dh_{t-1} = W_hh^T dL/dz_t + z_t dL/dh_t
+        self.weight_gradient(dz_all)
+        self.dW *= self.fold**2
+
+    def local_derivatives(self):
+        """Fills dz with dh_t/dz of r, z, m and n (over fold^2), for all steps at once."""
+        used = slice(self.first, self.T)
+        dz, r, z, n = self.dz[used], self.r[used], self.z[used], self.n[used]
+        dz_rz, H = dz[:, : 2 * self.H], self.H
+        dz_r, dz_z, dz_m, dz_n = (dz[:, row : row + H] for row in range(0, 4 * H, H))
+        np.multiply(n, n, out=dz_n)
+        np.subtract(1, dz_n, out=dz_n)
+        np.subtract(1, z, out=dz_m)
+        dz_n *= dz_m  # (1 - z_t) (1 - n_t^2)
+        np.multiply(dz_n, r, out=dz_m)
+        a_rz = self.a[used, : 2 * H]
+        np.multiply(a_rz, a_rz, out=dz_rz)
+        np.subtract(1, dz_rz, out=dz_rz)
+        dz_r *= self.m[used]
+        dz_r *= dz_n
+        dz_z *= self.change[used]
+        return dz
 # --- end shared ---
 
 
 CELLS = {  # name: what builds the cell, from (n_in, H, n_out, T, B, dtype=, theta=)
     "lstm": LSTM,
     "lstm1997": functools.partial(LSTM, forget_gate=False),
+    "gru": GRU,
     "rnn": RNN,
     "irnn": functools.partial(RNN, relu=True),
 }
@@ -438,16 +534,17 @@ def initialise(net, settings, rng):
     """Draws the start: W_hh by --init, W_xh from N(0, 1/2), both scaled, W_hy from N(0, 1/H). A
     cell that does without some tensors starts as the one that has them, in all others."""
     H = net.H
-    tensors = net.tensors(net.theta)
-    for gate in net.gates or "h":
-        W_hh = settings.init_scale * recurrent_start(settings.init, H, rng)
-        if f"W_h{gate}" in tensors:
-            tensors[f"W_h{gate}"][:] = W_hh
-        W_x = tensors[f"W_x{gate}"]
-        W_x[:] = settings.input_scale * rng.normal(0, N_IN**-0.5, W_x.shape)
+    tensors = net.tensors(net.theta, absent=True)
+    for name, tensor in tensors.items():
+        if name.startswith("W_h") and name != "W_hy":
+            tensor[:] = settings.init_scale * recurrent_start(settings.init, H, rng)
+        elif name.startswith("W_x"):
+            tensor[:] = settings.input_scale * rng.normal(0, N_IN**-0.5, tensor.shape)
     tensors["W_hy"][:] = rng.normal(0, H**-0.5, (N_OUT, H))
     if settings.forget_bias is not None:
         tensors["b_f"][:] = settings.forget_bias
+    for name in net.absent:
+        tensors[name][:] = 0
 
 
 def recurrent_start(init, H, rng):
@@ -582,18 +679,22 @@ def gradcheck(cell, T=30, H=4, B=3, updates=0, cell_sources=None):
     return check_gradient(loss, net.theta, net.grad, net.tensors) + check_absent(loss, net)
 
 
+# --- shared: absent weights ---
 def check_absent(loss, net):
     """A row of the gradient check for the tensors that a cell does without, none if it has all: at
     0, without a gradient, and without an effect on the loss whatever stands in their places."""
     if not net.absent:
         return []
     places = np.zeros(net.theta.size, bool)
-    for tensor in net.tensors(places, absent=True).values():
-        tensor[:] = True
-    effects = [loss(net.theta + 1e-30j * step).imag / 1e-30 for step in np.eye(net.theta.size)[places]]
+    for name in net.absent:
+        net.tensors(places, absent=True)[name][:] = True
+    effects = [loss(net.theta + 1e-30j * step).imag / 1e-30
+               for step in np.eye(net.theta.size)[places]]
     worst = float(np.max(np.abs([net.theta[places], net.grad[places], effects])))
     moved = float(abs(loss(net.theta + places) - loss(net.theta)))
-    return [(f"{' and '.join(net.absent)}, absent", 0, worst, "", moved, worst == moved == 0)]
+    name = f"{' and '.join(net.absent)}, absent"
+    return [(name, 0, worst, "", moved, worst == moved == 0)]
+# --- end shared ---
 
 
 CHECKED = {cell: dict(cell=cell) for cell in CELLS} | {

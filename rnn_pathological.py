@@ -78,7 +78,7 @@ class Settings:
     vocabulary: int | None = harness.setting(
         None, "kinds of symbols", "task", kind=int, low=3, high=10_000, otherwise=100,
         needs=("task", "random_permutation"))
-    cell: str = harness.setting("rnn", "rnn or lstm (with forget gate)", "model", choices=("rnn", "lstm"))
+    cell: str = harness.setting("rnn", "rnn, lstm (with forget gate) or gru", "model", choices=("rnn", "lstm", "gru"))
     activation: str | None = harness.setting(
         None, "of the rnn", "model", kind=str, choices=("tanh", "relu"), otherwise="tanh",
         needs=("cell", "rnn"))
@@ -170,9 +170,9 @@ class Settings:
         with their copies, and what training, drawing or testing takes for a while."""
         task, H, B = task_of(self), self.hidden, self.batch
         size, steps = np.dtype(self.dtype).itemsize, task.steps(self.sequence_len)
-        outputs, gates = task.outputs or steps, 4 if self.cell == "lstm" else 1
+        outputs, gates = task.outputs or steps, 1 if self.cell == "rnn" else 4
         columns = H + task.n_in + 1
-        a_step = columns + (14 * H if gates > 1 else H)  # values that a net keeps of a step
+        a_step = columns + {"rnn": 1, "lstm": 14, "gru": 11}[self.cell] * H  # values kept of a step
         nets = size * (B + TOGETHER) * (steps * a_step + outputs * H) + 600 * gates * steps
         weights = size * 12 * (gates * H * columns + task.n_out * H)
         answer, drawn = size * outputs * task.n_out, 8 * steps * (task.n_in + 1)  # a sequence's
@@ -557,7 +557,7 @@ class Cell:
 
     def tensors(self, vector, absent=False):
         """Named views of a flat vector: W_hh, W_xh, b_h of a plain RNN, or W_hi, W_xi, b_i, ... gate by gate.
-        absent: instead those that this cell does without, whose places in the vector have no effect."""
+        absent: also those that this cell does without, whose places in the vector have no effect."""
         W, W_hy, b_y = self.split(vector)
         named, H = {}, self.H
         for k, gate in enumerate(self.gates or "h"):
@@ -565,7 +565,7 @@ class Cell:
             bias = {f"b_{gate}": block[:, -1]}
             named |= {f"W_h{gate}": block[:, :H], f"W_x{gate}" if self.gates else "W_xh": block[:, H:-1]} | bias
         named |= {"W_hy": W_hy, "b_y": b_y}
-        return {name: tensor for name, tensor in named.items() if (name in self.absent) == absent}
+        return {name: tensor for name, tensor in named.items() if absent or name not in self.absent}
 
     def load(self, x):
         """Puts x (T', n_in, B) into the last T' slots and h = 0 before them."""
@@ -731,6 +731,97 @@ class LSTM(Cell):
         np.subtract(1, dc_dh, out=dc_dh)
         dc_dh *= self.o[used]
         return dz
+
+
+class GRU(Cell):
+    """The gated recurrent unit of Cho et al. (2014), its reset gate behind the matrix as in torch.nn.GRU.
+
+    r_t, z_t = sigma(W_h h_{t-1} + W_x x_t + b)        gates, each with its own W_h, W_x, b
+    m_t = W_hm h_{t-1} + b_m                           what the units say to the candidate
+    n_t = tanh(W_xn x_t + b_n + r_t m_t)               candidate
+    h_t = (1 - z_t) n_t + z_t h_{t-1},  y = W_hy h + b_y
+
+    There are four biases of H: b_r, b_z, b_m, b_n. torch has six: b_r is its b_ir + b_hr, b_z its
+    b_iz + b_hz, b_n its b_in, and b_m its b_hn, which r_t multiplies; W_hm is its W_hn.
+
+    r and z are made by a tanh as the LSTM's gates are, with the same fold. W holds the blocks of m
+    and n apart, so fold is 0 in place of W_xm and W_hn, which do not exist.
+    """
+
+    absent = "W_xm", "W_hn"
+
+    def __init__(self, n_in, H, n_out, T, B, outputs=1, dtype=float, theta=None):
+        super().__init__("rzmn", n_in, H, n_out, T, B, outputs, dtype, theta)
+        dtype = self.theta.dtype
+        self.fold = np.full(self.W.shape, 0.5, dtype)
+        self.fold[2 * H :] = 1
+        self.fold[2 * H : 3 * H, H:-1] = 0  # W_xm
+        self.fold[3 * H :, :H] = 0  # W_hn
+        self.a = np.zeros((T, 4 * H, B), dtype)  # tanh(z/2) of r and z; m; n
+        self.sigmoids = np.zeros((T, 2 * H, B), dtype)  # r, z
+        self.change = np.zeros((T, H, B), dtype)  # h_{t-1} - n_t
+        self.dz = np.zeros((T, 4 * H, B), dtype)
+        self.part = np.zeros((H, B), dtype)
+
+        self.r, self.z = self.sigmoids[:, :H], self.sigmoids[:, H:]
+        self.m, self.n = self.a[:, 2 * H : 3 * H], self.a[:, 3 * H :]
+        self.forward_steps = list(zip(
+            self.S, self.a, self.a[:, : 2 * H], self.sigmoids, self.r, self.z, self.m, self.n,
+            self.S[:-1, :H], self.change, self.h))
+        dh_reads = [None] * (T - outputs) + list(self.dh_read)
+        self.backward_steps = list(zip(self.dz, self.dz.reshape(T, 4, H, B), self.z, dh_reads))
+
+    def forward(self, x):
+        """y (outputs, n_out, B) for x (T', n_in, B), T' <= T."""
+        self.load(x)
+        W, part, half = self.W * self.fold, self.part, np.asarray(0.5, self.theta.dtype)
+        W_dot, tanh, multiply, add = W.dot, np.tanh, np.multiply, np.add  # each writes into its last argument
+        subtract = np.subtract
+        for s, a, a_rz, rz, r, z, m, n, h_prev, change, h in self.forward_steps[self.first :]:
+            W_dot(s, a)  # W [h_{t-1}; x_t; 1]: z_r / 2, z_z / 2, m_t, W_xn x_t + b_n
+            tanh(a_rz, a_rz)
+            multiply(a_rz, half, rz)
+            add(rz, half, rz)  # r_t, z_t = (1 + tanh(z/2)) / 2 = sigma(z)
+            add(n, multiply(r, m, part), n)
+            tanh(n, n)  # n_t = tanh(W_xn x_t + b_n + r_t m_t)
+            subtract(h_prev, n, change)
+            add(n, multiply(z, change, part), h)  # h_t = n_t + z_t (h_{t-1} - n_t)
+        return self.readout()
+
+    def backward(self, dy):
+        """Fills grad from dy = dL/dy (outputs, n_out, B), for the sequences of the last forward."""
+        self.readout_backward(dy)
+        dz_all = self.local_derivatives()
+        W_hh_T = np.ascontiguousarray((self.W * self.fold**2)[:, : self.H].T)
+        dh, kept, W_hh_T_dot, multiply = self.dh, self.part, W_hh_T.dot, np.multiply
+        for dz, dz_by_gate, z, dh_read in reversed(self.backward_steps[self.first :]):
+            if dh_read is not None:
+                dh += dh_read
+            dz_by_gate *= dh  # dL/dz = dh_t/dz dL/dh_t, of r, z, m and n
+            multiply(z, dh, kept)
+            W_hh_T_dot(dz, dh)
+            dh += kept  # dL/dh_{t-1} = W_hh^T dL/dz_t + z_t dL/dh_t
+        self.weight_gradient(dz_all)
+        self.dW *= self.fold**2
+
+    def local_derivatives(self):
+        """Fills dz with dh_t/dz of r, z, m and n (over fold^2), for all steps at once."""
+        used = slice(self.first, self.T)
+        dz, r, z, n = self.dz[used], self.r[used], self.z[used], self.n[used]
+        dz_rz, H = dz[:, : 2 * self.H], self.H
+        dz_r, dz_z, dz_m, dz_n = (dz[:, row : row + H] for row in range(0, 4 * H, H))
+        np.multiply(n, n, out=dz_n)
+        np.subtract(1, dz_n, out=dz_n)
+        np.subtract(1, z, out=dz_m)
+        dz_n *= dz_m  # (1 - z_t) (1 - n_t^2)
+        np.multiply(dz_n, r, out=dz_m)
+        a_rz = self.a[used, : 2 * H]
+        np.multiply(a_rz, a_rz, out=dz_rz)
+        np.subtract(1, dz_rz, out=dz_rz)
+        dz_r *= self.m[used]
+        dz_r *= dz_n
+        dz_z *= self.change[used]
+        return dz
 # --- end shared ---
 
 
@@ -740,8 +831,8 @@ def build(settings, B, theta=None):
     T = task.steps(settings.sequence_len)
     common = dict(n_in=task.n_in, H=settings.hidden, n_out=task.n_out, T=T, B=B,
                   outputs=task.outputs or T, dtype=np.dtype(settings.dtype), theta=theta)
-    if settings.cell == "lstm":
-        return LSTM(**common)
+    if settings.cell != "rnn":
+        return {"lstm": LSTM, "gru": GRU}[settings.cell](**common)
     return RNN(**common, relu=settings.activation == "relu")
 
 
@@ -916,6 +1007,24 @@ def check_gradient(loss, theta, grad, tensors):
 # --- end shared ---
 
 
+# --- shared: absent weights ---
+def check_absent(loss, net):
+    """A row of the gradient check for the tensors that a cell does without, none if it has all: at
+    0, without a gradient, and without an effect on the loss whatever stands in their places."""
+    if not net.absent:
+        return []
+    places = np.zeros(net.theta.size, bool)
+    for name in net.absent:
+        net.tensors(places, absent=True)[name][:] = True
+    effects = [loss(net.theta + 1e-30j * step).imag / 1e-30
+               for step in np.eye(net.theta.size)[places]]
+    worst = float(np.max(np.abs([net.theta[places], net.grad[places], effects])))
+    moved = float(abs(loss(net.theta + places) - loss(net.theta)))
+    name = f"{' and '.join(net.absent)}, absent"
+    return [(name, 0, worst, "", moved, worst == moved == 0)]
+# --- end shared ---
+
+
 def gradcheck(task, cell="rnn", activation=None, init="ortho", updates=0, short=False):
     """Checks every weight of a net of 4 units at T = 30, at a random start or after some updates.
 
@@ -943,14 +1052,15 @@ def gradcheck(task, cell="rnn", activation=None, init="ortho", updates=0, short=
         other.theta[:] = theta
         return loss_and_gradient(other.forward(x), target, task.classes)[0]
 
-    return check_gradient(loss, net.theta, net.grad, net.tensors)
+    return check_gradient(loss, net.theta, net.grad, net.tensors) + check_absent(loss, net)
 
 
 def gradcheck_all(tasks=None):
     """The gradient check over every task with every start and cell, at the start, trained, and with
     short sequences. Returns the exit code."""
     passed = True
-    models = {"tanh RNN": {}, "ReLU RNN": dict(activation="relu"), "LSTM": dict(cell="lstm")}
+    models = {"tanh RNN": {}, "ReLU RNN": dict(activation="relu"), "LSTM": dict(cell="lstm"),
+              "GRU": dict(cell="gru")}
     kinds = {"ortho start": {}, "trained weights": dict(updates=100),
              "short sequences": dict(short=True)}
     for task in tasks or TASKS:
@@ -1205,7 +1315,8 @@ def parse(argv):
 
 def run_name(settings):
     """Task, length, cell and start of a run in a few words."""
-    cell = "LSTM" if settings["cell"] == "lstm" else f"{settings['activation']} RNN"
+    activation, cell = settings["activation"], settings["cell"].upper()
+    cell = f"{activation} {cell}" if activation else cell
     return f"{settings['task']} T={settings['sequence_len']} {cell} {settings['init']}"
 
 

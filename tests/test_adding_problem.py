@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import adding_problem as ap
 import studies
 
-CELLS = ("lstm", "lstm1997", "rnn", "irnn")
+CELLS = ("lstm", "lstm1997", "gru", "rnn", "irnn")
 INPUTS = dict(cell="lstm1997", cell_sources="inputs")  # the candidate sees the inputs alone
 SMALL = dict(T=12, hidden=3, iters=30, batch=8)
 OPTIONS = ap.Options(eval_every=10, snapshot_every=10)
@@ -82,7 +82,8 @@ def test_streams_differ_between_names_and_seeds():
 def test_gradient_of_every_weight(cell, updates):
     rows = ap.gradcheck(cell, updates=updates)
     assert all(row[-1] for row in rows), rows
-    assert sum(row[1] for row in rows) == built(cell, 4).theta.size
+    absent = 4 * 4 + 2 * 4 if cell == "gru" else 0  # W_hn and W_xm
+    assert sum(row[1] for row in rows) == built(cell, 4).theta.size - absent
 
 
 def test_gradient_check_rejects_a_gradient_that_is_zero_throughout():
@@ -128,6 +129,31 @@ BACKWARD = {
         ("self.dW *= self.fold**2", "self.dW *= self.fold", "lstm"),
         ("self.fold**2)[:, : self.H].T", "self.fold)[:, : self.H].T", "lstm"),
         ("dc[:] = 0", "pass", "lstm"),
+    ],
+    "class GRU(Cell)": [
+        ("dz_by_gate *= dh  #", "dz_by_gate *= -dh  #", "gru"),
+        ("dz_by_gate *= dh  #", "dz_by_gate[:3] *= dh  #", "gru"),
+        ("multiply(z, dh, kept)", "kept[:] = 0", "gru"),
+        ("multiply(z, dh, kept)", "np.subtract(dh, multiply(z, dh, kept), kept)", "gru"),
+        ("            dh += kept", "            dh -= kept", "gru"),
+        ("W_hh_T_dot(dz, dh)", "dh[:] = 0", "gru"),
+        ("W_hh_T_dot(dz, dh)", "W_hh_T_dot(dz, dh); dh *= 0.5", "gru"),
+        ("dh += dh_read", "dh -= dh_read", "gru"),
+        ("self.dW *= self.fold**2", "self.dW *= self.fold", "gru"),
+        ("self.dW *= self.fold**2", "self.dW *= self.fold.max(1, keepdims=True)**2", "gru"),
+        ("self.fold**2)[:, : self.H].T", "self.fold)[:, : self.H].T", "gru"),
+        ("np.subtract(1, dz_n, out=dz_n)", "np.subtract(2, dz_n, out=dz_n)", "gru"),
+        ("np.subtract(1, z, out=dz_m)", "dz_m[:] = z", "gru"),
+        ("dz_n *= dz_m", "pass", "gru"),
+        ("np.multiply(dz_n, r, out=dz_m)", "dz_m[:] = dz_n", "gru"),
+        ("np.subtract(1, dz_rz, out=dz_rz)", "pass", "gru"),
+        ("dz_r *= self.m[used]", "dz_r *= self.n[used]", "gru"),
+        ("dz_r *= dz_n", "dz_r *= dz_m", "gru"),
+        ("dz_z *= self.change[used]", "dz_z *= -self.change[used]", "gru"),
+        ("dz_z *= self.change[used]", "dz_z *= self.h[used]", "gru"),
+        ("self.fold[2 * H : 3 * H, H:-1] = 0", "pass", "gru"),  # W_xm is there after all
+        ("self.fold[3 * H :, :H] = 0", "pass", "gru"),  # W_hn is
+        ("W, part, half = self.W * self.fold", "W, part, half = self.W * self.fold.max(1, keepdims=True)", "gru"),
     ],
     "class Cell": [
         ("np.matmul(dy, self.read.transpose(0, 2, 1))", "np.matmul(-dy, self.read.transpose(0, 2, 1))", "lstm"),
@@ -181,7 +207,7 @@ def test_gradient_check_rejects_mutants_where_the_candidate_sees_the_inputs_alon
 
 
 def test_the_gradient_check_rejects_absent_weights_that_do_not_start_at_zero():
-    source = mutated("adding_problem.py", "def initialise", "    for gate in", "    net.theta += 0.1\n    for gate in")
+    source = mutated("adding_problem.py", "def initialise", "        tensors[name][:] = 0", "        pass")
     rows = execute(source, "adding_mutant").gradcheck(**INPUTS)
     assert [row[0] for row in rows if not row[-1]] == ["W_hg and b_g, absent"]
 
@@ -204,7 +230,7 @@ def test_a_candidate_that_sees_the_inputs_alone_is_the_cell_of_1997_with_zeros()
         assert np.array_equal(gradient, full.tensors(full.grad)[name])
     assert abs(full.tensors(full.grad)["W_hg"]).max() > 0
     net = trained(**INPUTS)
-    assert not any(tensor.any() for tensor in net.tensors(net.theta, absent=True).values())
+    assert not any(net.tensors(net.theta, absent=True)[name].any() for name in net.absent)
     assert abs(net.theta - built_from(ap.Settings(**SMALL | INPUTS)).theta).max() > 0
 
 
@@ -236,7 +262,7 @@ def test_gradcheck_command_fails_on_a_mutant_and_passes_without(tmp_path):
     failed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert failed.returncode == 1 and "W_hf" in failed.stdout and "FAILED" in failed.stdout
     passed = run_script("adding_problem.py", "--gradcheck", cwd=tmp_path)
-    assert passed.returncode == 0 and passed.stdout.count(": ok") == 10 and not (tmp_path / "results.json").exists()
+    assert passed.returncode == 0 and passed.stdout.count(": ok") == 12 and not (tmp_path / "results.json").exists()
 
 
 # The same figures from torch
@@ -300,7 +326,7 @@ def test_a_shorter_sequence_runs_in_the_same_buffers(cell):
 
 
 @pytest.mark.parametrize("outputs", (1, 3, 8))
-@pytest.mark.parametrize("cell", (ap.LSTM, ap.RNN))
+@pytest.mark.parametrize("cell", (ap.LSTM, ap.GRU, ap.RNN))
 def test_several_outputs(cell, outputs):
     x, target = generator().normal(size=(8, 2, 4)), generator(1).normal(size=(outputs, 3, 4))
     theta = generator(2).normal(0, 0.5, cell(2, 5, 3, 8, 4, outputs).theta.size)
@@ -534,7 +560,8 @@ def test_a_diverged_run_says_where_keeps_its_history_and_exits_1(tmp_path):
         ("--seeds 0-1 --seed 3", "exclude each other"),
         ("--jobs 0", "--jobs"),
         ("--eval-every 0", "--eval-every"),
-        ("--cell gru", "--cell"),
+        ("--cell gru1997", "--cell"),
+        ("--cell gru --forget-bias 1", "--forget-bias needs --cell lstm"),
         ("--cell lstm --rnn", "--rnn contradicts --cell lstm"),
         ("--cell irnn --init ortho", "--init ortho"),
         ("--schedule cosine --lr-decay-every 10", "--lr-decay-every needs --schedule halving"),
@@ -595,7 +622,8 @@ def test_progress_fits_80_columns():
 
 @pytest.mark.parametrize("settings", [
     dict(T=500, batch=8), dict(T=400, batch=48), dict(T=100, hidden=64, batch=64),
-    dict(T=600, hidden=32, dtype="float32", cell="rnn"), dict(T=600, batch=128, cell="irnn")], ids=str)
+    dict(T=600, hidden=32, dtype="float32", cell="rnn"), dict(T=600, batch=128, cell="irnn"),
+    dict(T=400, batch=48, cell="gru")], ids=str)
 def test_the_memory_that_is_admitted_is_what_is_needed(settings):
     settings = ap.Settings(iters=2, **settings)
     tracemalloc.start()

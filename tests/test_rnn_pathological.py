@@ -319,7 +319,7 @@ def test_gradient_check_passes_everywhere(capsys):
     lines = capsys.readouterr().out.splitlines()
     for task in rp.TASKS:
         for what in (*(f"tanh RNN, {init} start" for init in rp.INITS), "LSTM, ortho start", "ReLU RNN, ortho start",
-                     "LSTM, trained weights", "tanh RNN, short sequences"):
+                     "LSTM, trained weights", "tanh RNN, short sequences", "GRU, ortho start", "GRU, short sequences"):
             assert any(line.startswith(f"{task}, {what}") and line.endswith(": ok") for line in lines)
     assert rp.main(["--gradcheck", "--task", "xor"]) == 0  # of one task
     assert capsys.readouterr().out.splitlines() == [line for line in lines if line.startswith("xor,")]
@@ -363,6 +363,24 @@ LSTM_MUTANTS = [
     ("class LSTM", "np.subtract(1, dc_dh, out=dc_dh)", "np.subtract(1.001, dc_dh, out=dc_dh)"),
     ("class LSTM", "dc_dh *= self.o[used]", "dc_dh *= self.i[used]"),
 ]
+GRU_MUTANTS = [
+    ("class GRU", "            dz_by_gate *= dh  #", "            dz_by_gate *= 2 * dh  #"),
+    ("class GRU", "            dz_by_gate *= dh  #", "            dz_by_gate[1:] *= dh  #"),
+    ("class GRU", "            multiply(z, dh, kept)", "            kept[:] = dh"),
+    ("class GRU", "            dh += kept  #", "            dh[:] = kept  #"),
+    ("class GRU", "            W_hh_T_dot(dz, dh)", "            W_hh_T_dot(0.99 * dz, dh)"),
+    ("class GRU", "                dh += dh_read\n", "                dh[:] = dh_read\n"),
+    ("class GRU", "        self.dW *= self.fold**2\n", "        self.dW *= self.fold\n"),
+    ("class GRU", "        self.dW *= self.fold**2\n", "        self.dW *= self.fold.max(1, keepdims=True)**2\n"),
+    ("class GRU", "(self.W * self.fold**2)[:, : self.H].T", "(self.W * self.fold)[:, : self.H].T"),
+    ("class GRU", "        self.fold[3 * H :, :H] = 0", "        pass"),
+    ("class GRU", "np.subtract(1, z, out=dz_m)", "np.subtract(1, r, out=dz_m)"),
+    ("class GRU", "np.multiply(dz_n, r, out=dz_m)", "np.multiply(dz_n, z, out=dz_m)"),
+    ("class GRU", "        dz_r *= self.m[used]\n", "        dz_r *= self.change[used]\n"),
+    ("class GRU", "        dz_r *= dz_n\n", "        pass\n"),
+    ("class GRU", "        dz_z *= self.change[used]\n", "        dz_z *= self.n[used]\n"),
+    ("class GRU", "np.subtract(1, dz_rz, out=dz_rz)", "np.subtract(1.001, dz_rz, out=dz_rz)"),
+]
 LOSS_MUTANTS = [
     ("def loss_and_gradient", "np.subtract(used, target[:, None], out=d)", "np.subtract(target[:, None], used, out=d)"),
     ("def loss_and_gradient", "loss = 0.5 * (d * d)", "loss = (d * d)"),
@@ -377,11 +395,15 @@ LOSS_MUTANTS = [
 ]
 
 
-@pytest.mark.parametrize("mutant", RNN_MUTANTS + LSTM_MUTANTS + LOSS_MUTANTS, ids=lambda mutant: mutant[2].strip())
+MUTANTS = RNN_MUTANTS + LSTM_MUTANTS + GRU_MUTANTS + LOSS_MUTANTS
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant[2].strip())
 def test_gradient_check_rejects_mutants(mutant):
     module = execute(mutated(SCRIPT, *mutant), "rnn_pathological_mutant")
-    lstm = mutant in LSTM_MUTANTS
-    models = [dict(cell="lstm")] if lstm else [{}, dict(activation="relu")]
+    models = [{}, dict(activation="relu")]
+    if mutant[0] in ("class LSTM", "class GRU"):
+        models = [dict(cell=mutant[0].split()[1].lower())]
     checks = (dict(task=task, short=short, **model) for model in models
               for task, short in (("noiseless_memorization", False), ("random_permutation", True), ("addition", False)))
     assert not all(row[-1] for check in checks for row in module.gradcheck(**check))
@@ -452,7 +474,8 @@ def bytes_of(record):
 
 @pytest.mark.parametrize("special", [
     {}, dict(task="xor", curriculum="4:1:0.5", mixed_lengths=3, optimizer="adam", lr=0.01),
-    dict(task="temporal_order", cell="lstm", dtype="float32", nesterov=True, momentum_max=0.95, momentum_warmup=10)])
+    dict(task="temporal_order", cell="lstm", dtype="float32", nesterov=True, momentum_max=0.95, momentum_warmup=10),
+    dict(task="xor", cell="gru", optimizer="adam")])
 def test_same_seed_same_bytes(special, small_test_set):
     settings, options = rp.Settings(**SHORT | special), rp.Options(keep_weights=True)
     first, second = rp.train(settings, options), rp.train(settings, options)
@@ -550,6 +573,7 @@ def test_a_given_flag_wins_over_the_recipe():
     (["--vocabulary", "9"], "--vocabulary needs --task random_permutation"),
     (["--cell", "lstm", "--activation", "relu"], "--activation needs --cell rnn"),
     (["--forget-bias", "2"], "--forget-bias needs --cell lstm"),
+    (["--cell", "gru", "--activation", "relu"], "--activation needs --cell rnn"),
     (["--optimizer", "adam", "--momentum", "0.5"], "--momentum needs --optimizer momentum"),
     (["--optimizer", "adam", "--nesterov"], "--nesterov needs --optimizer momentum"),
     (["--momentum-warmup", "5"], "--momentum-warmup needs --momentum-max"),
@@ -702,7 +726,8 @@ def test_runs_alone_in_an_empty_folder_and_jobs_change_nothing(tmp_path, small_t
 
 @pytest.mark.parametrize("settings", [
     dict(sequence_len=800), dict(sequence_len=800, dtype="float32"), dict(sequence_len=1500, hidden=8, batch=200),
-    dict(sequence_len=400, cell="lstm", hidden=32), dict(sequence_len=800, hidden=64, batch=8),
+    dict(sequence_len=400, cell="lstm", hidden=32), dict(sequence_len=400, cell="gru", hidden=32),
+    dict(sequence_len=800, hidden=64, batch=8),
     dict(task="random_permutation", sequence_len=200), dict(task="xor", sequence_len=1500, hidden=4, centre=True),
     dict(task="temporal_order", sequence_len=1000, hidden=8), dict(hidden=300, batch=5),
     dict(task="noiseless_memorization", sequence_len=300, bits=200, alphabet=20, hidden=16)], ids=str)
