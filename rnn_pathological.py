@@ -11,9 +11,10 @@ Hessian-Free Optimization", ICML (the seven as a set); Sutskever, Martens, Dahl 
 the importance of initialization and momentum in deep learning", ICML (momentum, scale of the
 start).
 
-Task: a few informative steps, many steps of distraction, an answer at the end. Eight tasks:
+Task: a few informative steps, many steps of distraction, an answer at the end. Nine tasks:
 addition, multiplication, xor, temporal_order, temporal_order_3, random_permutation,
-noiseless_memorization, 3bit_memorization.
+noiseless_memorization, 3bit_memorization and, from Arjovsky, Shah & Bengio (2016), "Unitary
+Evolution Recurrent Neural Networks", ICML, copy_memory.
 
 Criterion: on held-out sequences, the mean squared error (MSE) or the accuracy, and the rate of
 wrong sequences (|error| > 0.04, or a wrong symbol). Each entry of TASKS below states when its task
@@ -66,8 +67,8 @@ class Settings:
 
     task: str = harness.setting("addition", "what is learned", "task", choices=lambda: tuple(TASKS))
     sequence_len: int | None = harness.setting(
-        None, "T, steps in a sequence, in noiseless_memorization the delay (default: 30 for "
-        "addition, multiplication and xor, else 60)", "task", kind=int, low=1, high=100_000,
+        None, "T, steps in a sequence, in noiseless_memorization and copy_memory the delay (default: "
+        "30 for addition, multiplication and xor, else 60)", "task", kind=int, low=1, high=100_000,
         otherwise=lambda settings: TASKS[settings.task].T)
     bits: int | None = harness.setting(
         None, "symbols to remember", "task", kind=int, low=1, high=1000, otherwise=5,
@@ -261,6 +262,8 @@ class Task:
     scored: int = 1  # the last of these, which count
     own: tuple = ()  # settings of this task alone: generate takes their values after n,
     sizes: Callable | None = None  # and this makes of them the fields that depend on them
+    # T -> test_loss of the best answer without memory, where the loss is over more than what is scored
+    memoryless_loss: Callable | None = None
 
     def steps(self, T):
         """Steps in a sequence."""
@@ -437,6 +440,31 @@ def make_3bit_memorization(rng, T, n):
 
 TASKS["3bit_memorization"] = Task(
     make_3bit_memorization, shortest=4, n_in=5, n_out=8, chance=1 / 8, solved=0.9)
+
+
+COPIED, COPY_KINDS = 10, 8  # symbols to copy, and their kinds
+
+
+def make_copy_memory(rng, T, n):
+    """Arjovsky, Shah & Bengio (2016), section 4.1: copy ten symbols of eight kinds after T steps.
+
+    Ten symbols 0 ... 7, T - 1 blanks (8), a delimiter (9), ten blanks. Every step has a target: T + 10
+    blanks, then the ten symbols in order; these ten are scored. Returns x (T + 20, 10, n) and target
+    (T + 20, n). Without memory, blanks are certain and each symbol is one of eight: a cross-entropy of
+    10 ln 8 / (T + 20).
+    """
+    blank = COPY_KINDS
+    symbols = np.full((T + 2 * COPIED, n), blank)
+    symbols[:COPIED] = rng.integers(0, COPY_KINDS, (COPIED, n))
+    target = np.roll(symbols, T + COPIED, axis=0)
+    symbols[COPIED + T - 1] = blank + 1
+    return one_hot(symbols, COPY_KINDS + 2), target
+
+
+TASKS["copy_memory"] = Task(
+    make_copy_memory, shortest=1, n_in=COPY_KINDS + 2, n_out=COPY_KINDS + 1, chance=1 / COPY_KINDS,
+    extra_steps=2 * COPIED, outputs=None, scored=COPIED,
+    memoryless_loss=lambda T: COPIED * math.log(COPY_KINDS) / (T + 2 * COPIED))
 
 
 class Lengths:
@@ -1326,7 +1354,11 @@ def figure_words(settings, final):
     if final[task.metric] is None:
         return "nothing measured"
     if task.classes:
-        return f"test accuracy {final['test_accuracy']:.4f} (constant answer: {task.chance:.4f})"
+        words = f"test accuracy {final['test_accuracy']:.4f} (constant answer: {task.chance:.4f})"
+        if task.memoryless_loss:
+            memoryless = task.memoryless_loss(settings["sequence_len"])
+            words += f", cross-entropy {final['test_loss']:.5f} (constant answer: {memoryless:.5f})"
+        return words
     return (f"test MSE {final['test_mse']:.5f} (half of it: {final['test_mse'] / 2:.5f}; "
             f"constant answer: {task.chance:.5f})")
 

@@ -79,6 +79,10 @@ def expected(task, x, T, settings):
         assert len(symbols) == T + 2 * S and (symbols[:S] < K).all()
         assert (np.delete(symbols[S:], T - 1, 0) == K).all() and (symbols[S + T - 1] == K + 1).all()
         return symbols[:S]
+    if task == "copy_memory":
+        assert len(symbols) == T + 20 and (symbols[:10] < 8).all()
+        assert (np.delete(symbols[10:], T - 1, 0) == 8).all() and (symbols[T + 9] == 9).all()
+        return np.concatenate([np.full((T + 10, n), 8), symbols[:10]])
     assert (symbols[-1] == 2).all() and np.isin(symbols[3:-1], (3, 4)).all() and (symbols[:3] < 2).all()
     return np.array([[int("".join(map(str, symbols[:3, k])), 2) for k in range(n)]])
 
@@ -96,7 +100,7 @@ def test_generators_meet_their_definitions(task, data):
     described = rp.task_of(settings)
     x, target = described.generate(np.random.default_rng(seed), T, n)
     assert x.shape == (described.steps(T), described.n_in, n)
-    assert target.shape == (described.outputs or T, n)
+    assert target.shape == (described.outputs or described.steps(T), n)
     np.testing.assert_allclose(target, expected(task, x, T, settings), rtol=0, atol=1e-15)
 
 
@@ -113,6 +117,34 @@ def test_chance_levels_and_uniform_answers(task):
     frequencies = np.bincount(answers.ravel(), minlength=kinds) / answers.size
     assert len(frequencies) == kinds
     np.testing.assert_allclose(frequencies, described.chance, atol=5 * (described.chance / n) ** 0.5)
+
+
+@pytest.mark.parametrize("T", [1, 12, 100])
+def test_copy_memory_without_memory_has_the_cross_entropy_of_its_paper(T, capsys):
+    """10 ln 8 / (T + 20) for blanks that are certain and, at the last ten steps, one of eight."""
+    settings = rp.Settings(task="copy_memory", sequence_len=T)
+    task = rp.task_of(settings)
+    _, target = task.generate(np.random.default_rng(1), T, 7)
+    y = np.full((T + 20, 9, 7), -800.0)
+    y[: T + 10, 8] = 0
+    y[T + 10 :, :8] = 0
+    loss, _ = rp.loss_and_gradient(y, target, task.classes)
+    assert loss == pytest.approx(10 * np.log(8) / (T + 20), rel=1e-12) == task.memoryless_loss(T)
+    assert rp.wrong(y, target, task).shape == (10, 7)
+    y[T + 10 :] = -800
+    np.put_along_axis(y, target[:, None], 0.0, 1)
+    assert rp.loss_and_gradient(y, target, task.classes)[0] == 0 and not rp.wrong(y, target, task).any()
+    y[:, 8] = 1  # blanks throughout: the ten symbols are wrong, and only they count
+    assert rp.wrong(y, target, task).all()
+
+
+def test_copy_memory_says_what_an_answer_without_memory_reaches(tmp_path, small_test_set, capsys):
+    flags = ["--task", "copy_memory", "--sequence-len", "30", *SMOKE, "--out", str(tmp_path / "r.json")]
+    assert rp.main(flags) == 0
+    line = capsys.readouterr().out
+    assert "(constant answer: 0.1250)" in line and f"(constant answer: {10 * np.log(8) / 50:.5f})" in line
+    assert "cross-entropy" not in rp.figure_words(
+        dataclasses.asdict(rp.Settings(task="xor")), dict(test_accuracy=0.5, test_loss=0.7))
 
 
 def test_one_marker_is_not_enough_to_solve_addition_or_multiplication():
