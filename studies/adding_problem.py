@@ -55,10 +55,10 @@ SEARCH = {
 
 
 # The cell of 1997 at longer lags, its candidate with and without the units and the bias
-_SOURCES = _SMALL | dict(cell="lstm1997", schedule="cosine", clip=0.05, dtype="float32")
+_SOURCES = dict(cell="lstm1997", batch=8, schedule="cosine", clip=0.05, dtype="float32")
 SOURCES_SEARCH = {
-    (T, sources, rate): _SOURCES | dict(T=T, cell_sources=sources, lr=rate)
-    for T in (500,) for rate in (0.02, 0.01) for sources in ("all", "inputs")}
+    (sources, rate): _SOURCES | dict(T=500, cell_sources=sources, lr=rate, iters=8000)
+    for rate in (0.02, 0.01, 0.005, 0.002) for sources in ("all", "inputs")}
 
 
 def study(name, shows, grid, seeds, minutes, eval_every=100, snapshot_every=0, keep=("history",)):
@@ -81,8 +81,8 @@ STUDIES = [
           CROSSING, FOUR, 9, eval_every=2000),
     study("adding-search", "what was tried for a better recipe, on validation sequences",
           SEARCH, SEARCH_SEEDS, 16, eval_every=4000),
-    study("adding-lstm1997-sources-search", "the rate for the next study, both values alike",
-          SOURCES_SEARCH, range(100, 101), 6, eval_every=2000),
+    study("adding-lstm1997-sources-search", "the cell of 1997 at T = 500: rates, both candidates",
+          SOURCES_SEARCH, range(100, 101), 4, eval_every=1000),
     study("adding-best", "the best recipe on fresh seeds", {"--best": ap.BEST}, FRESH, 5,
           eval_every=1000),
 ]
