@@ -153,7 +153,7 @@ BEST = dict(
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(harness.CommonOptions):
+class Options(harness.ExportOptions):
     """What a run shows and keeps. None of it changes a trained weight or a final figure."""
 
     eval_every: int = harness.setting(
@@ -912,6 +912,7 @@ def parse(argv):
     if args.rnn:
         args.cell = "rnn"
     runs = harness.runs_of(parser, args, Settings)
+    harness.check_export_size(parser, args, runs[0].T * (N_IN + N_OUT), N_TEST)
     return runs, harness.from_flags(Options, args), args
 
 
@@ -949,10 +950,27 @@ def aggregate(records):
         f"reach a solve rate of 0.85"]
 
 
+def export(settings, options):
+    """Writes the held-out set and the first training sequences of a seed. Returns the exit code."""
+    words = (
+        f"The adding problem (adding_problem.py --T {settings.T} --seed {settings.seed}): channel 0 "
+        "is a value from U(-1, 1), channel 1 a marker, 1 at two steps; the target at the last step "
+        f"is the sum of the two marked values. A constant 0 has a mean squared error of "
+        f"{CONSTANT_MSE:.4f}, the second marked value alone 1/3. Criterion: the mean squared error "
+        f"(not half of it) and the fraction with |error| < {TOLERANCE} on the held-out set. Training "
+        f"batches have {settings.batch} sequences.")
+    batches = training_batches(streams(settings.seed)["train"], settings.T, settings.batch)
+    return harness.export(
+        options, words, settings.dtype, classes=False,
+        train=harness.first_batches(batches, options, settings.batch), test=held_out(settings))
+
+
 def main(argv=None):
     runs, options, args = parse(argv)
     if args.gradcheck:
         return gradcheck_all()
+    if options.export:
+        return export(runs[0], options)
     quiet = options.quiet or len(runs) > 1
     calls = [(settings, options, quiet, k == 0) for k, settings in enumerate(runs)]
     return harness.run_and_save(CODE, train, calls, options, summary, aggregate)

@@ -220,7 +220,7 @@ def parse_curriculum(text):
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(harness.CommonOptions):
+class Options(harness.ExportOptions):
     """What a run shows and keeps. None of it changes a trained weight or a final figure."""
 
     eval_every: int = harness.setting(
@@ -1338,6 +1338,12 @@ def parse(argv):
     if args.all:
         kinds = [dict(task=task, init=init) for task in HEADLINE_TASKS for init in HEADLINE_INITS]
     runs = harness.runs_of(parser, args, Settings, kinds)
+    if args.export and (runs[0].curriculum or runs[0].mixed_lengths):
+        parser.error("--export takes sequences of one length: no --curriculum, no --mixed-lengths")
+    task = task_of(runs[0])
+    steps = task.steps(runs[0].sequence_len)
+    harness.check_export_size(parser, args, steps * (task.n_in + 1), N_TEST)
+    args.keep_weights = args.keep_weights or args.export_weights is not None
     return runs, harness.from_flags(Options, args), args
 
 
@@ -1396,10 +1402,33 @@ def aggregate(records):
     return lines
 
 
+def export(settings, options):
+    """Writes the held-out set and the first training sequences of a seed. Returns the exit code."""
+    task = task_of(settings)
+    definition = (TASKS[settings.task].generate.__doc__ or settings.task).splitlines()[0]
+    answer = f"one of {task.n_out} classes" if task.classes else "a number"
+    if task.outputs != 1:
+        answer += f" at each of the last {task.outputs or task.steps(settings.sequence_len)} steps, "
+        answer += f"of which the last {task.scored} count"
+    of = "accuracy" if task.classes else "mean squared error (not half of it)"
+    words = (
+        f"{definition} (rnn_pathological.py --task {settings.task} --sequence-len "
+        f"{settings.sequence_len} --seed {settings.seed}) The answer is {answer}. Criterion: the {of} "
+        f"on the held-out set; a constant answer has {task.chance:.4f}, beyond {task.solved:g} the "
+        f"task counts as solved. Training batches have {settings.batch} sequences.")
+    batches = training_batches(streams(settings.seed)["train"], settings, Lengths(settings))
+    return harness.export(
+        options, words, settings.dtype, task.classes,
+        train=harness.first_batches(batches, options, settings.batch),
+        test=[np.concatenate(part, -1) for part in zip(*held_out(settings, N_TEST))])
+
+
 def main(argv=None):
     runs, options, args = parse(argv)
     if args.gradcheck:
         return gradcheck_all([args.task] if "--task" in args.given else None)
+    if options.export:
+        return export(runs[0], options)
     quiet = options.quiet or len(runs) > 1
     calls = [(settings, options, quiet) for settings in runs]
     return harness.run_and_save(CODE, train, calls, options, summary, aggregate)

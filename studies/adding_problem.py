@@ -55,10 +55,13 @@ SEARCH = {
 
 
 # The cell of 1997 at longer lags, its candidate with and without the units and the bias
-_SOURCES = dict(cell="lstm1997", batch=8, schedule="cosine", clip=0.05, dtype="float32")
+_SOURCES = dict(cell="lstm1997", batch=8, iters=8000, schedule="cosine", clip=0.05, dtype="float32")
 SOURCES_SEARCH = {
-    (sources, rate): _SOURCES | dict(T=500, cell_sources=sources, lr=rate, iters=8000)
+    (sources, rate): _SOURCES | dict(T=500, cell_sources=sources, lr=rate)
     for rate in (0.02, 0.01, 0.005, 0.002) for sources in ("all", "inputs")}
+SOURCES = {
+    (sources, T): _SOURCES | dict(T=T, cell_sources=sources, lr=0.02)
+    for T in (500, 1000) for sources in ("inputs", "all")}
 
 
 def study(name, shows, grid, seeds, minutes, eval_every=100, snapshot_every=0, keep=("history",)):
@@ -83,6 +86,9 @@ STUDIES = [
           SEARCH, SEARCH_SEEDS, 16, eval_every=4000),
     study("adding-lstm1997-sources-search", "the cell of 1997 at T = 500: rates, both candidates",
           SOURCES_SEARCH, range(100, 101), 4, eval_every=1000),
+    study("adding-lstm1997-sources",
+          "the cell of 1997 at T = 500 and 1000: what its candidate sees", SOURCES, THREE, 9,
+          eval_every=500),
     study("adding-best", "the best recipe on fresh seeds", {"--best": ap.BEST}, FRESH, 5,
           eval_every=1000),
 ]
