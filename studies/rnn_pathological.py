@@ -112,6 +112,12 @@ BEYOND_CURRICULUM = {
         _LSTM: dict(_GROW, cell="lstm", hidden=32, lr=2e-3, input_scale=0.3, forget_bias=3.0),
     }.items()}
 
+# Cells with gates on the headline's tasks
+_GATED = dict(hidden=32, optimizer="adam", lr=5e-3, epochs=40, dtype="float32")
+GATED = {
+    (task, cell): _GATED | dict(task=task, cell=cell)
+    for task in rp.HEADLINE_TASKS for cell in ("lstm", "gru")}
+
 
 def table5(task, method, mu, **changes):
     """Settings of a cell of Table 5 of Sutskever et al. (2013): NAG or CM (heavy ball), momentum mu
@@ -184,6 +190,7 @@ STUDIES = [
     study("beyond-curriculum",
           "3-bit memorization with a curriculum to T = 200 and 400, tanh RNN and LSTM",
           BEYOND_CURRICULUM, FIVE, 2.5, eval_every=10),
+    study("gated", "LSTM and GRU on the headline's tasks", GATED, TEN, 7, eval_every=2),
     study("length", "solve rate against T for three starts", LENGTH, TEN, 35, eval_every=10),
     study("scale", "four starts of W_hh, each at spectral radius 0.8, 1 and 1.1",
           SCALE, FIVE, 12, eval_every=10),
