@@ -223,7 +223,7 @@ class Cell:
 
     def __init__(self, gates, n_in, H, n_out, T, B, outputs, dtype, theta):
         rows, columns = max(1, len(gates)) * H, H + n_in + 1
-        self.gates, self.n_in, self.H, self.n_out, self.T = gates, n_in, H, n_out, T
+        self.gates, self.n_in, self.H, self.n_out, self.T, self.B = gates, n_in, H, n_out, T, B
         self.shapes = (rows, columns), (n_out, H), (n_out,)
         size = sum(math.prod(shape) for shape in self.shapes)
         self.theta = np.zeros(size, dtype) if theta is None else theta
@@ -764,9 +764,10 @@ def learn(settings):
 
 
 def evaluate(net, x, target):
-    """Figures on x (T, 2, n), target (n,), in batches of the net's width, which must divide n.
-    None if the run is to stop before they are complete."""
-    B, errors = net.S.shape[2], []
+    """Figures on x (T, 2, n), target (n,), in batches of the net's width net.B, which must divide n.
+    None if the run is to stop before they are complete. net: a Cell, or anything else that has B and
+    forward(x)."""
+    B, errors = net.B, []
     for start in range(0, len(target), B):
         if harness.stopped():
             return None
@@ -916,17 +917,20 @@ def parse(argv):
     return runs, harness.from_flags(Options, args), args
 
 
+def figure_words(settings, final):
+    """The figures of a run and, beside them, that of the constant 0."""
+    if final["test_mse"] is None:
+        return "nothing measured"
+    return (f"test MSE {final['test_mse']:.5f} (constant 0: {CONSTANT_MSE:.5f}), solve rate "
+            f"{final['solve_rate']:.3f} (|error| < {TOLERANCE}), {final['solve_rate_1997']:.3f} "
+            f"(< {TOLERANCE_1997})")
+
+
 def summary(record):
     """One line on how a run ended."""
     settings, final = record["settings"], record["final"]
     words = f"{settings['cell']} T={settings['T']} hidden={settings['hidden']} "
-    words += f"seed={settings['seed']}: "
-    if final["test_mse"] is None:
-        words += "nothing measured, "
-    else:
-        words += (f"test MSE {final['test_mse']:.5f} (constant 0: {CONSTANT_MSE:.5f}), "
-                  f"solve rate {final['solve_rate']:.3f} (|error| < {TOLERANCE}), "
-                  f"{final['solve_rate_1997']:.3f} (< {TOLERANCE_1997}), ")
+    words += f"seed={settings['seed']}: {figure_words(settings, final)}, "
     words += f"{final['train_sequences']} sequences, {record['provenance']['wall_seconds']:.1f} s"
     if final["status"] != "done":
         words += f"  {final['status'].upper()} at iteration {final['iteration']}"

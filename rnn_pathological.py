@@ -563,7 +563,7 @@ class Cell:
 
     def __init__(self, gates, n_in, H, n_out, T, B, outputs, dtype, theta):
         rows, columns = max(1, len(gates)) * H, H + n_in + 1
-        self.gates, self.n_in, self.H, self.n_out, self.T = gates, n_in, H, n_out, T
+        self.gates, self.n_in, self.H, self.n_out, self.T, self.B = gates, n_in, H, n_out, T, B
         self.shapes = (rows, columns), (n_out, H), (n_out,)
         size = sum(math.prod(shape) for shape in self.shapes)
         self.theta = np.zeros(size, dtype) if theta is None else theta
@@ -1171,8 +1171,8 @@ def wrong(y, target, task):
 
 
 def evaluate(net, settings, n, report=None):
-    """Figures on the first n held-out sequences, for a net built for batches of 100. report: called
-    with the number of sequences done.
+    """Figures on the first n held-out sequences, for a net built for batches of 100: a Cell, or
+    anything else that has forward(x). report: called with the number of sequences done.
 
     Returns test_loss; test_accuracy, the rate of right symbols, or test_mse; wrong_rate, the rate
     of wrong sequences. None if the run is to stop before they are complete.
