@@ -113,7 +113,7 @@ BEYOND_CURRICULUM = {
     }.items()}
 
 # Cells with gates on the headline's tasks
-_GATED = dict(hidden=32, optimizer="adam", lr=5e-3, epochs=40, dtype="float32")
+_GATED = dict(hidden=32, optimizer="adam", lr=5e-3, epochs=30, dtype="float32")
 GATED = {
     (task, cell): _GATED | dict(task=task, cell=cell)
     for task in rp.HEADLINE_TASKS for cell in ("lstm", "gru")}
@@ -190,7 +190,7 @@ STUDIES = [
     study("beyond-curriculum",
           "3-bit memorization with a curriculum to T = 200 and 400, tanh RNN and LSTM",
           BEYOND_CURRICULUM, FIVE, 2.5, eval_every=10),
-    study("gated", "LSTM and GRU on the headline's tasks", GATED, TEN, 7, eval_every=2),
+    study("gated", "LSTM and GRU on the headline's tasks", GATED, TEN, 5, eval_every=2),
     study("length", "solve rate against T for three starts", LENGTH, TEN, 35, eval_every=10),
     study("scale", "four starts of W_hh, each at spectral radius 0.8, 1 and 1.1",
           SCALE, FIVE, 12, eval_every=10),
