@@ -122,7 +122,7 @@ def main(argv=None):
         batches = ap.training_batches(rng, settings.T, settings.batch)
     else:
         experiment, settings = rp, rp.Settings(
-            task=args.task, cell="lstm", hidden=32, optimizer="adam", lr=5e-3, epochs=30,
+            task=args.task, cell="lstm", hidden=32, optimizer="adam", lr=5e-3, epochs=20,
             dtype="float32", seed=args.seed)
         task = rp.task_of(settings)
         outputs = task.outputs or task.steps(settings.sequence_len)

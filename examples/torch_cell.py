@@ -107,7 +107,7 @@ def main(argv=None):
         B = ap.N_TEST
     else:
         experiment, settings = rp, rp.Settings(
-            task=args.task, cell="lstm", hidden=32, optimizer="adam", lr=5e-3, epochs=30,
+            task=args.task, cell="lstm", hidden=32, optimizer="adam", lr=5e-3, epochs=20,
             dtype="float32", seed=args.seed)
         task, B = rp.task_of(settings), rp.TOGETHER
         outputs = task.outputs or task.steps(settings.sequence_len)
