@@ -121,8 +121,8 @@ GATED = {
 # The copying problem at T = 20: the tanh RNN with both starts, and cells with gates
 _COPY = dict(task="copy_memory", sequence_len=20, epochs=30)
 COPY = {
-    "tanh RNN, orthogonal": _COPY | _ADAM | dict(hidden=100, input_scale=0.01),
-    "tanh RNN, N(0, 0.1²)": _COPY | _ADAM | dict(hidden=100, input_scale=0.01, init="random"),
+    "tanh RNN, orthogonal": _COPY | _ADAM | dict(hidden=64, input_scale=0.01),
+    "tanh RNN, N(0, 0.1²)": _COPY | _ADAM | dict(hidden=64, input_scale=0.01, init="random"),
     "LSTM": _GATED | _COPY | dict(cell="lstm", hidden=64),
     "GRU": _GATED | _COPY | dict(cell="gru", hidden=64)}
 

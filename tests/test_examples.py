@@ -1,4 +1,4 @@
-"""The examples for a cell of one's own: trained on our sequences, judged by our criterion, with our line beside theirs."""
+"""The examples for a cell of one's own: our sequences, our criterion, our line beside theirs."""
 
 import dataclasses
 import importlib.util
