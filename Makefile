@@ -2,6 +2,7 @@
 #                 record goes into my_results.json, which git does not follow
 # make test       set up and run the tests
 # make plots      redraw every picture and animation from results.json
+# make explorer   write explorer.html anew from results.json; prints its path
 # make gradcheck  every weight of every cell of every experiment
 # make reproduce  every study that fits in an hour on two cores; what is done is skipped
 # make bench      side by side with torch and JAX (installs both)
@@ -42,11 +43,15 @@ plots: .venv/run
 	$(RUN) visualize_lstm_1997.py
 	$(RUN) visualize_lstm_1997_rivals.py
 
+explorer: .venv/run
+	$(RUN) make_explorer.py
+
 gradcheck: .venv/run
 	$(RUN) adding_problem.py --gradcheck
 	$(RUN) information_latching.py --gradcheck
 	$(RUN) rnn_pathological.py --gradcheck
 	$(RUN) lstm_1997.py --gradcheck
+	$(RUN) constant_sources.py --gradcheck
 	$(RUN) lstm_1997_rivals.py --gradcheck
 	$(RUN) cascade_correlation.py --gradcheck
 	$(RUN) data_movement.py --gradcheck
@@ -64,4 +69,4 @@ bench: .venv/bench
 lint: .venv/dev
 	.venv/bin/ruff check .
 
-.PHONY: headline test plots gradcheck reproduce bench lint
+.PHONY: headline test plots explorer gradcheck reproduce bench lint

@@ -160,6 +160,7 @@ RANGES = {  # (a, b): h in [-a, a], g in [-b, b]
     "text": (1, 2), "table10": (2, 1), "wide": (2, 2), "h4": (4, 1)}
 SYMBOLIC = ("1", "2a", "2b", "2c", "6a", "6b")  # every input is one symbol
 PREDICTING = ("1", "2a", "2b")  # an error at every step
+WITH_CELL_BIAS = ("hidden", "all")  # of the words in the column "bias"
 HELD_OUT = ("1", "2a", "2b", "2c", "3a", "3b", "3c")  # stopped by tests; others by what they train
 TEST_EVERY = harness.by("experiment", {
     "1": CHUNK, "2a": CHUNK, "2b": CHUNK, "2c": 1000, "3a": 1000, "3b": 1000, "3c": 1000})
@@ -179,6 +180,13 @@ def of_row(name):
 def twice_the_papers(settings):
     """The default cap: twice the paper's count, in whole chunks."""
     return round_up(2 * settings.row.paper, CHUNK) if settings.row.paper else 100_000
+
+
+def papers_bias(settings):
+    """The default of cell_bias; None where the paper's cells have none."""
+    if settings.row.bias not in WITH_CELL_BIAS:
+        return None
+    return "paper" if settings.cell_sources == "paper" else "none"
 
 
 def round_up(number, step):
@@ -245,6 +253,25 @@ class Settings:
     recurrent: str = harness.setting(
         "paper", "weights between hidden units: zero lets them start at 0, none takes them away",
         "reading", choices=("paper", "zero", "none"))
+    cell_sources: str = harness.setting(
+        "paper", "hidden units whose weights lead to the cells: all of them, the cells alone (no "
+        "gates), or none (inputs alone); the gates keep all sources", "reading",
+        choices=("paper", "cells", "inputs"))
+    cell_bias: str | None = harness.setting(
+        None, "bias of the cells where the paper has one (default: paper's with all of its "
+        "sources, else none)", "reading", kind=str, choices=("paper", "none"),
+        otherwise=papers_bias)
+    cell_rate: float = harness.setting(
+        1.0, "factor on the learning rate of weights to the cells; 0 leaves them as they start",
+        "reading", low=0, high=1000)
+    cell_rate_of: str = harness.setting(
+        "all", "which: all those from hidden units and the bias, those from constant sources "
+        "(gates and bias), or those from the bias", "reading", choices=("all", "constant", "bias"))
+    tolerance: float = harness.setting(
+        0.0, "an output's error counts as 0 while |t - y| is below this", "reading", low=0, high=1)
+    stop_set: str = harness.setting(
+        "kept", "the 256 sequences that stop a trial are the same every time, or fresh ones at "
+        "each test", "reading", choices=("kept", "fresh"), needs=("experiment", ("3a", "3b", "3c")))
     add_cell_when: int | None = harness.setting(
         None, "training sequences after which memory cell and input gate are added (default: when "
         "the mean error of 100 sequences is not below that of the 100 before)", "reading",
@@ -279,6 +306,15 @@ class Settings:
         if self.recurrent != "paper" and experiment in ("2a", "2b"):
             raise ValueError(f"--recurrent has no meaning for experiment {experiment}: "
                              "its net has no recurrence")
+        if self.cell_sources != "paper" and (experiment in ("2a", "2b") or self.recurrent == "none"):
+            raise ValueError("--cell-sources has no meaning without weights between hidden units")
+        if self.cell_bias is not None and self.row.bias not in WITH_CELL_BIAS:
+            raise ValueError(f"--cell-bias has no meaning for experiment {experiment}: "
+                             "its cells have no bias")
+        if self.cell_rate != 1 and not Layout(self).slowed.any():
+            raise ValueError("--cell-rate has no meaning: the cells have no such weights")
+        if self.cell_rate == 1 and self.cell_rate_of != "all":
+            raise ValueError("--cell-rate-of has no meaning without --cell-rate")
         if experiment in ("4", "5", "xor") and self.T < 22:
             raise ValueError(f"experiment {experiment} needs --T 22 or more: "
                              "its marks lie in the first T/2 steps")
@@ -331,7 +367,8 @@ class Settings:
         changed = []
         for field in dataclasses.fields(self):
             value, group = getattr(self, field.name), field.metadata["group"]
-            if group in ("training", "reading") and field.name not in apart and value != field.default:
+            default = papers_bias(self) if field.name == "cell_bias" else field.default
+            if group in ("training", "reading") and field.name not in apart and value != default:
                 word = field.name.replace("_", "-")
                 changed.append(word if value is True else f"{word} {value}")
         if self.lr != self.row.lr:
@@ -637,7 +674,7 @@ def stops_in(experiment):
 # --------------------------------------------------------------------------------------------------
 
 class Layout:
-    """Units and weights of a net. Weights are a vector of `size` numbers; `exists` marks real ones.
+    """Units and weights of a net, by its Settings. Weights are a vector of `size` numbers; `exists` marks real ones.
 
     Hidden units: cells (unit v of block j is cell v b + j), then the input gates, then the output
     gates. Their sources: the hidden units a step earlier, the inputs, the bias.
@@ -658,6 +695,7 @@ class Layout:
         self.outputs = self.inputs if self.layered else row.n_out
         self.output_gates = row.output_gate_bias != "no" and settings.output_gates == "paper"
         self.recurrent = not self.layered and settings.recurrent != "none"
+        self.cell_sources, self.cell_bias = settings.cell_sources, settings.cell_bias
         self.identity_h = row.h == "id"
         self.cells = self.blocks * self.block_size
         self.hidden = self.blocks * (self.block_size + 2)
@@ -669,16 +707,20 @@ class Layout:
         self.size = int(self.ends[-1])
         self.exists = self.existing()
         self.weights = int(self.exists.sum())
+        self.cell_rate_of = settings.cell_rate_of
+        self.slowed = self.to_the_cells() & self.exists
         as_in_paper = settings.output_gates == "paper" and settings.recurrent != "none"
-        assert not (settings.in_paper and as_in_paper) or self.weights == row.weights, (
-            f"{self.weights} weights, the paper has {row.weights}")
+        if settings.in_paper and as_in_paper:
+            assert self.weights == row.weights - weights_left_out(settings), (
+                f"{self.weights} weights, the paper has {row.weights}")
 
     @property
     def key(self):
         """Equal for layouts whose nets can train in one lockstep."""
         return (self.blocks, self.block_size, self.bias, self.steps, self.inputs, self.outputs,
                 self.symbolic, self.gather, self.every_step, self.xy_at_end, self.layered,
-                self.output_gates, self.recurrent, self.identity_h)
+                self.output_gates, self.recurrent, self.identity_h, self.cell_sources,
+                self.cell_bias, self.cell_rate_of)
 
     def split(self, theta):
         """Views of weight vectors (R, size): W (R, hidden, sources), W_x (R, n_in, hidden) of gathered
@@ -691,15 +733,26 @@ class Layout:
         exists = np.ones((1, self.size), bool)
         W, _, W_out, _ = self.split(exists)
         cells, hidden = self.cells, self.hidden
-        W[:, :cells, -1] = self.bias in ("hidden", "all")
+        W[:, :cells, -1] = self.cell_bias == "paper"
         W[:, cells:, -1] = self.bias != "none"
         W_out[:, :, -1] = self.bias == "all"
         if not self.recurrent:
             W[:, :, :hidden] = False
+        if self.cell_sources != "paper":
+            W[:, :cells, cells if self.cell_sources == "cells" else 0 : hidden] = False
         if not self.output_gates:
             W[:, hidden - self.blocks :] = False
             W[:, :, hidden - self.blocks : hidden] = False
         return exists[0]
+
+    def to_the_cells(self):
+        """Which weights cell_rate concerns: those to the cells from hidden units and the bias,
+        from gates and the bias, or from the bias. (size,)"""
+        chosen = np.zeros((1, self.size), bool)
+        W = self.split(chosen)[0]
+        first = {"all": 0, "constant": self.cells, "bias": self.hidden}[self.cell_rate_of]
+        W[:, : self.cells, first : self.hidden] = W[:, : self.cells, -1] = True
+        return chosen[0]
 
     def tensors(self, theta):
         """Named weights of a vector (size,), those that exist, by the units they lead to."""
@@ -710,6 +763,15 @@ class Layout:
         names = ("cells", "input gates", "output gates", "outputs", "inputs to outputs")
         chosen = {name: self.exists & (part[0] == k) for k, name in enumerate(names)}
         return {name: theta[mask] for name, mask in chosen.items() if mask.any()}
+
+
+def weights_left_out(settings):
+    """How many of the paper's weights a reading's cells do without, by cell_sources and
+    cell_bias."""
+    row = settings.row
+    cells, gates = row.blocks * row.size, 2 * row.blocks
+    of_a_cell = {"paper": 0, "cells": gates, "inputs": gates + cells}[settings.cell_sources]
+    return cells * (of_a_cell + (settings.cell_bias == "none"))
 
 
 def initial_weights(settings, layout, rng):
@@ -740,7 +802,9 @@ class LaneSettings(NamedTuple):
     slope_weight: np.ndarray  # output error: factor (slope_weight f'(net) + offset) (t - y)
     slope_offset: np.ndarray
     factor: np.ndarray
+    tolerance: np.ndarray  # |t - y| below which an error counts as 0
     lr: np.ndarray
+    cell_rate: np.ndarray  # factor on lr of the weights that Layout.slowed marks
 
     @classmethod
     def of(cls, several):
@@ -750,7 +814,7 @@ class LaneSettings(NamedTuple):
             slopes = {"a17": (1, 0), "plain": (0, 1), "flat-spot": (1, settings.flat_spot)}
             values.append((
                 *RANGES[settings.ranges], settings.gate_start, *slopes[settings.output_error],
-                settings.error_factor, settings.lr))
+                settings.error_factor, settings.tolerance, settings.lr, settings.cell_rate))
         return cls(*np.array(values, float).T)
 
     def of_lane(self, lane):
@@ -783,12 +847,13 @@ def appendix(layout, theta, reading, x, target, end, every_step, derivatives=Non
 
     theta: (size,), changed in place if every_step; reading: LaneSettings of the trial, numbers;
     x: (T,) symbols or (T, n_in); target: (T, K), NaN where there is no error; derivatives: of the
-    states, to go on from, changed in place. Returns the change of the weights over alpha, summed
-    over the sequence.
+    states, to go on from, changed in place. Returns the change of the weights, summed over the
+    sequence.
     """
     h, h_slope, g, g_slope = squashing(layout, reading)
     blocks, C, total = layout.blocks, layout.cells, np.zeros(layout.size)
     W, W_x, W_out, V = (part[0] for part in layout.split(theta[None]))
+    alpha = reading.lr * np.where(layout.slowed, reading.cell_rate, 1)
     s, y_hidden = np.zeros(C), np.zeros(layout.hidden)
     y_hidden[C:] = reading.gate_start
     if derivatives is None:
@@ -816,11 +881,12 @@ def appendix(layout, theta, reading, x, target, end, every_step, derivatives=Non
         y_k = np.array([logistic(net) for net in net_k])
         slope = reading.slope_weight * y_k * (1 - y_k) + reading.slope_offset
         e = np.nan_to_num(reading.factor * slope * (target[t] - y_k))  # A.17
-        change = appendix_change(
+        e[abs(target[t] - y_k) < reading.tolerance] = 0
+        change = alpha * appendix_change(
             layout, e, W_out, s, ds_cell, ds_in, y_hidden, y_m, inputs, h, h_slope)
         total += change
         if every_step:
-            theta += reading.lr * change
+            theta += change
     return total
 
 
@@ -873,6 +939,8 @@ class Net:
         self.theta, self.delta = theta, np.zeros((len(theta), layout.size))
         self.W, self.W_x, self.W_out, self.V = layout.split(theta)
         self.dW, self.dW_x, self.dW_out, self.dV = layout.split(self.delta)  # changes over alpha
+        slow = lane_settings.cell_rate[:, None]
+        self.alpha = lane_settings.lr[:, None] * np.where(layout.slowed, slow, 1)  # (R, size)
         gate, others = np.arange(layout.blocks), np.arange(layout.sources - layout.hidden)
         gates = [np.tile(first + gate, layout.block_size) for first in (C, C + layout.blocks)]
         self.unit_of_row = np.concatenate([np.arange(C), *gates])  # (3C,) of a row of W_rows
@@ -1116,14 +1184,21 @@ class Net:
         """One sequence for each lane, then one change of the weights. Returns the outputs."""
         y = self.forward(x, end)
         self.backward(self.errors(y, target, end), end, full)
-        self.theta += self.lane_settings.lr[:, None] * self.delta
+        self.theta += self.alpha * self.delta
         return y
 
     def errors(self, y, target, end, first=0):
         """Output errors of y: (T, R, K) at steps first, first + 1, ...; or (R, K) at the ends."""
-        difference, readings = self.difference(y, target, end, first), self.lane_settings
+        difference, readings = self.counted(y, target, end, first), self.lane_settings
         weight, offset = readings.slope_weight[:, None], readings.slope_offset[:, None]
         return readings.factor[:, None] * (weight * y * (1 - y) + offset) * difference  # A.17
+
+    def counted(self, y, target, end, first=0):
+        """t_k - y_k, zero where it is within the tolerance."""
+        difference, tolerance = self.difference(y, target, end, first), self.lane_settings.tolerance
+        if tolerance.any():
+            difference[abs(difference) < tolerance[:, None]] = 0
+        return difference
 
     def difference(self, y, target, end, first=0):
         """t_k - y_k, zero where there is no error. target: symbols (T, R), or (R, K)."""
@@ -1171,7 +1246,6 @@ class Net:
     def change_weights(self, t, e, y_m, running):
         """The change after step t with output errors e (R, K); y_m (R, sources)."""
         C, b, dense = self.layout.cells, self.layout.blocks, self.layout.ends[2]
-        lr = self.lane_settings.lr[:, None]
         epsilon = np.vecmat(e, self.W_out[..., :-1]).T
         y_c, y_out, h = self.S[t + 1, :C], self.S[t + 1, 2 * C : 3 * C], self.h[t]
         e_s = epsilon * y_out * self.slope_h(h)  # A.21
@@ -1183,9 +1257,9 @@ class Net:
         self.dW_out[..., :-1] = e[:, :, None] * (y_c * self.h_range).T[:, None]  # A.20
         self.dW_out[..., -1] = e
         self.delta[:, :dense] *= self.layout.exists[:dense]
-        self.theta[:, :dense] += lr * self.delta[:, :dense]
+        self.theta[:, :dense] += self.alpha[:, :dense] * self.delta[:, :dense]
         if self.layout.layered:
-            self.V[self.lane, self.x[t]] += lr * e
+            self.V[self.lane, self.x[t]] += self.lane_settings.lr[:, None] * e
 
 
 # --------------------------------------------------------------------------------------------------
@@ -1243,16 +1317,22 @@ CHECKS = (  # settings of the checked nets: every kind of net, input, error and 
     dict(experiment="1", blocks=3, gate_start=0.5),
     dict(experiment="1", blocks=4, output_gates="none"),
     dict(experiment="2a", p=30), dict(experiment="2b", p=30),
-    dict(experiment="2b", p=30, errors_at="xy-end"), dict(experiment="2b", p=30, errors_at="end"))
+    dict(experiment="2b", p=30, errors_at="xy-end"), dict(experiment="2b", p=30, errors_at="end"),
+    dict(experiment="4", T=30, cell_sources="cells"),
+    dict(experiment="3b", T=30, cell_sources="inputs", cell_bias="paper", cell_rate=10.0),
+    dict(experiment="6a", cell_rate=0.1, cell_rate_of="constant"),
+    dict(experiment="1", blocks=3, cell_sources="inputs", tolerance=0.5),
+    dict(experiment="1", blocks=4, cell_sources="cells", cell_rate=0.1, tolerance=0.5))
 
 
-def checked_net(settings, updates):
+def checked_net(settings, updates, layout=None):
     """Two unsaturated lanes of a net, two sequences for each, and the weights a few updates later.
+    layout: Layout(settings), if none is given.
 
     Returns net, x, target, end of the sequence to check.
     """
     trials = [Trial(settings, seed) for seed in (settings.seed, settings.seed + 1)]
-    layout = Layout(settings)
+    layout = layout or Layout(settings)
     theta = np.array([trial.start(layout) for trial in trials])
     theta += 0.2 * streams(0)["display"].normal(size=theta.shape) * layout.exists
     net = Net(layout, theta, LaneSettings.of([settings] * 2))
@@ -1274,17 +1354,17 @@ def targets_of(layout, target, end):
     return wanted
 
 
-def check_truncated(settings, updates):
-    """Compares the truncated gradient of both lanes with the appendix's forward mode, at every
-    weight; and where there are errors at every step, the change of the weights by a sequence with
+def check_truncated(settings, updates, layout=None):
+    """Compares the truncated change of the weights of both lanes with the appendix's forward mode,
+    at every weight; and where there are errors at every step, the change of the weights by a sequence with
     updates at every step.
 
     Returns the number of weights and the worst relative error.
     """
-    net, x, target, end = checked_net(settings, updates)
+    net, x, target, end = checked_net(settings, updates, layout)
     layout, worst = net.layout, 0.0
     net.backward(net.errors(net.forward(x, end), target, end), end)
-    start, truncated = net.theta.copy(), net.delta.copy()
+    start, truncated = net.theta.copy(), net.alpha * net.delta
     if layout.every_step:
         net.learn_every_step(x, target, end)
     for lane in range(2):
@@ -1331,7 +1411,7 @@ def check_full(settings, updates):
     def loss(weights):
         other = nets[weights.dtype.type]
         other.theta[:] = both(weights)
-        difference = other.difference(other.forward(x, end), target, end)
+        difference = other.counted(other.forward(x, end), target, end)
         return 0.5 * (difference * difference).sum()
 
     def tensors(weights):
@@ -1404,25 +1484,31 @@ class Trial:
         self.stops, self.added_after = list(state["stops"]), state["added_after"]
         self.rng["train"].bit_generator.state = state["stream"]
 
-    def stop_sets(self):
-        """Batches of sequences that decide whether the trial stops, the same every time."""
+    def stop_sets(self, count=0):
+        """Batches of sequences that decide whether the trial stops after count training
+        sequences: the same every time, unless stop_set is fresh."""
         if self.settings.experiment == "1":
             yield from reber_sets(self.seed)
             return
         n = {"2a": LANES, "2b": N_FROZEN, "2c": N_FROZEN}.get(self.settings.experiment, N_STOP)
         rng = streams(self.seed)["eval"].spawn(2)[0]
+        if self.settings.stop_set == "fresh":
+            kept = rng.bit_generator.seed_seq
+            own = np.random.SeedSequence(kept.entropy, spawn_key=(*kept.spawn_key, count))
+            rng = np.random.Generator(np.random.PCG64(own))
         for start in range(0, n, LANES):
             yield self.task(rng, min(LANES, n - start))
 
-    def reached(self, net):
-        """Whether the trial meets its criterion on held-out sequences. net: LANES wide."""
+    def reached(self, net, count):
+        """Whether the trial meets its criterion on held-out sequences after count training
+        sequences. net: LANES wide."""
         experiment = self.settings.experiment
         if experiment in ("3a", "3b", "3c"):
-            figures = [errors(net, batch, experiment) for batch in self.stop_sets()]
+            figures = [errors(net, batch, experiment) for batch in self.stop_sets(count)]
             wrong = sum(int(wrong_sequences(experiment, error).sum()) for error in figures)
             mean = float(np.concatenate(figures).mean())
             return held_out_reached(experiment, len(self.stops), wrong, mean)
-        return not any(wrong_in(net, batch, experiment).any() for batch in self.stop_sets())
+        return not any(wrong_in(net, batch, experiment).any() for batch in self.stop_sets(count))
 
     def figures(self, net):
         """Test figures on fresh sequences: how many are wrong, and mean errors. net: as above."""
@@ -1519,10 +1605,14 @@ class Lockstep(harness.SideBySide):
     def __init__(self, rows):
         super().__init__(rows, Trial, " ".join(dict.fromkeys(row.experiment for row in rows)))
         self.history = [{name: [] for name in CURVES} for _ in rows]
-        self.layout, self.testers = Layout(rows[0]), {}
+        self.layout, self.testers = self.layout_of(rows[0]), {}
         theta = np.array([trial.start(self.layout) for trial in self.two_or_more(self.trials)])
         self.lanes = Lanes.at_start(theta, self.layout, rows[0].carry_derivatives)
         self.build()
+
+    def layout_of(self, row):
+        """Units and weights of the nets of a row, equal for all rows."""
+        return Layout(row)
 
     @staticmethod
     def two_or_more(items):
@@ -1645,7 +1735,7 @@ class Lockstep(harness.SideBySide):
                 trial.added_after = self.count
         if settings.test_every and self.count % settings.test_every == 0:
             tester = self.tester(lane)
-            while not trial.complete and trial.reached(tester):
+            while not trial.complete and trial.reached(tester, self.count):
                 self.stop(lane)
         if not trial.complete and self.count >= settings.max_sequences:
             self.leave(lane)
@@ -1816,12 +1906,16 @@ def check_checkpoints(rows, out):
 
 def summary(record):
     """One line on a row: trials that stopped, median with the others counted as larger, mean of
-    those that stopped and their wrong test sequences, beside the paper's and a constant's."""
+    those that stopped and their wrong test sequences, beside the paper's and a constant's; and the
+    weights, where a reading has others than the paper."""
     settings, final = Settings(**record["settings"]), record["final"]
     row, successes = settings.row, final["sequences_to_success"]
     words = f"{settings.named} [{settings.reading}]: {counts(successes)}"
     if settings.in_paper:
         words += f" (paper {row.paper})"
+        weights = Layout(settings).weights
+        if weights != row.weights:
+            words += f"; {weights} of the paper's {row.weights} weights"
     wrong = [wrong for wrong, n in zip(final["wrong"], successes) if n is not None]
     if wrong:
         tests = final["test_sequences"]

@@ -3,7 +3,7 @@
 # dependencies = ["numpy>=2.2", "matplotlib>=3.8"]
 # ///
 """Pictures of lstm_1997.py from results.json, into viz/: paper_vs_ours, scaling_2c, cec, error_flow,
-complexity, first_weights.
+complexity, first_weights, constant_sources, constant_sources_2c.
 
     python3 visualize_lstm_1997.py --outdir viz
 
@@ -24,21 +24,17 @@ import lstm_1997 as lstm
 import pictures
 import studies
 from analysis import cells, claim, readings
+from analysis import constant_sources as start
 from analysis.error_flow import state_to_state, unit_to_unit
 from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY
 
 PAPER = dict(marker="D", color=BLACK, markersize=6, linestyle="")  # the paper's figure, in every picture
 
 
-def alone(run):
-    """Without weights between hidden units."""
-    return run.settings.recurrent == "none"
-
-
 KINDS = (  # of readings: colour, which count, name
     (BLUE, readings.literal, "ours, word for word"),
-    (ORANGE, readings.changed, "ours, with named changes"),
-    (GREEN, alone, "ours, without weights between hidden units: not the paper's net"))
+    (GREEN, readings.common, "ours, one reading for all rows"),
+    (ORANGE, readings.changed, "ours, changed row by row: the best of several"))
 
 
 # --- paper_vs_ours.png ----------------------------------------------------------------------------
@@ -85,14 +81,13 @@ def paper_vs_ours(found):
             *(Line2D([], [], marker="o", color=color, linestyle="", label=name) for color, _, name in KINDS),
             Line2D([], [], marker="o", color="#777777", markerfacecolor="white", linestyle="",
                    label="hollow: not all trials stop"),
-            Patch(facecolor="#777777", label="share within twice the paper's mean\n"
-                  "(T = 1000: within it, but for 3a with changes)"),
+            Patch(facecolor="#777777", label="share within twice the paper's mean"),
             Patch(facecolor="#d5d5d5", label="share by the run's own, longer cap")],
         loc="outside lower center", ncol=2)
-    counts = [len(readings.solved_rows(found, chosen)) for chosen in (readings.literal, lambda run: run.papers_net)]
+    counts = [len(readings.solved_rows(found, chosen)) for _, chosen, _ in KINDS]
     figure.suptitle(
-        f"Within twice the paper's mean {counts[0]} of its {len(rows)} LSTM rows are reached word for word, "
-        f"{counts[1]} with named changes", fontsize=12)
+        f"Of the paper's {len(rows)} LSTM rows {counts[0]} are reached word for word within twice its mean, "
+        f"{counts[1]} in one reading for all rows", fontsize=12)
     return figure
 
 
@@ -125,7 +120,7 @@ def scaling_2c(found):
         x = np.arange(len(chosen))
         above.plot(x, [row.paper for row in chosen], color=BLACK, linewidth=1)
         above.plot(x, [row.paper for row in chosen], **PAPER)
-        for color, which, shift in ((BLUE, readings.literal, -0.2), (GREEN, alone, 0.2)):
+        for color, which, shift in ((BLUE, readings.literal, -0.2), (GREEN, readings.common, 0.2)):
             runs = [readings.best(found, row, which) for row in chosen]
             if color == GREEN:
                 means = [np.mean(run.reached) for run in runs]
@@ -133,15 +128,15 @@ def scaling_2c(found):
                 for at, mean, run in zip(x, means, runs):
                     face = color if len(run.reached) == run.settings.trials else "white"
                     above.plot(at, mean, "o", color=color, markerfacecolor=face, markersize=7)
-                claim(all(run.settings.max_sequences == 3 * run.row.paper for run in runs), "the axis' label")
+                claim(all(run.settings.max_sequences == 2 * run.row.paper for run in runs), "the axis' label")
             share = np.array([run.within / run.settings.trials for run in runs])
             below.bar(x + shift, share, 0.38, color=color)
             for at, run in zip(x, runs):
                 below.text(at + shift, run.within / run.settings.trials - 0.1 if run.within else 0.03, run.within,
                            color="white" if run.within else color, ha="center", fontsize=10)
         above.set_yscale("log")
-        above.set_ylim(2e4, 5e5)
-        ticks = (20_000, 50_000, 100_000, 200_000, 500_000)
+        above.set_ylim(5e3, 5e5)
+        ticks = (5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000)
         above.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
         above.minorticks_off()
         above.grid(axis="y", color="#dddddd", linewidth=0.6)
@@ -150,20 +145,20 @@ def scaling_2c(found):
         below.set_yticks([0, 0.5, 1], ["0", "10", "20"])
         below.set_xticks(x, [str(place(row)) for row in chosen])
         below.set_xlabel(name)
-    axes[0, 0].set_ylabel("sequences until success, mean of the trials\nthat stop by three times the paper's mean")
+    axes[0, 0].set_ylabel("sequences until success, mean of the\ntrials that stop by twice the paper's mean")
     axes[1, 0].set_ylabel("of 20 trials stop within\ntwice the paper's mean")
     figure.legend(
         handles=[
             Line2D([], [], color=BLACK, marker="D", linewidth=1, label="paper (all 20 stop)"),
             Line2D([], [], color=BLUE, marker="s", linestyle="", label="ours, word for word: none in time"),
-            Line2D([], [], color=GREEN, marker="o", linewidth=1, label="ours, without weights between hidden units"),
-            Line2D([], [], color=GREEN, marker="o", markerfacecolor="white", linestyle="",
-                   label="hollow: not all 20 stop by three times the mean")],
+            Line2D([], [], color=GREEN, marker="o", linewidth=1,
+                   label="ours, cells that see the inputs only, error t - y")],
         loc="outside lower center", ncol=2)
-    counts = [sum(readings.best(found, row, which).within for row in rows) for which in (readings.literal, alone)]
+    counts = [sum(readings.best(found, row, which).within for row in rows)
+              for which in (readings.literal, readings.common)]
     figure.suptitle(
-        f"Experiment 2c within twice the paper's mean: word for word {counts[0]} of "
-        f"{sum(row.trials for row in rows)} trials, without recurrence {counts[1]}")
+        f"Experiment 2c within twice the paper's mean: word for word {counts[0]} of {sum(row.trials for row in rows)} "
+        f"trials stop, with cells that see the inputs only {counts[1]}")
     return figure
 
 
@@ -206,6 +201,78 @@ def first_weights(found):
     figure.suptitle(
         f"Experiment 4, T = 500: with first weights times 12, {at_500['P D X I12']} of 10 stop, otherwise "
         f"{min(others)} to {max(others)}")
+    return figure
+
+
+# --- constant_sources.png -------------------------------------------------------------------------
+
+CONSTANT = {  # what weights to the cells from gates and bias do: name, colour
+    "learn": ("learn like all others: the paper's net", BLUE), "slow": ("learn at a hundredth of the rate", SKY),
+    "frozen": ("stay as they start", ORANGE), "absent": ("do not exist", GREEN)}
+
+
+def constant_sources(arms):
+    """Experiment 4: the size of the output weights during training, by what the weights from
+    constant sources do."""
+    lengths = sorted({T for T, _ in arms})
+    figure, axes = pictures.subplots(1, len(lengths), figsize=(11, 4.8), sharey=True, layout="constrained")
+    for axis, T in zip(axes, lengths):
+        for constant, (_, color) in CONSTANT.items():
+            [record] = arms[T, constant]
+            moments, w_out = start.first_block(record, "w_out")
+            running = ~np.isnan(w_out).any(1)  # while no trial has ended
+            x, w_out = moments[running], w_out[running]
+            axis.plot(x, np.median(w_out, 1), color=color, lw=2.2, zorder=3)
+            axis.fill_between(x, w_out.min(1), w_out.max(1), color=color, alpha=0.15, linewidth=0)
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+        axis.set_title(f"T = {T}", loc="left")
+        axis.set_xlabel("training sequences")
+        axis.grid(color="#dddddd", linewidth=0.6)
+    axes[0].set_ylabel("|output weight| of the first block's cells")
+    figure.legend(
+        handles=[Line2D([], [], color=color, lw=2.2, label=name) for name, color in CONSTANT.values()], ncol=2,
+        loc="outside lower center", title="The weights that lead from gates and bias to the cells\n"
+        "(line: median of ten trials, until the first one stops; shade: all ten)")
+    figure.suptitle("The paper's net unlearns to listen to its cells: the longer the sequence, the faster")
+    return figure
+
+
+# --- constant_sources_2c.png ----------------------------------------------------------------------
+
+
+def constant_sources_2c(states, connections):
+    """Experiment 2c: left the states at the end of a sequence, right how many trials stop by which
+    weights between hidden units exist."""
+    figure, (left, right) = pictures.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    for q, style in zip(sorted({q for q, _ in states}), (":", "--", "-")):
+        for constant in ("learn", "absent"):
+            [record] = states[q, constant]
+            moments, state = start.first_block(record, "state")
+            left.plot(moments, np.median(state, 1), style, color=CONSTANT[constant][1], lw=2)
+    left.set_xscale("log")
+    left.set_yscale("log")
+    left.set_xlabel("training sequences")
+    left.set_ylabel("|state| at the end of a sequence (median of ten trials)")
+    left.grid(color="#dddddd", linewidth=0.6)
+    left.legend(handles=[
+        Line2D([], [], color=CONSTANT["learn"][1], lw=2, label="gates and cells lead to the cells: the paper"),
+        Line2D([], [], color=CONSTANT["absent"][1], lw=2, label="only cells and inputs do"),
+        *(Line2D([], [], color=BLACK, linestyle=style, label=f"q = {q}")
+          for q, style in zip(sorted({q for q, _ in states}), (":", "--", "-")))], fontsize=9)
+    left.set_title("States run away through weights from the gates", loc="left")
+    names = {"cc": "cells to cells", "cg": "cells to gates", "gc": "gates to cells", "gg": "gates to gates"}
+    for k, (kinds, [record]) in enumerate(connections.items()):
+        own = [name for kind, name in names.items() if kind in kinds.split(",")]
+        to_cells = {"cc", "gc"} & set(kinds.split(","))
+        right.barh(-k, record["final"]["trials_stopped"], 0.7, color=CONSTANT["learn" if to_cells else "absent"][1])
+        label = "all" if len(own) == 4 else ", ".join(own) or "none"
+        right.text(record["final"]["trials_stopped"] + 0.15, -k, f"{record['final']['trials_stopped']}", va="center")
+        right.text(-0.2, -k, label, ha="right", va="center", fontsize=9)
+    right.set_yticks([])
+    right.set_xlim(0, 11)
+    right.set_xlabel("of ten trials stop (q = 200)")
+    right.set_title("Weights between hidden units that exist", loc="left")
     return figure
 
 
@@ -326,8 +393,12 @@ def book(flags):
     adding, order = (
         studies.find_or_run(flags.results, lstm.EXPERIMENT, choice, fits=lambda record: "weights" in record)
         for choice in (cells.ADDING, cells.ORDER))
-    found = readings.runs(harness.read_results(flags.results))
+    results = harness.read_results(flags.results)
+    found = readings.runs(results)
     return {
+        "constant_sources": lambda: constant_sources(studies.arms(results, "constant-sources-4")),
+        "constant_sources_2c": lambda: constant_sources_2c(*(
+            studies.arms(results, f"constant-sources-{name}") for name in ("2c", "connections"))),
         "complexity": complexity, "error_flow": functools.partial(error_flow, adding),
         "cec": functools.partial(cec, adding, order), "paper_vs_ours": functools.partial(paper_vs_ours, found),
         "scaling_2c": functools.partial(scaling_2c, found), "first_weights": functools.partial(first_weights, found)}

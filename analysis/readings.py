@@ -31,6 +31,15 @@ def value(name, changed):
     return lambda settings: "" if getattr(settings, name) == changed else None
 
 
+def sources(which):
+    """What follows the letter of cells that see less."""
+    def applies(settings):
+        if settings.cell_sources != which:
+            return None
+        return "b" if settings.cell_bias == "paper" else ""
+    return applies
+
+
 CHANGES = (
     Change("S", "weights change after every step, not at the end of a sequence",
            "open in Experiments 1, 2a and 2b; counts as literal there", "--update step", value("update", "step")),
@@ -50,6 +59,21 @@ CHANGES = (
     Change("G", "gates start a sequence at 0.5, the logistic function of 0, and not at 0",
            '"all activations are reinitialized with zeros"; gates are sources of the recurrent connections',
            "--gate-start 0.5", value("gate_start", 0.5)),
+    Change("N", "cells see other cells and the inputs: no weights to them from gates, no bias (Nb: with the bias); "
+           "gates keep all their sources", "fully connected, and counted; all units but the inputs have a bias in "
+           "Experiments 3 to 6", "--cell-sources cells",
+           sources("cells")),
+    Change("J", "cells see the inputs only: no weights to them from hidden units, no bias (Jb: with the bias); gates "
+           "keep all their sources", "as above", "--cell-sources inputs", sources("inputs")),
+    Change("K", "weights to the cells from hidden units and the bias learn at the rate times the factor that follows "
+           "(Kc: from gates and the bias only; Kb: from the bias only)", "one rate for all weights",
+           "--cell-rate 0.1 --cell-rate-of constant",
+           lambda settings: None if settings.cell_rate == 1
+           else {"all": "", "constant": "c", "bias": "b"}[settings.cell_rate_of] + f"{settings.cell_rate:g}"),
+    Change("T", "an output's error counts as 0 while |t - y| is below what follows", "not in the paper",
+           "--tolerance 0.3", lambda settings: f"{settings.tolerance:g}" if settings.tolerance else None),
+    Change("V", "the 256 sequences that stop a trial of Experiment 3 are drawn anew at each test",
+           '"256 sequences from a randomly chosen test set"', "--stop-set fresh", value("stop_set", "fresh")),
     Change("A", "memory cell and input gate are added after 100 sequences",
            'added "once the error has stopped decreasing", which is not defined; literal is here: when the mean '
            "error of 100 sequences is not below that of the 100 before", "--add-cell-when 100",
@@ -71,6 +95,11 @@ CHANGES = (
            'fully connected, and counted; "less connectivity may work as well" (Experiment 1)', "--recurrent none",
            lambda settings: {"paper": None, "none": "", "zero": "0"}[settings.recurrent]),
 )
+
+
+def changed_cells(settings):
+    """Whether the cells have other sources than the paper's."""
+    return settings.cell_sources != "paper" or settings.cell_bias == "none"
 
 
 def letters(settings):
@@ -133,7 +162,18 @@ class Run(NamedTuple):
     @property
     def papers_net(self):
         """Whether the net has all weights and gates of the paper's."""
+        return self.gates_whole and not changed_cells(self.settings)
+
+    @property
+    def gates_whole(self):
+        """Whether the net has all gates of the paper's with all their sources; its cells may see
+        less."""
         return self.settings.recurrent != "none" and self.settings.output_gates == "paper"
+
+    @property
+    def common(self):
+        """Whether it is the reading that is the same for all rows."""
+        return self.settings == lstm.Settings(**grids.common(self.row))
 
     @property
     def bound(self):
@@ -173,7 +213,7 @@ class Run(NamedTuple):
 
 
 # Studies of whole rows. Those of other gate biases and rates have tables of their own
-OF_ROWS = (grids.PAPER, grids.OUTPUT_GATES, grids.RIDDLE_1, grids.RIDDLE_2C, grids.RIDDLE_4, grids.FIRST_WEIGHTS,
+OF_ROWS = (grids.PAPER, grids.SOURCES_2C, grids.SLOW, grids.COMMON, grids.NEAREST, grids.OUTPUT_GATES, grids.RIDDLE_1, grids.RIDDLE_2C, grids.RIDDLE_4, grids.FIRST_WEIGHTS,
            dict(list(grids.FULL_GRADIENT.items())[:2]))
 
 
@@ -198,10 +238,18 @@ def runs(results, *parts):
 def place(run):
     """Literal first, then readings of the paper's net, then others; from the fewest letters on."""
     words = letters(run.settings)
-    return not run.literal, not run.papers_net, len(words.split()), words
+    return not run.literal, not run.gates_whole, len(words.split()), words
 
 
-def solved_rows(found, chosen=lambda run: run.papers_net):
+def gates_whole(run):
+    return run.gates_whole
+
+
+def common(run):
+    return run.common
+
+
+def solved_rows(found, chosen=gates_whole):
     """The rows of which some reading is solved; chosen: which readings count."""
     return list(dict.fromkeys(run.row for run in found if chosen(run) and run.solved))
 
@@ -219,5 +267,5 @@ def literal(run):
 
 
 def changed(run):
-    """Of the paper's net, with changes."""
-    return run.papers_net and not run.literal
+    """With changes, and all of the paper's gates with all their sources."""
+    return run.gates_whole and not run.literal

@@ -4,6 +4,7 @@ A record holds all trials of a row; rows of equal shape train in one lockstep. A
 in words, and the reading of the text. Where no cap is given it is twice the paper's count.
 """
 
+import lstm_1997 as lstm
 from studies import Study
 
 IDENTITY = ("T", "N", "q", "p", "blocks", "lr")  # what tells the rows of an experiment apart
@@ -101,6 +102,69 @@ PAPER = {  # every row of the paper's tables
     **TABLE_1, **TABLE_2, **TABLE_3, **TABLE_3_500, **TABLE_3_1000, **TABLE_3_LONG, **TABLES_4_TO_6,
     **TABLES_4_AND_5_LONG, **TABLE_7, **TABLE_7_LONG, **TABLE_8, **TABLE_9}
 
+# Cells that see no constant sources: no gates and no bias, or the inputs only
+_NARROW = {"cells see inputs": dict(cell_sources="inputs")}
+SOURCES_2C = (
+    rows(lag(50, 50), _NARROW, 90_000) | rows(lag(100, 100), _NARROW, 93_000)
+    | rows(lag(200, 200), _NARROW, 99_000) | rows(lag(500, 500), _NARROW, 114_000))
+SOURCES_2C_LONG = (
+    rows(lag(1000, 1000), _NARROW, 147_000) | rows(lag(1000, 500), _NARROW, 147_000)
+    | rows(lag(1000, 200), _NARROW, 225_000) | rows(lag(1000, 100), _NARROW, 405_000)
+    | rows(lag(1000, 50), _NARROW, 609_000))
+# The paper's net with all its weights, those to the cells from hidden units and the bias slow
+_SLOW = {"slow to the cells": dict(output_error="plain", cell_rate=0.1)}
+SLOW = (rows(adding(100), _SLOW) | rows(adding(500), _SLOW)
+        | rows(dict(experiment="5"), _SLOW))
+SLOW_LONG = rows(adding(1000), _SLOW)
+SOURCES_3B = rows(signals("3b", 1000, 1), {
+    "cells see inputs, fresh stop sets": dict(cell_sources="inputs", stop_set="fresh")})
+
+# One reading for every row
+def common(row):
+    """The settings of a row in the reading that is the same for all. The cells see the inputs and
+    their own bias only, the gates everything. The biases of the cells change by ten times the mean
+    over the steps, not by the sum: a factor of 10 over the shortest length, 100 steps in 6a and 6b.
+    The output error is t - y where it comes at the end; where it comes at every step, as in A.17,
+    and none within 0.2 of the target. The sets that stop a trial of Experiment 3 are fresh."""
+    needed = IDENTITY if row.experiment == "1" else IDENTITY[:-1]  # the rate tells rows of 1 apart
+    given = {name: value for name, value in lstm.identity(row).items() if name in needed}
+    settings = dict(experiment=row.experiment) | {
+        name: value for name, value in given.items() if value is not None}
+    if row.experiment in lstm.PREDICTING:
+        settings |= dict(tolerance=0.2)
+    else:
+        settings |= dict(output_error="plain")
+    if row.experiment not in ("2a", "2b"):
+        settings |= dict(cell_sources="inputs")
+    if row.bias in lstm.WITH_CELL_BIAS:
+        settings |= dict(cell_bias="paper", cell_rate=10 / (row.T or 100))
+    if row.experiment in ("3a", "3b", "3c"):
+        settings |= dict(stop_set="fresh")
+    return settings
+
+
+def commons(*experiments, chosen=lambda row: True):
+    """The rows of some experiments in that reading."""
+    own = [row for row in lstm.TABLE_ROWS if row.experiment in experiments and chosen(row)]
+    return {label: settings for row in own
+            for label, settings in rows(common(row), {"common": {}}).items()}
+
+
+COMMON_1, COMMON_2AB, COMMON_2C = commons("1"), commons("2a", "2b"), commons("2c")
+COMMON_SHORT = commons("3a", "3b", "3c", "4", "5", "6a", "6b", chosen=lambda row: row.T != 1000)
+COMMON_LONG = commons("3a", "3b", "4", chosen=lambda row: row.T == 1000)
+# Where it misses, the smallest change from it that is known to serve
+_WIDER = {"cells see cells, wide": dict(tolerance=0.3, cell_sources="cells", ranges="wide")}
+NEAREST_1 = (
+    rows(reber(4, 0.1), _WIDER, 397_400) | rows(reber(3, 0.1), _WIDER, 217_300)
+    | rows(reber(3, 0.2), _WIDER, 140_600) | rows(reber(4, 0.5), _WIDER, 100_000)
+    | rows(reber(3, 0.5), _WIDER, 100_000))
+NEAREST_3A = rows(signals("3a", 100, 3), {"common, cells see cells": dict(
+    output_error="plain", cell_sources="cells", cell_bias="paper", cell_rate=0.1, stop_set="fresh")})
+NEAREST = NEAREST_1 | {
+    label: TABLE_2[label] for label in TABLE_2 if label[1] == "named changes"} | NEAREST_3A
+COMMON = COMMON_1 | COMMON_2AB | COMMON_2C | COMMON_SHORT | COMMON_LONG
+
 # Section 6.1 and the remarks that the precise values hardly matter
 _COUNT = {"literal": LITERAL, "gate biases at 0": dict(bias_scale=0.0)}
 LIMITS = {
@@ -177,6 +241,19 @@ STUDIES = [
     study("table-7-long", "adding with T = 500 and 1000, Table 7", TABLE_7_LONG, 400, keep=None),
     study("table-8", "multiplication, Table 8", TABLE_8, 60, keep=None),
     study("table-9", "temporal order, Table 9", TABLE_9, 40, keep=None),
+    study("sources-2c", "2c with cells that see the inputs only, q up to 500", SOURCES_2C, 8),
+    study("sources-2c-long", "the same with q = 1000", SOURCES_2C_LONG, 80),
+    study("slow", "adding over 100 and 500 steps and multiplying, with slow weights to the cells",
+          SLOW, 40, keep=None),
+    study("slow-long", "the same, adding over 1000 steps", SLOW_LONG, 120, keep=None),
+    study("sources-3b", "3b with T = 1000, cells that see the inputs only", SOURCES_3B, 25),
+    study("common-1", "the Reber grammar in the reading that is the same for all rows", COMMON_1, 10),
+    study("nearest-1", "the Reber grammar, wide ranges and cells that see cells", NEAREST_1, 15),
+    study("nearest-3a", "3a with T = 100 and N = 3, cells that see cells and their bias", NEAREST_3A, 1),
+    study("common-2ab", "2a and 2b in that reading", COMMON_2AB, 10),
+    study("common-2c", "2c in that reading", COMMON_2C, 40),
+    study("common-short", "3a to 6b in that reading, up to T = 500", COMMON_SHORT, 80, keep=None),
+    study("common-long", "3a, 3b and 4 in that reading, T = 1000", COMMON_LONG, 80, keep=None),
     study("output-gates", "section 5.1.6: without output gates", OUTPUT_GATES, 8),
     study("limits", "section 6.1: exclusive or, parity, counting", LIMITS, 20),
     study("full-gradient", "section 6.1: the full gradient", _FULL_BASE | FULL_GRADIENT, 18,

@@ -9,7 +9,7 @@ import pytest
 import adding_problem as ap
 import lstm_1997 as lstm
 import studies
-from analysis import error_flow, gates, latching, stop_sets
+from analysis import constant_sources, error_flow, gates, latching, stop_sets
 from analysis.variance import two_way
 
 
@@ -207,3 +207,47 @@ def test_the_error_flow_of_a_plain_net_is_its_definition():
     assert flow == pytest.approx([1, abs(last).max(), abs(last @ before @ first).max()])
     logistic = error_flow.unit_to_unit("logistic", 4, 0.45, 7, lags)
     assert (logistic[1:] <= 4 * (4 * 0.45 / 4) ** lags[1:]).all()  # section 3.1.5's bound
+
+
+# --------------------------------------------------------------------------------------------------
+# Constant sources
+# --------------------------------------------------------------------------------------------------
+
+def a_net_of_one_cell(constant, T=100, trials=400, sequences=300, seed=0):
+    """Experiment 4 with one cell of the first block, gates that stay as they start, and a state that
+    is a plain sum: w_out and the weights it shrinks or grows with. Returns the mean log |w_out|
+    after each sequence, and the moving average."""
+    rng = np.random.default_rng(seed)
+    y_in, lr = 1 / (1 + np.exp(3)), 0.5
+    w = rng.choice([-0.05, 0.05], trials)
+    v, b = (0 * w, 0 * w) if constant else (w.copy(), 0 * w)
+    logs = []
+    for _ in range(sequences):
+        X = rng.uniform(-1, 1, (2, trials)).sum(0)
+        s = y_in * (v * X + b * T * np.sqrt(1.5))
+        e = X / 4 - w * s / 16  # t - y, with y = 1/2 + w y_c / 4 and y_c = s / 4
+        ds = lr * e * w / 4
+        w = w + lr * e * s / 4
+        if constant:
+            b = b + ds * y_in * T * np.sqrt(1.5)
+        else:
+            v = v + ds * y_in * X
+        logs.append(np.log(abs(w)).mean())
+    return np.array(logs)
+
+
+def test_the_calculation_is_what_a_net_of_one_cell_does():
+    decay, growth = constant_sources.rates(100)
+    shrinking, growing = a_net_of_one_cell(True), a_net_of_one_cell(False, sequences=1000)
+    assert -(shrinking[-1] - shrinking[100]) / 199 == pytest.approx(decay, rel=0.3)
+    assert (growing[-1] - growing[0]) / 999 == pytest.approx(growth, rel=0.15)
+    assert constant_sources.rates(500)[0] == pytest.approx(25 * decay)
+
+
+def test_moments_at_which_output_weights_have_shrunk_or_grown():
+    history = dict(train_sequences=[1, 2, 3], w_out=[
+        [[1.0, 5.0], [2.0, 5.0]], [[0.4, 5.0], [3.0, 5.0]], [None, [4.5, 5.0]]])
+    record = dict(history=history)
+    assert constant_sources.sequences_until(record, 0.5).tolist() == [2, np.inf]
+    assert constant_sources.sequences_until(record, 1.5).tolist() == [np.inf, 2]
+    assert constant_sources.sequences_until(record, 0.1).tolist() == [np.inf, np.inf]

@@ -81,6 +81,7 @@ SMOKE = {  # flags that make a command small; visualizers read the committed rec
     "lstm_1997.py --all": "--max-sequences 100 --trials 1 --quiet --T 100",  # of all rows, below
     "lstm_1997_rivals.py": "--max-sequences 100 --trials 2 --quiet",
     "cascade_correlation.py": "--max-sequences 100 --trials 1 --hidden 1 --quiet",
+    "constant_sources.py": "--max-sequences 100 --trials 2 --quiet",
     "weight_guessing.py": "--max-sequences 100 --trials 2 --quiet",
     "information_latching.py": "--repeats 2 --updates 2",
     "latch_landscape.py": "--points 3 --sequences 4",

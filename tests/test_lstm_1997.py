@@ -1,6 +1,7 @@
 """lstm_1997.py: tasks and criteria against their definitions, gradients and mutants, lockstep, resume, command line."""
 
 import functools
+import itertools
 import json
 import math
 import os
@@ -354,7 +355,7 @@ def test_the_window_counts_the_last_2000_sequences_and_stops_at_the_first_possib
 def test_the_gradient_check_passes(capsys):
     assert lstm.gradcheck_all() == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 36 and all(line.endswith("ok") for line in lines)
+    assert len(lines) == 56 and all(line.endswith("ok") for line in lines)
 
 
 NET = SOURCE[SOURCE.index("class Net:") : SOURCE.index("# Gradient check")]
@@ -371,7 +372,9 @@ def mutated(old, new):
 CHECKED = {
     "end": dict(experiment="4", T=30, ranges="h4"), "steps": dict(experiment="1", blocks=3, ranges="h4"),
     "symbols": dict(experiment="2c", q=20, p=5), "layered": dict(experiment="2b", p=30, errors_at="end"),
-    "layered steps": dict(experiment="2a", p=30), "at once": dict(experiment="2c", q=20, p=5, recurrent="none")}
+    "layered steps": dict(experiment="2a", p=30), "at once": dict(experiment="2c", q=20, p=5, recurrent="none"),
+    "slow": dict(experiment="4", T=30, cell_sources="cells", cell_rate=0.1),
+    "tolerant": dict(experiment="1", blocks=4, cell_sources="cells", cell_rate=0.1, tolerance=0.5)}
 BOTH = (  # seen by the truncated and by the full gradient
     ("end", "np.subtract(1, to_cell, out=to_cell)", "np.subtract(2, to_cell, out=to_cell)"),
     ("end", "np.multiply(to_cell, y_in, out=to_cell)", "np.multiply(to_cell, 1, out=to_cell)"),
@@ -389,6 +392,10 @@ BOTH = (  # seen by the truncated and by the full gradient
     ("symbols", "where = (self.lane * inputs + self.x[: len(local)]).ravel()",
      "where = (self.lane * inputs + self.x[: len(local)] * 0).ravel()"),
     ("steps", "self.delta *= layout.exists", "pass"),
+    ("slow", "self.delta *= layout.exists", "pass"),
+    ("tolerant", "difference[abs(difference) < tolerance[:, None]] = 0", "pass"),
+    ("tolerant", "difference[abs(difference) < tolerance[:, None]] = 0",
+     "difference[difference < tolerance[:, None]] = 0"),
     ("end", "e.sum(0, out=self.dW_out[..., -1])", "e.mean(0, out=self.dW_out[..., -1]).__imul__(0.5)"),
 )
 A21 = """= epsilon * y_out * self.slope_h(h)  # A.21
@@ -409,6 +416,8 @@ TRUNCATED = (
     ("end", "local[end + 1 :, :, lane] = 0", "local[end:, :, lane] = 0"),
     ("layered", "np.add.at(self.dV, (self.lane, symbols), e)", "self.dV[self.lane, symbols] = 0"),
     ("layered steps", "            self.dV[:] = 0\n", ""),
+    ("slow", "np.where(layout.slowed, slow, 1)", "np.ones(layout.size)"),
+    ("slow", "np.where(layout.slowed, slow, 1)", "slow * np.ones(layout.size)"),
 )
 FULL = (
     ("end", "arriving[slots, :, self.lane] = (epsilon * self.h_range).T", "arriving[slots, :, self.lane] = epsilon.T"),
@@ -438,7 +447,8 @@ STEPWISE = (
     ("steps", "e[:, :, None] * (y_c * self.h_range).T[:, None]", "e[:, :, None] * y_c.T[:, None]"),
     ("steps", "self.delta[:, :dense] *= self.layout.exists[:dense]", "pass"),
     ("steps", "            self.fold_weights()\n            self.run(t, t + 1)", "            self.run(t, t + 1)"),
-    ("layered steps", "self.V[self.lane, self.x[t]] += lr * e", "pass"),
+    ("layered steps", "self.V[self.lane, self.x[t]] += self.lane_settings.lr[:, None] * e", "pass"),
+    ("tolerant", "self.alpha[:, :dense] * self.delta", "self.lane_settings.lr[:, None] * self.delta"),
     ("steps", "target, end, first=t)[0]", "target, end)[0]"),
 )
 
@@ -491,6 +501,90 @@ def test_every_mutant_is_rejected(gradient, mutants, monkeypatch):
     assert survivors == []
 
 
+LEFT = {  # experiment: the paper's weights; cells see no gates and no bias; inputs alone
+    "1": (276, 276 - 6 * 6, 276 - 6 * 12), "2c": (364, 364 - 2 * 4, 364 - 2 * 6),
+    "3b": (102, 102 - 3 * 7, 102 - 3 * 10), "4": (93, 93 - 4 * 5, 93 - 4 * 9), "6b": (308, 308 - 6 * 7, 308 - 6 * 13)}
+
+
+@pytest.mark.parametrize("experiment", LEFT)
+def test_what_the_cells_see(experiment):
+    for sources, weights in zip(("paper", "cells", "inputs"), LEFT[experiment]):
+        blocks = dict(blocks=3) if experiment == "1" else {}
+        settings = lstm.Settings(experiment=experiment, cell_sources=sources, **blocks)
+        layout = lstm.Layout(settings)
+        theta = lstm.initial_weights(settings, layout, np.random.default_rng(0))
+        W = layout.split(theta[None])[0][0]
+        C, hidden = layout.cells, layout.hidden
+        assert layout.weights == weights and (W[C:, :hidden] != 0).all()
+        assert (W[:C, :C] != 0).all() == (W[:C, :C] != 0).any() == (sources != "inputs")
+        assert (W[:C, C:hidden] != 0).all() == (W[:C, C:hidden] != 0).any() == (sources == "paper")
+        assert (W[:C, hidden:-1] != 0).all()
+        assert (W[:C, -1] != 0).any() == (sources == "paper" and experiment in ("3b", "4", "6b"))
+
+
+def test_a_cell_bias_apart_from_the_other_sources():
+    sources = dict(experiment="4", cell_sources="inputs")
+    assert lstm.Layout(lstm.Settings(**sources, cell_bias="paper")).weights == 93 - 4 * 8
+    assert lstm.Layout(lstm.Settings(experiment="4", cell_bias="none")).weights == 93 - 4
+    assert lstm.Settings(**sources).reading == "cell-sources inputs"
+    assert lstm.Settings(**sources, cell_bias="paper").reading == "cell-sources inputs, cell-bias paper"
+    assert lstm.Settings(experiment="2c", cell_sources="cells").cell_bias is None
+
+
+@pytest.mark.parametrize("changes, message", [
+    (dict(experiment="2a", cell_sources="cells"), "--cell-sources has no meaning"),
+    (dict(experiment="4", recurrent="none", cell_sources="inputs"), "--cell-sources has no meaning"),
+    (dict(experiment="2c", cell_bias="paper"), "--cell-bias has no meaning for experiment 2c"),
+    (dict(experiment="2c", cell_sources="inputs", cell_rate=0.1), "--cell-rate has no meaning"),
+    (dict(experiment="4", cell_sources="inputs", cell_rate=0.1), "--cell-rate has no meaning"),
+    (dict(experiment="2a", cell_rate=0.1), "--cell-rate has no meaning"),
+    (dict(experiment="2c", cell_rate=0.1, cell_rate_of="bias"), "--cell-rate has no meaning"),
+    (dict(experiment="4", cell_rate_of="bias"), "--cell-rate-of has no meaning without --cell-rate"),
+    (dict(experiment="4", stop_set="fresh"), "--stop-set needs --experiment 3a or 3b or 3c")])
+def test_readings_of_the_cells_that_mean_nothing(changes, message):
+    with pytest.raises(ValueError, match=message):
+        lstm.Settings(**changes)
+
+
+@pytest.mark.parametrize("which", ("all", "constant", "bias"))
+def test_slow_weights_change_by_the_factor_and_frozen_ones_not_at_all(which):
+    changes = {}
+    for rate in (1.0, 0.1, 0.0):
+        slower = {} if rate == 1 else dict(cell_rate=rate, cell_rate_of=which)
+        settings = lstm.Settings(experiment="4", T=30, **slower)
+        net, x, target, end = lstm.checked_net(settings, 0)
+        before = net.theta.copy()
+        net.learn(x, target, end)
+        changes[rate] = net.theta - before
+    W = [net.layout.split(changes[rate])[0] for rate in changes]
+    C, hidden = net.layout.cells, net.layout.hidden
+    slow = np.zeros(W[0].shape, bool)
+    slow[:, :C, {"all": 0, "constant": C, "bias": hidden}[which] : hidden] = slow[:, :C, -1] = True
+    assert (net.layout.split(np.tile(net.layout.slowed, (2, 1)))[0] == slow).all()
+    assert (W[1][~slow] == W[0][~slow]).all() and np.allclose(W[1][slow], 0.1 * W[0][slow], rtol=1e-6, atol=1e-15)
+    assert not W[2][slow].any() and W[0][slow].all()
+
+
+def test_errors_within_the_tolerance_count_as_none():
+    settings = lstm.Settings(experiment="6a", tolerance=0.3)
+    net, _, _, end = lstm.checked_net(settings, 0)
+    target = np.array([[0.0, 1.0, 0.0, 0.0]] * 2)
+    y = np.array([[0.29, 0.69, 0.31, 0.0], [0.4, 0.71, 0.1, 0.9]])
+    assert ((net.errors(y, target, end) != 0) == [[False, True, True, False], [True, False, False, True]]).all()
+    assert (net.absolute_error(y, target, end) == abs(target - y)).all()
+
+
+def test_stop_sets_that_are_kept_or_fresh():
+    def first(stop_set, count, seed=3):
+        trial = lstm.Trial(lstm.Settings(experiment="3b", T=20, N=1, stop_set=stop_set), seed)
+        return next(trial.stop_sets(count)).x
+
+    assert (first("kept", 1000) == first("kept", 2000)).all()
+    assert (first("fresh", 1000) == first("fresh", 1000)).all()
+    several = [first("kept", 0), first("fresh", 1000), first("fresh", 2000), first("fresh", 1000, seed=4)]
+    assert all((a != b).all() for a, b in itertools.combinations(several, 2))
+
+
 def test_without_recurrence_all_steps_at_once_give_the_bits_of_one_at_a_time(monkeypatch):
     settings = lstm.Settings(**CHECKED["at once"])
     net, x, _, end = lstm.checked_net(settings, 4)
@@ -541,7 +635,7 @@ def test_a_mutant_fails_on_the_command_line(tmp_path):
     old, new = "np.multiply(to_gate, met + met, out", "np.multiply(to_gate, met, out"
     source = SOURCE.replace(old, new)
     first = source.index("CHECKS = (") + len("CHECKS = (")
-    last = source.index('errors_at="end"))', first) + len('errors_at="end")')
+    last = source.index("\n\n", first) - len(")")
     script = tmp_path / "lstm_1997.py"
     script.write_text(source[:first] + 'dict(experiment="4", T=30),' + source[last:])
     done = run("--gradcheck", cwd=tmp_path, script=script, PYTHONPATH=str(ROOT))

@@ -233,10 +233,12 @@ SMALL = {  # settings of a cell of a moment
     "lstm_1997": dict(trials=2, max_sequences=300),
     "lstm_1997_rivals": dict(trials=2, max_sequences=300),
     "cascade_correlation": dict(experiment="2a", trials=2, hidden=1, max_sequences=3000),
+    "constant_sources": dict(T=22, trials=2, max_sequences=300),
     "weight_guessing": dict(T=10, N=3, trials=2, max_sequences=3000),
 }
 # They keep checkpoints
-RESUMED = ("lstm_1997", "lstm_1997_rivals", "cascade_correlation", "weight_guessing")
+RESUMED = ("lstm_1997", "lstm_1997_rivals", "cascade_correlation", "weight_guessing",
+           "constant_sources")
 
 
 def small(experiment, **changes):

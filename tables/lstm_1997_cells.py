@@ -1,0 +1,162 @@
+"""Tables and sentences of docs/lstm_1997_cells.md: what constant sources do to the cells."""
+
+import math
+
+import numpy as np
+
+import constant_sources
+import lstm_1997 as lstm
+import studies
+from analysis import claim, readings
+from analysis import constant_sources as start
+from studies import constant_sources as grids
+from studies import lstm_1997 as lstm_grids
+from tables import lstm_1997 as lstm_tables
+from tables.writing import listed, markdown, thousands, three
+
+CONDITIONS = {  # of the weights to the cells from gates and bias
+    "learn": "learn like all others: the paper", "slow": "learn at a hundredth of the rate",
+    "frozen": "stay as they start", "absent": "do not exist"}
+TENTH = 0.1
+
+
+def stopped(record):
+    return [n for n in record["final"]["sequences_to_success"] if n is not None]
+
+
+def trials(record):
+    """Of how many trials, and by when."""
+    return (f"{len(stopped(record))}/{record['settings']['trials']} by "
+            f"{thousands(record['settings']['max_sequences'])}")
+
+
+def mean_and_range(values):
+    return f"{three(np.mean(values))} [{three(min(values))}, {three(max(values))}]" if values else "-"
+
+
+def moments(values):
+    """Median and range of numbers of sequences, some of them infinite."""
+    words = ["never" if value == math.inf else thousands(value)
+             for value in (np.median(values), min(values), max(values))]
+    return words[0] if len(set(words)) == 1 else f"{words[0]} [{words[1]}, {words[2]}]"
+
+
+def adding(results):
+    """Experiment 4: output weights and stops by what the constant sources do."""
+    lines = []
+    for (T, constant), [record] in studies.arms(results, "constant-sources-4").items():
+        _, w_out = start.first_block(record, "w_out")
+        lines.append([
+            T if constant == "learn" else "", CONDITIONS[constant], f"{np.median(w_out[0]):.3f}",
+            f"{least(w_out):.2g}", moments(start.sequences_until(record, TENTH)), trials(record),
+            mean_and_range(stopped(record))])
+    return markdown(
+        ["T", "weights to the cells from gates and bias", "output weights at first", "at their smallest",
+         "sequences until a tenth is left", "trials that stop", "mean of those [range]"], lines)
+
+
+def least(w_out):
+    """The smallest value over time of the median over all trials, those that have ended with their
+    last value."""
+    filled = w_out.copy()
+    for k in range(1, len(filled)):
+        filled[k] = np.where(np.isnan(filled[k]), filled[k - 1], filled[k])
+    return np.median(filled, axis=1).min()
+
+
+def calculation(results):
+    """The calculated pace of decay and growth beside the measured ones."""
+    lines = []
+    for T in grids.CAPS:
+        decay, growth = start.rates(T)
+        shrink, grow = (
+            start.sequences_until(studies.arms(results, "constant-sources-4")[T, constant][0], factor)
+            for constant, factor in (("learn", TENTH), ("absent", 1 / TENTH)))
+        lines.append([T, f"{decay / growth:,.0f}", thousands(math.log(10) / decay) if decay < 2 else "1",
+                      moments(shrink), thousands(math.log(10) / growth), moments(grow)])
+    return markdown(
+        ["T", "decay over growth, calculated", "sequences to a tenth: calculated", "measured, the paper's net",
+         "sequences to ten times: calculated", "measured, no constant sources"], lines)
+
+
+def lag(results):
+    """Experiment 2c: states and slopes at the end of a sequence, early and late."""
+    lines = []
+    for (q, constant), [record] in studies.arms(results, "constant-sources-2c").items():
+        moment, state = start.first_block(record, "state")
+        _, slope = start.first_block(record, "slope")
+        chosen = [int(np.argmin(abs(moment - n))) for n in (1, 500, moment[-1])]
+        lines.append([
+            q if constant == "learn" else "", "gates and cells: the paper" if constant == "learn" else "cells only",
+            *(f"{np.nanmedian(state[k]):.2g}" for k in chosen), *(f"{np.nanmedian(slope[k]):.1g}" for k in chosen)])
+    return markdown(
+        ["q", "hidden units that lead to the cells", "state: first sequence", "after 500", "at the end",
+         "h': first sequence", "after 500", "at the end"], lines)
+
+
+def connections(results):
+    """Experiment 2c: which connections may stay."""
+    names = {"cc": "cells to cells", "cg": "cells to gates", "gc": "gates to cells", "gg": "gates to gates"}
+    lines = []
+    for kinds, [record] in studies.arms(results, "constant-sources-connections").items():
+        there = [name for kind, name in names.items() if kind in kinds.split(",")]
+        lines.append([
+            listed(there) if there else "none", record["final"]["weights"], trials(record),
+            mean_and_range(stopped(record))])
+    return markdown(["weights between hidden units", "weights", "trials that stop", "mean of those [range]"], lines)
+
+
+def connections_answer(results):
+    """The same in a sentence."""
+    arms = {kinds: record for kinds, [record] in studies.arms(results, "constant-sources-connections").items()}
+    to_gates = [len(stopped(record)) for kinds, record in arms.items() if not {"cc", "gc"} & set(kinds.split(","))]
+    to_cells = [len(stopped(record)) for kinds, record in arms.items() if {"cc", "gc"} & set(kinds.split(","))]
+    q = constant_sources.Settings(**arms["none"]["settings"]).q
+    claim(min(to_gates) > max(to_cells), "weights to the gates do no harm, weights to the cells do")
+    return (
+        f"So recurrence as such is not what stands in the way with q = {q}: all weights from hidden units to the gates "
+        f"may stay ({min(to_gates)} to {max(to_gates)} of 10 trials stop). Of the nets with weights from hidden units "
+        f"to the cells {'none' if not max(to_cells) else f'at most {max(to_cells)} of 10'} stop.")
+
+
+def slow(results):
+    """The paper's net with slow weights to the cells from hidden units and the bias."""
+    lines = []
+    for run in readings.runs(results, lstm_grids.SLOW):
+        settings, reached = run.settings, run.reached
+        literal = lstm_tables.most_given(readings.runs(results), run.row)
+        lines.append([
+            settings.named, f"{lstm.Layout(settings).weights}", thousands(run.row.paper),
+            f"{len(literal.reached)}/{literal.settings.trials} by {thousands(literal.settings.max_sequences)}",
+            f"{len(reached)}/{settings.trials} by {thousands(settings.max_sequences)}", mean_and_range(reached),
+            f"{run.over_paper:.2f}" if reached else "-"])
+    return markdown(
+        ["row", "weights", "paper: mean", "literal", "a tenth of the rate to the cells, error t - y", "mean [range]",
+         "over the paper's"], lines)
+
+
+def findings(results):
+    """The page's findings."""
+    arms = studies.arms(results, "constant-sources-4")
+    _, learned = start.first_block(arms[500, "learn"][0], "w_out")
+    tenth = start.sequences_until(arms[500, "learn"][0], TENTH)
+    rest = {constant: len(stopped(arms[500, constant][0])) for constant in ("slow", "frozen", "absent")}
+    claim(not stopped(arms[500, "learn"][0]) and min(rest.values()) > 5, "T = 500")
+    runs = {run.row.T: run for run in readings.runs(results, lstm_grids.SLOW) if run.row.experiment == "4"}
+    claim(all(run.all_stop for run in runs.values()), "slow weights serve Experiment 4")
+    counts = listed(f"{three(np.mean(run.reached))} with T = {T} (paper {thousands(run.row.paper)})"
+                    for T, run in runs.items())
+    return "\n".join([
+        f"1. With all weights of the paper's net, and only those to the cells from hidden units and from the bias learning at "
+        f"a tenth of the rate, adding needs {counts} sequences. All ten trials stop.",
+        f"2. At the paper's rate these weights turn the states into noise, and the net stops listening to its cells: with "
+        f"T = 500 a tenth of the output weights is left after {moments(tenth)} sequences, and no trial learns. Ten times "
+        f"ten trials say that it is the learning of these weights: slower, {rest['slow']} of 10 stop; left as they start, "
+        f"{rest['frozen']}; without them, {rest['absent']}.",
+        f"3. {connections_answer(results)}"])
+
+
+TABLES = {
+    "lstm_1997_cells:findings": findings, "lstm_1997_cells:slow": slow,
+    "lstm_1997_cells:adding": adding, "lstm_1997_cells:calculation": calculation, "lstm_1997_cells:lag": lag,
+    "lstm_1997_cells:connections": connections, "lstm_1997_cells:connections_answer": connections_answer}
