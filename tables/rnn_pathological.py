@@ -424,6 +424,7 @@ def order_answer(results):
     claim(min(slower.values()) > 2, "each single change costs a factor of two or more")
     claim(base == min(middle.values()), "temporal order is the easiest of the twelve")
     hard = [final for key in of if key[0] == "parity" and key != parity for final in of[key]]
+    claim(all(curves[label][-1] < curves[label][-3] for label in ("LSTM", "GRU")), "they still fall")
     claim(not any(final["solved"] for final in hard), "parity is not solved with any of the harder inputs")
     limit = max(final["update"] for final in hard)
     seen = {key[1:]: [explained(found[key], which) for which in ("first", "second")] for key in of if key[0] == "both"}
@@ -574,6 +575,8 @@ def copy(results):
 
 def copy_answer(results):
     found, settings = finals(results, "copy"), rp.Settings(**grids.COPY["GRU"])
+    curves = {label: np.median([record["history"]["test_loss"] for record in records], axis=0)
+              for label, records in arms(results, "copy").items()}
     bound = rp.task_of(settings).memoryless_loss(settings.sequence_len)
     loss = {label: np.array([final["test_loss"] for final in of]) for label, of in found.items()}
     tanh = np.concatenate([loss[label] for label in found if label.startswith("tanh")])
