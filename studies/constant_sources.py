@@ -3,7 +3,7 @@
 import constant_sources
 from studies import Study
 
-CAPS = {100: 200_000, 500: 209_000, 1000: 60_000}  # training sequences of Experiment 4, by T
+CAPS = {100: 100_000, 500: 209_000, 1000: 20_000}  # training sequences of Experiment 4, by T
 CONNECTIONS = ("cc,cg,gc,gg", "cg,gc,gg", "cc,cg,gg", "cg,gg", "cc", "gc", "none")
 
 

@@ -9,7 +9,7 @@ import lstm_1997 as lstm
 import studies
 import studies.lstm_1997 as grids
 from analysis import cells, claim, readings, stop_sets
-from analysis.readings import changed, literal, stopped_by
+from analysis.readings import literal, stopped_by
 from tables.writing import benchmark, listed, markdown, thousands, three
 
 TIMES = 1.5  # a mean is near the paper's within this factor
@@ -140,20 +140,19 @@ def findings(results):
     literally = max(stopped_by(run.sequences, LATE) for run in found if run.literal and run.row is rows_of("1")[-1])
     return "\n".join([
         f"1. Word for word {len(reached)} of {len(rows)} rows come out: as many trials as in the paper stop within twice "
-        f"its mean. {number(len(taken_further))} rows were run for longer; with the {number(len(late)).lower()} of them "
-        f"in which all trials then stop it is {len(reached | late)}.",
-        f"2. In one reading that is the same for all rows {len(whole)} come out: cells that see the inputs and their own "
-        f"slowly learning bias only, an output error without f'. There {sum(run.within for run in in_one)} of "
-        f"{sum(run.row.trials for run in in_one)} trials stop within twice the paper's mean, most of them well below it.",
-        f"3. The rows with the longest lags (4 with T = 500 and 1000, 3b with T = 1000, 2c) fail for "
-        f"[one reason](lstm_1997_cells.md): what gates and biases tell the cells at every step. Word for word "
-        f"{sum(run.within for run in word_for_word)} of {sum(run.row.trials for run in word_for_word)} trials stop, in "
-        f"the common reading {sum(run.within for run in long)}; the gates keep all their sources.",
-        f"4. With changes chosen row by row {len(readings.solved_rows(found))} rows come out.",
-        f"5. The Reber grammar stays open: within twice the paper's mean {min(run.within for run in reber)} to "
-        f"{max(run.within for run in reber)} of 30 trials a row stop in the common reading, where the paper has 29 or 30. "
-        f"With more time it is learned: by {thousands(LATE)} sequences (3 blocks, rate 0.5) {stopped} with "
-        f"{readings.reading(wider[0].settings)}, and {literally} word for word."])
+        f"its mean; with the {number(len(late)).lower()} that take longer, {len(reached | late)}.",
+        f"2. In one reading that is the same for all rows {len(whole)} come out: the cells see the inputs and their own, "
+        f"slowly learning bias only. There {sum(run.within for run in in_one)} of "
+        f"{sum(run.row.trials for run in in_one)} trials stop in time. With changes chosen row by row "
+        f"{len(readings.solved_rows(found))} rows come out.",
+        f"3. The longest lags (2c; 4 with T = 500, 1000; 3b with T = 1000) fail for [one reason](constant_sources.md): what "
+        f"gates and biases tell the cells. Word for word {sum(run.within for run in word_for_word)} of "
+        f"{sum(run.row.trials for run in word_for_word)} trials stop in time, in the common reading "
+        f"{sum(run.within for run in long)}.",
+        f"4. The Reber grammar stays open: in the common reading {min(run.within for run in reber)} to "
+        f"{max(run.within for run in reber)} of 30 trials a row stop in time, in the paper 29 or 30. By "
+        f"{thousands(LATE)} sequences (3 blocks, rate 0.5) {stopped} do with {readings.reading(wider[0].settings)}, "
+        f"{literally} word for word."])
 
 
 def long_rows():
@@ -442,7 +441,7 @@ def recurrence_lead(results):
     claim(len(alone) > 1 and 1 / TIMES < min(ratios) <= max(ratios) < TIMES, "near the paper's counts")
     return (
         "What is in the way is what hidden units tell the cells at every step; what they tell the gates is not "
-        f"([why](lstm_1997_cells.md)). With cells that see the inputs only, and nothing else changed (J), all "
+        f"([why](constant_sources.md)). With cells that see the inputs only, and nothing else changed (J), all "
         f"{common[0].row.trials} trials stop with q = {listed(run.row.q for run in alone)}, after {min(ratios):.2f} to "
         f"{max(ratios):.2f} of the paper's mean. With the error t - y besides (P J) all "
         f"{sum(run.within for run in common)} trials of the nine rows stop, after {min(run.over_paper for run in common):.2f} "

@@ -37,13 +37,16 @@ def test_two_readings_have_two_names_and_every_change_has_a_letter(results):
         names.setdefault(readings.letters(settings), set()).add(settings.reading)
     assert all(len(words) == 1 for words in names.values()) and len(names) == len(set.union(*names.values()))
     assert (names[""], names["S"]) == ({"literal"}, {"update step"})
-    assert all(len(words.split()) == len(next(iter(names[words])).split(", ")) for words in names
-               if words and "F0.05" not in words)
+    for words in names:
+        twofold = len(re.findall(r"F0.05|[NJ]b|K[bc]", words))  # letters that stand for two settings
+        if words:
+            assert len(words.split()) + twofold == len(next(iter(names[words])).split(", ")), words
 
 
 def test_the_letters_are_different_and_their_flags_are_those_of_the_program():
     assert len({change.letter for change in readings.CHANGES}) == len(readings.CHANGES)
-    wanted = dict(S=dict(experiment="1"), A=dict(experiment="2a"), E=dict(experiment="2b"), C=dict(experiment="1"))
+    wanted = dict(S=dict(experiment="1"), A=dict(experiment="2a"), E=dict(experiment="2b"), C=dict(experiment="1"),
+                  V=dict(experiment="3a"))
     for change in readings.CHANGES:
         more = ["--update", "step"] if change.letter == "C" else []
         experiment = wanted.get(change.letter, dict(experiment="4"))["experiment"]
@@ -99,6 +102,45 @@ def test_rows_that_come_out_counted_by_hand(results, found):
     assert every_row == set(readings.solved_rows(found)) and len(every_row) == 14
     literal = solved(lambda settings: settings.reading in ("literal", "update step"))
     assert literal == set(readings.solved_rows(found, readings.literal)) and len(literal) == 3
+
+
+def test_the_verdict_table_counted_by_hand(results):
+    """Every line of the thirty against the records, which are found without the code of the page."""
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.settled(results).splitlines()[2:]]
+    assert [line[0] for line in lines] == [page.named(row) for row in lstm.TABLE_ROWS]
+    counts = dict(literal=0, common=0)
+    for line, row in zip(lines, lstm.TABLE_ROWS):
+        own = {}
+        for record in results["lstm_1997"]:
+            settings = lstm.Settings(**record["settings"])
+            if settings.row is row and settings.in_paper and settings.trials == row.trials:
+                own[settings] = record["final"]["sequences_to_success"]
+        literal = [settings for settings in own if settings.reading in ("literal", "update step")]
+        common = [settings for settings in own if is_common(settings) and settings.max_sequences < 2.01 * row.paper]
+        assert len(common) == 1 and literal
+        stopped = [n for n in own[common[0]] if n is not None]
+        assert line[4] == f"{len(stopped)}/{row.trials} by {common[0].max_sequences:,}"
+        if stopped:
+            assert line[5].endswith(f"({np.mean(stopped) / row.paper:.2f})")
+        most = max(sum(n is not None for n in own[settings]) for settings in literal)
+        assert line[2].startswith(f"{most}/{row.trials} by ")
+        counts["common"] += len(stopped)
+        counts["literal"] += most
+    words = page.settled_counts(results)
+    assert f"| {counts['literal']} of 516 |" in words and f"| {counts['common']} of 516 |" in words
+
+
+def is_common(settings):
+    """The reading that is the same for all rows, written down a second time."""
+    at_end = settings.experiment not in ("1", "2a", "2b")
+    wanted = dict(output_error="plain" if at_end else "a17", tolerance=0.0 if at_end else 0.2,
+                  cell_sources="paper" if settings.experiment in ("2a", "2b") else "inputs")
+    if settings.experiment[0] in "3456":
+        wanted |= dict(cell_bias="paper", cell_rate={1000: 0.01, 500: 0.02}.get(settings.T, 0.1), cell_rate_of="all")
+    if settings.experiment[0] == "3":
+        wanted["stop_set"] = "fresh"
+    literal = dataclasses.replace(settings, **{name: type(settings).__dataclass_fields__[name].default for name in wanted})
+    return literal.reading == "literal" and all(getattr(settings, name) == value for name, value in wanted.items())
 
 
 def test_2c_at_one_bound(results):

@@ -1,4 +1,4 @@
-"""Tables and sentences of docs/lstm_1997_cells.md: what constant sources do to the cells."""
+"""Tables and sentences of docs/constant_sources.md: what constant sources do to the cells."""
 
 import math
 
@@ -114,9 +114,9 @@ def connections_answer(results):
     q = constant_sources.Settings(**arms["none"]["settings"]).q
     claim(min(to_gates) > max(to_cells), "weights to the gates do no harm, weights to the cells do")
     return (
-        f"So recurrence as such is not what stands in the way with q = {q}: all weights from hidden units to the gates "
-        f"may stay ({min(to_gates)} to {max(to_gates)} of 10 trials stop). Of the nets with weights from hidden units "
-        f"to the cells {'none' if not max(to_cells) else f'at most {max(to_cells)} of 10'} stop.")
+        f"2c, q = {q}: recurrence as such is not in the way. With all weights from hidden units to the gates "
+        f"{min(to_gates)} to {max(to_gates)} of 10 trials stop, with weights from hidden units to the cells "
+        f"{'none' if not max(to_cells) else f'at most {max(to_cells)}'}.")
 
 
 def slow(results):
@@ -147,16 +147,17 @@ def findings(results):
     counts = listed(f"{three(np.mean(run.reached))} with T = {T} (paper {thousands(run.row.paper)})"
                     for T, run in runs.items())
     return "\n".join([
-        f"1. With all weights of the paper's net, and only those to the cells from hidden units and from the bias learning at "
-        f"a tenth of the rate, adding needs {counts} sequences. All ten trials stop.",
-        f"2. At the paper's rate these weights turn the states into noise, and the net stops listening to its cells: with "
-        f"T = 500 a tenth of the output weights is left after {moments(tenth)} sequences, and no trial learns. Ten times "
-        f"ten trials say that it is the learning of these weights: slower, {rest['slow']} of 10 stop; left as they start, "
+        "1. Weights to the cells from gates and bias, which say about the same at every step, turn the states into noise as "
+        "they learn, and the net stops listening to its cells. Adding with T = 500: a tenth of the output weights is left "
+        f"after {moments(tenth)} sequences (median, range), and no trial learns.",
+        f"2. It is their learning: at a hundredth of the rate {rest['slow']} of 10 trials stop; left as they start, "
         f"{rest['frozen']}; without them, {rest['absent']}.",
-        f"3. {connections_answer(results)}"])
+        "3. The paper's own net, all weights kept, those to the cells from hidden units and the bias at a tenth of the rate: "
+        f"all trials stop, after {counts}.",
+        f"4. {connections_answer(results)}"])
 
 
 TABLES = {
-    "lstm_1997_cells:findings": findings, "lstm_1997_cells:slow": slow,
-    "lstm_1997_cells:adding": adding, "lstm_1997_cells:calculation": calculation, "lstm_1997_cells:lag": lag,
-    "lstm_1997_cells:connections": connections, "lstm_1997_cells:connections_answer": connections_answer}
+    "constant_sources:findings": findings, "constant_sources:slow": slow,
+    "constant_sources:adding": adding, "constant_sources:calculation": calculation, "constant_sources:lag": lag,
+    "constant_sources:connections": connections}
