@@ -59,7 +59,7 @@ class Settings:
     """Every hyperparameter that changes the result: the identity of a record in results.json."""
 
     cell: str = harness.setting(
-        "lstm", "lstm (forget gate), lstm1997 (none), rnn (tanh) or irnn (ReLU, identity start)",
+        "lstm", "lstm (forget gate), lstm1997 (none), gru, rnn (tanh) or irnn (ReLU, identity start)",
         "model", choices=lambda: tuple(CELLS))
     T: int = harness.setting(100, "steps in a sequence", "task", low=2, high=100_000)
     hidden: int = harness.setting(8, "hidden units", "model", low=1, high=4096)
@@ -99,6 +99,10 @@ class Settings:
     forget_bias: float | None = harness.setting(
         None, "start of the forget gate's bias", "model", kind=float, low=-1e6, high=1e6,
         otherwise=1.0, needs=("cell", "lstm"))
+    cell_sources: str | None = harness.setting(
+        None, "what the candidate g of lstm1997 sees: all (units, inputs and a bias), or the inputs "
+        "alone; its gates see all", "model", kind=str, choices=("all", "inputs"), otherwise="all",
+        needs=("cell", "lstm1997"))
     dtype: str = harness.setting(
         "float64", "precision of weights and activations", "training",
         choices=("float64", "float32"))
@@ -119,7 +123,11 @@ class Settings:
         """Memory of a run: activations, derivatives and views of every step, their products with
         the sources, and the sequences in double precision."""
         H, widest = self.hidden, self.batch * 2**self.batch_doublings
-        gates, values, views = (1, 2 * H + 3, 4) if "rnn" in self.cell else (4, 16 * H + 3, 24)
+        gates, values, views = 4, 16 * H + 3, 24
+        if self.cell == "gru":
+            values, views = 12 * H + 3, 17
+        elif "rnn" in self.cell:
+            gates, values, views = 1, 2 * H + 3, 4
         size, nets = np.dtype(self.dtype).itemsize, [widest] + [64] * self.own_test_net
         net = sum(width * values * size + 112 * views for width in nets)
         products = gates * H * (H + N_IN + 1) * size
@@ -145,7 +153,7 @@ BEST = dict(
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(harness.CommonOptions):
+class Options(harness.ExportOptions):
     """What a run shows and keeps. None of it changes a trained weight or a final figure."""
 
     eval_every: int = harness.setting(
@@ -211,9 +219,11 @@ class Cell:
     steps are read out.
     """
 
+    absent = ()  # names of the tensors that the cell does without
+
     def __init__(self, gates, n_in, H, n_out, T, B, outputs, dtype, theta):
         rows, columns = max(1, len(gates)) * H, H + n_in + 1
-        self.gates, self.n_in, self.H, self.n_out, self.T = gates, n_in, H, n_out, T
+        self.gates, self.n_in, self.H, self.n_out, self.T, self.B = gates, n_in, H, n_out, T, B
         self.shapes = (rows, columns), (n_out, H), (n_out,)
         size = sum(math.prod(shape) for shape in self.shapes)
         self.theta = np.zeros(size, dtype) if theta is None else theta
@@ -233,15 +243,17 @@ class Cell:
         ends = np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
         return [part.reshape(shape) for part, shape in zip(np.split(vector, ends), self.shapes)]
 
-    def tensors(self, vector):
-        """Named views of a flat vector: W_hh, W_xh, b_h of a plain RNN, or W_hi, W_xi, b_i, ... gate by gate."""
+    def tensors(self, vector, absent=False):
+        """Named views of a flat vector: W_hh, W_xh, b_h of a plain RNN, or W_hi, W_xi, b_i, ... gate by gate.
+        absent: also those that this cell does without, whose places in the vector have no effect."""
         W, W_hy, b_y = self.split(vector)
         named, H = {}, self.H
         for k, gate in enumerate(self.gates or "h"):
             block = W[k * H : (k + 1) * H]
             bias = {f"b_{gate}": block[:, -1]}
             named |= {f"W_h{gate}": block[:, :H], f"W_x{gate}" if self.gates else "W_xh": block[:, H:-1]} | bias
-        return named | {"W_hy": W_hy, "b_y": b_y}
+        named |= {"W_hy": W_hy, "b_y": b_y}
+        return {name: tensor for name, tensor in named.items() if absent or name not in self.absent}
 
     def load(self, x):
         """Puts x (T', n_in, B) into the last T' slots and h = 0 before them."""
@@ -313,16 +325,23 @@ class LSTM(Cell):
     c_t = i_t g_t + f_t c_{t-1}                        cell state; without forget gate f_t = 1
     h_t = o_t tanh(c_t),  y = W_hy h + b_y
 
+    candidate_sources: "all", or "inputs" for g_t = tanh(W_xg x_t), with neither W_hg nor b_g.
+
     One tanh serves all gates: sigma(z) = (1 + tanh(z/2)) / 2. With a = tanh(fold z), fold = 1/2 for
     the sigmoid gates and 1 for g, the derivative of every gate is fold^2 (1 - a^2); fold^2 is
-    multiplied into W_hh^T and dW.
+    multiplied into W_hh^T and dW. fold is 0 where a weight is absent.
     """
 
-    def __init__(self, n_in, H, n_out, T, B, outputs=1, dtype=float, theta=None, forget_gate=True):
+    def __init__(self, n_in, H, n_out, T, B, outputs=1, dtype=float, theta=None, forget_gate=True,
+                 candidate_sources="all"):
         super().__init__("oifg" if forget_gate else "oig", n_in, H, n_out, T, B, outputs, dtype, theta)
         rows, dtype = len(self.gates) * H, self.theta.dtype
-        self.fold = np.full((rows, 1), 0.5, dtype)
+        self.fold = np.full(self.W.shape, 0.5, dtype)
         self.fold[-H:] = 1
+        if candidate_sources == "inputs":
+            self.absent = "W_hg", "b_g"
+            self.fold[-H:, :H] = 0  # W_hg
+            self.fold[-H:, -1] = 0  # b_g
         self.a = np.zeros((T, rows, B), dtype)
         self.sigmoids = np.zeros((T, rows - H, B), dtype)  # o, i, f
         self.c = np.zeros((T + 1, H, B), dtype)  # c[t] is the state before step t
@@ -366,7 +385,7 @@ class LSTM(Cell):
         """Fills grad from dy = dL/dy (outputs, n_out, B), for the sequences of the last forward."""
         self.readout_backward(dy)
         dz_all = self.local_derivatives()
-        W_hh_T = np.ascontiguousarray((self.W[:, : self.H] * self.fold**2).T)
+        W_hh_T = np.ascontiguousarray((self.W * self.fold**2)[:, : self.H].T)
         dh, dc, part, W_hh_T_dot, multiply = self.dh, self.dc, self.part, W_hh_T.dot, np.multiply
         dc[:] = 0
         for dz, dz_o, dz_i, dz_f, dz_g, f, dc_dh, dh_read in reversed(self.backward_steps[self.first :]):
@@ -400,12 +419,104 @@ class LSTM(Cell):
         np.subtract(1, dc_dh, out=dc_dh)
         dc_dh *= self.o[used]
         return dz
+
+
+class GRU(Cell):
+    """The gated recurrent unit of Cho et al. (2014), its reset gate behind the matrix as in torch.nn.GRU.
+
+    r_t, z_t = sigma(W_h h_{t-1} + W_x x_t + b)        gates, each with its own W_h, W_x, b
+    m_t = W_hm h_{t-1} + b_m                           what the units say to the candidate
+    n_t = tanh(W_xn x_t + b_n + r_t m_t)               candidate
+    h_t = (1 - z_t) n_t + z_t h_{t-1},  y = W_hy h + b_y
+
+    There are four biases of H: b_r, b_z, b_m, b_n. torch has six: b_r is its b_ir + b_hr, b_z its
+    b_iz + b_hz, b_n its b_in, and b_m its b_hn, which r_t multiplies; W_hm is its W_hn.
+
+    r and z are made by a tanh as the LSTM's gates are, with the same fold. W holds the blocks of m
+    and n apart, so fold is 0 in place of W_xm and W_hn, which do not exist.
+    """
+
+    absent = "W_xm", "W_hn"
+
+    def __init__(self, n_in, H, n_out, T, B, outputs=1, dtype=float, theta=None):
+        super().__init__("rzmn", n_in, H, n_out, T, B, outputs, dtype, theta)
+        dtype = self.theta.dtype
+        self.fold = np.full(self.W.shape, 0.5, dtype)
+        self.fold[2 * H :] = 1
+        self.fold[2 * H : 3 * H, H:-1] = 0  # W_xm
+        self.fold[3 * H :, :H] = 0  # W_hn
+        self.a = np.zeros((T, 4 * H, B), dtype)  # tanh(z/2) of r and z; m; n
+        self.sigmoids = np.zeros((T, 2 * H, B), dtype)  # r, z
+        self.change = np.zeros((T, H, B), dtype)  # h_{t-1} - n_t
+        self.dz = np.zeros((T, 4 * H, B), dtype)
+        self.part = np.zeros((H, B), dtype)
+
+        self.r, self.z = self.sigmoids[:, :H], self.sigmoids[:, H:]
+        self.m, self.n = self.a[:, 2 * H : 3 * H], self.a[:, 3 * H :]
+        self.forward_steps = list(zip(
+            self.S, self.a, self.a[:, : 2 * H], self.sigmoids, self.r, self.z, self.m, self.n,
+            self.S[:-1, :H], self.change, self.h))
+        dh_reads = [None] * (T - outputs) + list(self.dh_read)
+        self.backward_steps = list(zip(self.dz, self.dz.reshape(T, 4, H, B), self.z, dh_reads))
+
+    def forward(self, x):
+        """y (outputs, n_out, B) for x (T', n_in, B), T' <= T."""
+        self.load(x)
+        W, part, half = self.W * self.fold, self.part, np.asarray(0.5, self.theta.dtype)
+        W_dot, tanh, multiply, add = W.dot, np.tanh, np.multiply, np.add  # each writes into its last argument
+        subtract = np.subtract
+        for s, a, a_rz, rz, r, z, m, n, h_prev, change, h in self.forward_steps[self.first :]:
+            W_dot(s, a)  # W [h_{t-1}; x_t; 1]: z_r / 2, z_z / 2, m_t, W_xn x_t + b_n
+            tanh(a_rz, a_rz)
+            multiply(a_rz, half, rz)
+            add(rz, half, rz)  # r_t, z_t = (1 + tanh(z/2)) / 2 = sigma(z)
+            add(n, multiply(r, m, part), n)
+            tanh(n, n)  # n_t = tanh(W_xn x_t + b_n + r_t m_t)
+            subtract(h_prev, n, change)
+            add(n, multiply(z, change, part), h)  # h_t = n_t + z_t (h_{t-1} - n_t)
+        return self.readout()
+
+    def backward(self, dy):
+        """Fills grad from dy = dL/dy (outputs, n_out, B), for the sequences of the last forward."""
+        self.readout_backward(dy)
+        dz_all = self.local_derivatives()
+        W_hh_T = np.ascontiguousarray((self.W * self.fold**2)[:, : self.H].T)
+        dh, kept, W_hh_T_dot, multiply = self.dh, self.part, W_hh_T.dot, np.multiply
+        for dz, dz_by_gate, z, dh_read in reversed(self.backward_steps[self.first :]):
+            if dh_read is not None:
+                dh += dh_read
+            dz_by_gate *= dh  # dL/dz = dh_t/dz dL/dh_t, of r, z, m and n
+            multiply(z, dh, kept)
+            W_hh_T_dot(dz, dh)
+            dh += kept  # dL/dh_{t-1} = W_hh^T dL/dz_t + z_t dL/dh_t
+        self.weight_gradient(dz_all)
+        self.dW *= self.fold**2
+
+    def local_derivatives(self):
+        """Fills dz with dh_t/dz of r, z, m and n (over fold^2), for all steps at once."""
+        used = slice(self.first, self.T)
+        dz, r, z, n = self.dz[used], self.r[used], self.z[used], self.n[used]
+        dz_rz, H = dz[:, : 2 * self.H], self.H
+        dz_r, dz_z, dz_m, dz_n = (dz[:, row : row + H] for row in range(0, 4 * H, H))
+        np.multiply(n, n, out=dz_n)
+        np.subtract(1, dz_n, out=dz_n)
+        np.subtract(1, z, out=dz_m)
+        dz_n *= dz_m  # (1 - z_t) (1 - n_t^2)
+        np.multiply(dz_n, r, out=dz_m)
+        a_rz = self.a[used, : 2 * H]
+        np.multiply(a_rz, a_rz, out=dz_rz)
+        np.subtract(1, dz_rz, out=dz_rz)
+        dz_r *= self.m[used]
+        dz_r *= dz_n
+        dz_z *= self.change[used]
+        return dz
 # --- end shared ---
 
 
 CELLS = {  # name: what builds the cell, from (n_in, H, n_out, T, B, dtype=, theta=)
     "lstm": LSTM,
     "lstm1997": functools.partial(LSTM, forget_gate=False),
+    "gru": GRU,
     "rnn": RNN,
     "irnn": functools.partial(RNN, relu=True),
 }
@@ -414,15 +525,16 @@ CELLS = {  # name: what builds the cell, from (n_in, H, n_out, T, B, dtype=, the
 def build(settings, B, theta=None):
     """The cell of some settings, for batches of B sequences; theta: a flat parameter vector to use
     in place of a new one."""
-    make = CELLS[settings.cell]
+    make, sources = CELLS[settings.cell], settings.cell_sources
     return make(N_IN, settings.hidden, N_OUT, settings.T, B, dtype=np.dtype(settings.dtype),
-                theta=theta)
+                theta=theta, **dict(candidate_sources=sources) if sources else {})
 
 
 def initialise(net, settings, rng):
-    """Draws the start: W_hh by --init, W_xh from N(0, 1/2), both scaled, W_hy from N(0, 1/H)."""
+    """Draws the start: W_hh by --init, W_xh from N(0, 1/2), both scaled, W_hy from N(0, 1/H). A
+    cell that does without some tensors starts as the one that has them, in all others."""
     H = net.H
-    tensors = net.tensors(net.theta)
+    tensors = net.tensors(net.theta, absent=True)
     for name, tensor in tensors.items():
         if name.startswith("W_h") and name != "W_hy":
             tensor[:] = settings.init_scale * recurrent_start(settings.init, H, rng)
@@ -431,6 +543,8 @@ def initialise(net, settings, rng):
     tensors["W_hy"][:] = rng.normal(0, H**-0.5, (N_OUT, H))
     if settings.forget_bias is not None:
         tensors["b_f"][:] = settings.forget_bias
+    for name in net.absent:
+        tensors[name][:] = 0
 
 
 def recurrent_start(init, H, rng):
@@ -542,10 +656,11 @@ def check_gradient(loss, theta, grad, tensors):
 # --- end shared ---
 
 
-def gradcheck(cell, T=30, H=4, B=3, updates=0):
+def gradcheck(cell, T=30, H=4, B=3, updates=0, cell_sources=None):
     """Checks every weight of a tiny net, at a random start or after some updates. Returns
-    check_gradient's rows."""
-    settings = Settings(cell=cell, T=T, hidden=H, batch=B, input_scale=0.5)
+    check_gradient's rows, and one for the tensors that the cell does without, if there are any."""
+    settings = Settings(
+        cell=cell, cell_sources=cell_sources, T=T, hidden=H, batch=B, input_scale=0.5)
     rng, net = streams(0), build(settings, B)
     initialise(net, settings, rng["init"])
     for name, tensor in net.tensors(net.theta).items():
@@ -561,16 +676,39 @@ def gradcheck(cell, T=30, H=4, B=3, updates=0):
     def loss(theta):
         return squared_error(build(settings, B, theta=theta).forward(x), target)[0]
 
-    return check_gradient(loss, net.theta, net.grad, net.tensors)
+    return check_gradient(loss, net.theta, net.grad, net.tensors) + check_absent(loss, net)
+
+
+# --- shared: absent weights ---
+def check_absent(loss, net):
+    """A row of the gradient check for the tensors that a cell does without, none if it has all: at
+    0, without a gradient, and without an effect on the loss whatever stands in their places."""
+    if not net.absent:
+        return []
+    places = np.zeros(net.theta.size, bool)
+    for name in net.absent:
+        net.tensors(places, absent=True)[name][:] = True
+    effects = [loss(net.theta + 1e-30j * step).imag / 1e-30
+               for step in np.eye(net.theta.size)[places]]
+    worst = float(np.max(np.abs([net.theta[places], net.grad[places], effects])))
+    moved = float(abs(loss(net.theta + places) - loss(net.theta)))
+    name = f"{' and '.join(net.absent)}, absent"
+    return [(name, 0, worst, "", moved, worst == moved == 0)]
+# --- end shared ---
+
+
+CHECKED = {cell: dict(cell=cell) for cell in CELLS} | {
+    "lstm1997, candidate sees inputs": dict(cell="lstm1997", cell_sources="inputs")}
 
 
 def gradcheck_all():
     """The gradient check over every cell, at the start and after 300 updates. Returns the exit
     code."""
     passed = True
-    for cell in CELLS:
+    for name, choice in CHECKED.items():
         for updates, where in ((0, "random weights"), (300, "trained weights")):
-            passed &= harness.report_gradients(f"{cell}, {where}", gradcheck(cell, updates=updates))
+            rows = gradcheck(**choice, updates=updates)
+            passed &= harness.report_gradients(f"{name}, {where}", rows)
     return 0 if passed else 1
 
 
@@ -626,9 +764,10 @@ def learn(settings):
 
 
 def evaluate(net, x, target):
-    """Figures on x (T, 2, n), target (n,), in batches of the net's width, which must divide n.
-    None if the run is to stop before they are complete."""
-    B, errors = net.S.shape[2], []
+    """Figures on x (T, 2, n), target (n,), in batches of the net's width net.B, which must divide n.
+    None if the run is to stop before they are complete. net: a Cell, or anything else that has B and
+    forward(x)."""
+    B, errors = net.B, []
     for start in range(0, len(target), B):
         if harness.stopped():
             return None
@@ -774,20 +913,24 @@ def parse(argv):
     if args.rnn:
         args.cell = "rnn"
     runs = harness.runs_of(parser, args, Settings)
+    harness.check_export_size(parser, args, runs[0].T * (N_IN + N_OUT), N_TEST)
     return runs, harness.from_flags(Options, args), args
+
+
+def figure_words(settings, final):
+    """The figures of a run and, beside them, that of the constant 0."""
+    if final["test_mse"] is None:
+        return "nothing measured"
+    return (f"test MSE {final['test_mse']:.5f} (constant 0: {CONSTANT_MSE:.5f}), solve rate "
+            f"{final['solve_rate']:.3f} (|error| < {TOLERANCE}), {final['solve_rate_1997']:.3f} "
+            f"(< {TOLERANCE_1997})")
 
 
 def summary(record):
     """One line on how a run ended."""
     settings, final = record["settings"], record["final"]
     words = f"{settings['cell']} T={settings['T']} hidden={settings['hidden']} "
-    words += f"seed={settings['seed']}: "
-    if final["test_mse"] is None:
-        words += "nothing measured, "
-    else:
-        words += (f"test MSE {final['test_mse']:.5f} (constant 0: {CONSTANT_MSE:.5f}), "
-                  f"solve rate {final['solve_rate']:.3f} (|error| < {TOLERANCE}), "
-                  f"{final['solve_rate_1997']:.3f} (< {TOLERANCE_1997}), ")
+    words += f"seed={settings['seed']}: {figure_words(settings, final)}, "
     words += f"{final['train_sequences']} sequences, {record['provenance']['wall_seconds']:.1f} s"
     if final["status"] != "done":
         words += f"  {final['status'].upper()} at iteration {final['iteration']}"
@@ -811,10 +954,27 @@ def aggregate(records):
         f"reach a solve rate of 0.85"]
 
 
+def export(settings, options):
+    """Writes the held-out set and the first training sequences of a seed. Returns the exit code."""
+    words = (
+        f"The adding problem (adding_problem.py --T {settings.T} --seed {settings.seed}): channel 0 "
+        "is a value from U(-1, 1), channel 1 a marker, 1 at two steps; the target at the last step "
+        f"is the sum of the two marked values. A constant 0 has a mean squared error of "
+        f"{CONSTANT_MSE:.4f}, the second marked value alone 1/3. Criterion: the mean squared error "
+        f"(not half of it) and the fraction with |error| < {TOLERANCE} on the held-out set. Training "
+        f"batches have {settings.batch} sequences.")
+    batches = training_batches(streams(settings.seed)["train"], settings.T, settings.batch)
+    return harness.export(
+        options, words, settings.dtype, classes=False,
+        train=harness.first_batches(batches, options, settings.batch), test=held_out(settings))
+
+
 def main(argv=None):
     runs, options, args = parse(argv)
     if args.gradcheck:
         return gradcheck_all()
+    if options.export:
+        return export(runs[0], options)
     quiet = options.quiet or len(runs) > 1
     calls = [(settings, options, quiet, k == 0) for k, settings in enumerate(runs)]
     return harness.run_and_save(CODE, train, calls, options, summary, aggregate)

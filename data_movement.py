@@ -97,7 +97,7 @@ class Settings:
                 raise ValueError(f"this step has some {instructions:,} instructions: lower --T or --hidden")
 
 
-Options = harness.CommonOptions
+Options = harness.SeedOptions
 
 
 # --------------------------------------------------------------------------------------------------

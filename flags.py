@@ -13,7 +13,7 @@ import sys
 from provenance import (  # isort: skip
     COMMAND)
 from records import (  # isort: skip
-    ResultsError, check_results, complain)
+    ResultsError, check_place, check_results, complain)
 
 
 def setting(default, help, group, kind=None, low=None, high=None, choices=None, otherwise=None,
@@ -83,6 +83,35 @@ class CommonOptions:
     quiet: bool = setting(False, "only the final lines", "output")
 
 
+@dataclasses.dataclass(frozen=True)
+class SeedOptions(CommonOptions):
+    """The same for an experiment with --seeds."""
+
+    again: bool = setting(False, "with --seeds, also run what --out has of this code", "output")
+
+
+@dataclasses.dataclass(frozen=True)
+class SequenceOptions(SeedOptions):
+    """The same, with a file of sequences for other programs."""
+
+    export: str | None = setting(
+        None, "write held-out and training sequences of the seed into this .npz, for torch and "
+        "Keras, and stop", "output", kind=str)
+    export_sequences: int = setting(
+        3200, "training sequences that --export writes, in whole batches", "output", low=1,
+        high=10**7)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportOptions(SequenceOptions):
+    """The same, with files of weights and curves."""
+
+    export_weights: str | None = setting(
+        None, "also write the trained weights into this .npz, as torch's state_dict names them",
+        "output", kind=str)
+    csv: str | None = setting(None, "also write the curve into this file", "output", kind=str)
+
+
 class Parser(argparse.ArgumentParser):
     """argparse with bad input reported in one line, exit code 2; doc: a module's docstring, of
     which --help shows the first paragraph."""
@@ -126,10 +155,36 @@ def runs_of(parser, args, Settings, kinds=({},)):
     try:
         if not getattr(args, "gradcheck", False):
             check_results(args.out)
-        return [from_flags(Settings, args, **kind | {"seed": seed})
+        runs = [from_flags(Settings, args, **kind | {"seed": seed})
                 for kind in kinds for seed in seeds or [args.seed]]
+        check_exports(args, len(runs))
+        args.again = getattr(args, "again", False) or "--seeds" not in args.given
+        return runs
     except (ValueError, ResultsError) as error:
         parser.error(error)
+
+
+def check_exports(args, runs):
+    """Raises ValueError or ResultsError for files for other programs that cannot be written."""
+    for name in ("export", "export_weights", "csv"):
+        path = getattr(args, name, None)
+        if path is None:
+            continue
+        if name != "csv" and runs > 1:
+            raise ValueError(f"{flag_of(name)} takes one run, not {runs}")
+        if name != "csv" and not path.endswith(".npz"):
+            raise ValueError(f"{flag_of(name)} {path} does not end in .npz")
+        check_place(path)
+
+
+def check_export_size(parser, args, values, held_out):
+    """Ends the program if --export needs more than 4 GB. values: of one sequence and its target;
+    held_out: sequences in the held-out set."""
+    if args.export is not None:
+        gigabytes = 32 * values * (held_out + args.export_sequences) / 1e9  # both layouts, and copies
+        if gigabytes > 4:
+            parser.error(f"--export needs about {gigabytes:.0f} GB of memory: shorten the sequences, "
+                         "or lower --export-sequences")
 
 
 def flag_value(kind, low, high):

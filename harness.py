@@ -13,6 +13,9 @@ it extends. Nothing here reaches a weight, a history or a final figure.
 """
 
 import contextlib
+import dataclasses
+import itertools
+import json
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -22,14 +25,18 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
+
 from flags import (  # isort: skip
-    CommonOptions, Parser, add_flags, by, change, experiment_parser, fill, flag_of, flag_value,
-    from_flags, runs_of, seed_range, setting)
+    CommonOptions, ExportOptions, Parser, SeedOptions, SequenceOptions, add_flags, by, change,
+    check_export_size, experiment_parser, fill, flag_of, flag_value, from_flags, runs_of, seed_range,
+    setting)
 from provenance import (  # isort: skip
     COMMAND, Code, blas_threads, git_state, provenance)
 from records import (  # isort: skip
-    Progress, ResultsError, check_results, checkpoint_path, complain, read_checkpoint, read_results,
-    save, say, strict, wilson, write_checkpoint, write_record, write_results, write_whole)
+    Progress, ResultsError, check_place, check_results, checkpoint_path, complain, cut_short,
+    read_checkpoint, read_results, save, say, strict, torch_state, wilson, write_checkpoint,
+    write_csv, write_record, write_results, write_sequences, write_weights, write_whole)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -138,9 +145,15 @@ def run_and_save(code, train, calls, options, summary, aggregate=None, ended=Non
 
     code: the experiment's Code; train(*call) returns a record, a list of records or None;
     aggregate(records) gives lines for all of them together; ended(records) is called once the
-    records of a call are safe.
+    records of a call are safe. What --seeds asks for and the file of results has, made by this code,
+    is not trained but read there, unless --again is given.
     """
     records, failed = [], False
+    if not getattr(options, "again", True):
+        records, calls = left_out(code, calls, options)
+        failed = any(record["final"]["status"] == "diverged" for record in records)
+        for record in records:
+            say(summary(record))
     several = options.jobs > 1 and len(calls) > 1
     with interruptible(multiprocessing.Event() if several else None):
         git_state(code.folder)  # as it is now, not when the run ends
@@ -160,7 +173,63 @@ def run_and_save(code, train, calls, options, summary, aggregate=None, ended=Non
             records += made
         for line in aggregate(records) if aggregate else ():
             say(line)
-        return 130 if stopped() else int(failed)
+        written = write_exports(options, records)
+        return 130 if stopped() else int(failed or not written)
+
+
+def left_out(code, calls, options):
+    """The records that a file of results has of some calls, whose first argument is the settings,
+    and the other calls. A line says what is left out."""
+    wanted = {identity(dataclasses.asdict(call[0])): call for call in calls}
+    found = {identity(record["settings"]): record
+             for record in read_results(options.out).get(code.experiment, [])
+             if not cut_short(record) and code.fingerprint is not None
+             and record["provenance"].get("fingerprint") == code.fingerprint
+             and ("weights" in record or not getattr(options, "export_weights", None))}
+    have = [key for key in wanted if key in found]
+    if have:
+        say(f"{options.out} has {len(have)} of {len(calls)} runs already, made by this code: "
+            "these are not run (--again runs them)")
+    return [found[key] for key in have], [wanted[key] for key in wanted if key not in found]
+
+
+def identity(settings):
+    """The settings of a record as a text that is the same for the same settings."""
+    return json.dumps(settings, sort_keys=True)
+
+
+def export(options, words, dtype, classes, **parts):
+    """Writes sequences into the file of --export; see write_sequences. Returns the exit code."""
+    try:
+        write_sequences(options.export, words, dtype, classes, **parts)
+    except ResultsError as error:
+        complain(error)
+        return 1
+    say(f"{options.export} is written: its README says what it holds")
+    return 0
+
+
+def first_batches(batches, options, batch):
+    """The first --export-sequences, in whole batches, of an iterator over (x, target), whose last
+    axis is the sequence. Returns x, target."""
+    parts = itertools.islice(batches, -(-options.export_sequences // batch))
+    return [np.concatenate(part, -1) for part in zip(*parts)]
+
+
+def write_exports(options, records):
+    """Writes the files for other programs that are asked for, and says so. Returns success."""
+    words = {"export_weights": lambda path: write_weights(path, records[0]),
+             "csv": lambda path: write_csv(path, records)}
+    for name, write in words.items():
+        path = getattr(options, name, None)
+        if path and records:
+            try:
+                write(path)
+            except ResultsError as error:
+                complain(error)
+                return False
+            say(f"{path} is written")
+    return True
 
 
 def resumable(work, checkpoint, code, every, quiet):

@@ -169,7 +169,7 @@ def forget_bias_value(text):
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(harness.CommonOptions):
+class Options(harness.SequenceOptions):
     """What a run shows and keeps. None of it changes a trained weight or a final figure."""
 
     eval_every: int = harness.setting(
@@ -1130,7 +1130,9 @@ def parse(argv):
         if args.given & {"--seed", "--repeats"}:
             parser.error("--seeds stands for both --seed and --repeats")
         args.seed, args.repeats, args.seeds = args.seeds[0], len(args.seeds), None
-    return harness.runs_of(parser, args, Settings), harness.from_flags(Options, args), args
+    runs = harness.runs_of(parser, args, Settings)
+    harness.check_export_size(parser, args, runs[0].T * (inputs(runs[0]) + 1), N_TEST)
+    return runs, harness.from_flags(Options, args), args
 
 
 def summary(record):
@@ -1156,10 +1158,37 @@ def summary(record):
     return words
 
 
+def export(settings, options):
+    """Writes the held-out set and the first training sequences of the first repeat. Returns the
+    exit code."""
+    asked = {
+        "latch": "The first element is +1 or -1 under noise, and its sign is the target.",
+        "bit_relay": "The first element and that at T // 2 are +1 or -1 under noise; the target is +1 "
+                     "if they have the same sign, else -1.",
+        "latch1994": f"Channel 2 t + k is 1 at step t < {settings.latch_steps} of class k, the last "
+                     "channel is noise after that; the target is the class, +1 (k = 0) or -1."}
+    words = (
+        f"Information latching (information_latching.py --task {settings.task} --T {settings.T} "
+        f"--seed {settings.seed}), the first repeat. {asked[settings.task]} Noise is N(0, "
+        f"{settings.noise:g}^2). The target stands at the last step. Criterion: the fraction of right "
+        f"signs on the held-out set; a guess has {CHANCE}. Training batches have {settings.batch} "
+        "sequences.")
+    rng = streams(settings.seed)
+    fixed = None if settings.split == "fresh" else fixed_set(rng["train"], settings)[0]
+    batches = (batch for chunk in training_chunks(rng["train"], settings, fixed)
+               for batch in zip(*chunk))
+    return harness.export(
+        options, words, settings.dtype, classes=False,
+        train=harness.first_batches(batches, options, settings.batch),
+        test=make_sequences(rng["eval"], settings, N_TEST))
+
+
 def main(argv=None):
     runs, options, args = parse(argv)
     if args.gradcheck:
         return gradcheck_all()
+    if options.export:
+        return export(runs[0], options)
     calls = [(settings, options, options.quiet) for settings in runs]
     return harness.run_and_save(CODE, train, calls, options, summary)
 

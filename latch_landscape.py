@@ -65,7 +65,7 @@ class Settings:
                              "lower --T, --points or --sequences")
 
 
-Options = harness.CommonOptions
+Options = harness.SeedOptions
 
 
 # --------------------------------------------------------------------------------------------------

@@ -9,9 +9,11 @@ through harness.py.
 """
 
 import contextlib
+import csv
 import errno
 import functools
 import hashlib
+import io
 import json
 import math
 import os
@@ -179,13 +181,18 @@ def lock_file(file):
 
 def check_results(path):
     """Raises ResultsError unless a record can be added to the file; changes nothing in it."""
+    check_place(path)
+    read_results(path)
+
+
+def check_place(path):
+    """Raises ResultsError unless a file can be written there; changes nothing in it."""
     if os.path.exists(path) and not (os.path.isfile(path) and os.access(path, os.W_OK)):
         raise ResultsError(f"{path} cannot be written")
     try:
         tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))).close()
     except OSError as error:
         raise ResultsError(f"cannot write beside {path}: {error}") from error
-    read_results(path)
 
 
 def write_record(path, experiment, record):
@@ -272,6 +279,101 @@ def wilson(successes, n, z=1.959964):
     centre = rate + z * z / (2 * n)
     half = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+# --------------------------------------------------------------------------------------------------
+# Files for other programs
+# --------------------------------------------------------------------------------------------------
+
+LAYOUTS = """Arrays whose names end in _torch have the layout (T, sequences, channels) of torch.nn.LSTM, those in
+_keras (sequences, T, channels), which torch has with batch_first=True. A target is a number (sequences, 1), a
+class (sequences,), or a class at each of the last k steps (k, sequences), in _keras (sequences, k). Classes are
+whole numbers. train_*: the first training sequences in the order in which training sees them, batch after batch.
+test_*: the held-out set, the same at every evaluation. Read with numpy.load(file, allow_pickle=False)."""
+
+
+def write_sequences(path, words, dtype, classes, **parts):
+    """Writes sequences for torch and Keras, whole or not at all. Raises ResultsError.
+
+    words: what they are, for the README in the file; classes: whether targets are classes; parts:
+    by name ("train", "test") x (T, channels, n) and target (n,) or (k, n), that of the last k steps.
+    """
+    arrays = {"README": f"{words}\n\n{LAYOUTS}"}
+    for name, (x, target) in parts.items():
+        target = np.atleast_2d(target)
+        if classes:
+            y = {"torch": target, "keras": target.T}
+            y = {key: value.astype(np.int64) for key, value in y.items()}
+        else:
+            y = {"torch": target[..., None].astype(dtype), "keras": target.T[..., None].astype(dtype)}
+        for layout, axes in (("torch", (0, 2, 1)), ("keras", (2, 0, 1))):
+            arrays[f"{name}_x_{layout}"] = x.transpose(axes).astype(dtype)
+            single = {"torch": 0, "keras": 1}[layout]
+            arrays[f"{name}_y_{layout}"] = (
+                y[layout].squeeze(single) if len(target) == 1 else y[layout])
+    write_arrays(path, arrays)
+
+
+def write_arrays(path, arrays):
+    """Writes an .npz that numpy.load reads with allow_pickle=False. Raises ResultsError."""
+    write_whole(path, lambda file: np.savez_compressed(file, **arrays))
+
+
+WEIGHTS = """The weights of a net under the names of the state_dict of a torch module whose torch.nn.LSTM, GRU or RNN is
+called recurrent and whose torch.nn.Linear is called readout, in torch's order of gates (LSTM: i, f, g, o; GRU: r, z,
+n). Our cells have one bias per gate: it stands in bias_ih, and bias_hh is 0, but for the GRU's candidate, whose second
+bias the reset gate multiplies. A cell without forget gate has a forget bias of 1000: that gate is 1."""
+
+
+def torch_state(weights):
+    """Our named weights, as records hold them, under the names and in the layout of torch's
+    state_dict: {recurrent.weight_ih_l0, ..., readout.weight, readout.bias}, arrays."""
+    ours = {name: np.asarray(value) for name, value in weights.items()}
+    H = ours["W_hy"].shape[1]
+    n_in, nothing = ours.get("W_xh", ours.get("W_xi", ours.get("W_xr"))).shape[1], np.zeros(H)
+    if "W_hh" in ours:
+        blocks = [(ours["W_xh"], ours["W_hh"], ours["b_h"], nothing)]
+    elif "W_hm" in ours:
+        blocks = [(ours[f"W_x{gate}"], ours[f"W_h{gate}"], ours[f"b_{gate}"], nothing) for gate in "rz"]
+        blocks.append((ours["W_xn"], ours["W_hm"], ours["b_n"], ours["b_m"]))
+    else:
+        blocks = []
+        for gate in "ifgo":
+            absent = np.zeros((H, n_in)), np.zeros((H, H)), nothing + (1000 if gate == "f" else 0)
+            names = f"W_x{gate}", f"W_h{gate}", f"b_{gate}"
+            blocks.append((*map(ours.get, names, absent), nothing))
+    names = "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"
+    state = {f"recurrent.{name}": np.concatenate(parts) for name, parts in zip(names, zip(*blocks))}
+    dtype = ours["W_hy"].dtype
+    return {name: part.astype(dtype) for name, part in state.items()} | {
+        "readout.weight": ours["W_hy"], "readout.bias": ours["b_y"]}
+
+
+def write_weights(path, record):
+    """Writes the weights of a record for torch. Raises ResultsError."""
+    settings = json.dumps(record["settings"])
+    dtype = record["settings"].get("dtype", "float64")
+    weights = {name: np.array(value, dtype) for name, value in record["weights"].items()}
+    words = f"{WEIGHTS}\n\nSettings: {settings}"
+    write_arrays(path, {"README": words} | torch_state(weights))
+
+
+def write_csv(path, records):
+    """Writes the curves of some records as one table: a column for the seed and every other setting
+    that differs between them, and the columns of their histories. Raises ResultsError."""
+    settings = [record["settings"] for record in records]
+    named = [name for name in settings[0]
+             if name == "seed" or any(other[name] != settings[0][name] for other in settings)]
+    columns = list(dict.fromkeys(name for record in records for name in record["history"]))
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(named + columns)
+    for record in records:
+        history = strict(record["history"])
+        for k in range(max(map(len, history.values()), default=0)):
+            row = [history[name][k] if name in history else None for name in columns]
+            table.writerow([record["settings"][name] for name in named] + row)
+    write_whole(path, text.getvalue().encode())
 
 
 # --------------------------------------------------------------------------------------------------

@@ -11,9 +11,10 @@ Hessian-Free Optimization", ICML (the seven as a set); Sutskever, Martens, Dahl 
 the importance of initialization and momentum in deep learning", ICML (momentum, scale of the
 start).
 
-Task: a few informative steps, many steps of distraction, an answer at the end. Eight tasks:
+Task: a few informative steps, many steps of distraction, an answer at the end. Nine tasks:
 addition, multiplication, xor, temporal_order, temporal_order_3, random_permutation,
-noiseless_memorization, 3bit_memorization.
+noiseless_memorization, 3bit_memorization and, from Arjovsky, Shah & Bengio (2016), "Unitary
+Evolution Recurrent Neural Networks", ICML, copy_memory.
 
 Criterion: on held-out sequences, the mean squared error (MSE) or the accuracy, and the rate of
 wrong sequences (|error| > 0.04, or a wrong symbol). Each entry of TASKS below states when its task
@@ -66,8 +67,8 @@ class Settings:
 
     task: str = harness.setting("addition", "what is learned", "task", choices=lambda: tuple(TASKS))
     sequence_len: int | None = harness.setting(
-        None, "T, steps in a sequence, in noiseless_memorization the delay (default: 30 for "
-        "addition, multiplication and xor, else 60)", "task", kind=int, low=1, high=100_000,
+        None, "T, steps in a sequence, in noiseless_memorization and copy_memory the delay (default: "
+        "30 for addition, multiplication and xor, else 60)", "task", kind=int, low=1, high=100_000,
         otherwise=lambda settings: TASKS[settings.task].T)
     bits: int | None = harness.setting(
         None, "symbols to remember", "task", kind=int, low=1, high=1000, otherwise=5,
@@ -78,7 +79,7 @@ class Settings:
     vocabulary: int | None = harness.setting(
         None, "kinds of symbols", "task", kind=int, low=3, high=10_000, otherwise=100,
         needs=("task", "random_permutation"))
-    cell: str = harness.setting("rnn", "rnn or lstm (with forget gate)", "model", choices=("rnn", "lstm"))
+    cell: str = harness.setting("rnn", "rnn, lstm (with forget gate) or gru", "model", choices=("rnn", "lstm", "gru"))
     activation: str | None = harness.setting(
         None, "of the rnn", "model", kind=str, choices=("tanh", "relu"), otherwise="tanh",
         needs=("cell", "rnn"))
@@ -170,9 +171,9 @@ class Settings:
         with their copies, and what training, drawing or testing takes for a while."""
         task, H, B = task_of(self), self.hidden, self.batch
         size, steps = np.dtype(self.dtype).itemsize, task.steps(self.sequence_len)
-        outputs, gates = task.outputs or steps, 4 if self.cell == "lstm" else 1
+        outputs, gates = task.outputs or steps, 1 if self.cell == "rnn" else 4
         columns = H + task.n_in + 1
-        a_step = columns + (14 * H if gates > 1 else H)  # values that a net keeps of a step
+        a_step = columns + {"rnn": 1, "lstm": 14, "gru": 11}[self.cell] * H  # values kept of a step
         nets = size * (B + TOGETHER) * (steps * a_step + outputs * H) + 600 * gates * steps
         weights = size * 12 * (gates * H * columns + task.n_out * H)
         answer, drawn = size * outputs * task.n_out, 8 * steps * (task.n_in + 1)  # a sequence's
@@ -219,7 +220,7 @@ def parse_curriculum(text):
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(harness.CommonOptions):
+class Options(harness.ExportOptions):
     """What a run shows and keeps. None of it changes a trained weight or a final figure."""
 
     eval_every: int = harness.setting(
@@ -261,6 +262,8 @@ class Task:
     scored: int = 1  # the last of these, which count
     own: tuple = ()  # settings of this task alone: generate takes their values after n,
     sizes: Callable | None = None  # and this makes of them the fields that depend on them
+    # T -> test_loss of the best answer without memory, where the loss is over more than what is scored
+    memoryless_loss: Callable | None = None
 
     def steps(self, T):
         """Steps in a sequence."""
@@ -439,6 +442,31 @@ TASKS["3bit_memorization"] = Task(
     make_3bit_memorization, shortest=4, n_in=5, n_out=8, chance=1 / 8, solved=0.9)
 
 
+COPIED, COPY_KINDS = 10, 8  # symbols to copy, and their kinds
+
+
+def make_copy_memory(rng, T, n):
+    """Arjovsky, Shah & Bengio (2016), section 4.1: copy ten symbols of eight kinds after T steps.
+
+    Ten symbols 0 ... 7, T - 1 blanks (8), a delimiter (9), ten blanks. Every step has a target: T + 10
+    blanks, then the ten symbols in order; these ten are scored. Returns x (T + 20, 10, n) and target
+    (T + 20, n). Without memory, blanks are certain and each symbol is one of eight: a cross-entropy of
+    10 ln 8 / (T + 20).
+    """
+    blank = COPY_KINDS
+    symbols = np.full((T + 2 * COPIED, n), blank)
+    symbols[:COPIED] = rng.integers(0, COPY_KINDS, (COPIED, n))
+    target = np.roll(symbols, T + COPIED, axis=0)
+    symbols[COPIED + T - 1] = blank + 1
+    return one_hot(symbols, COPY_KINDS + 2), target
+
+
+TASKS["copy_memory"] = Task(
+    make_copy_memory, shortest=1, n_in=COPY_KINDS + 2, n_out=COPY_KINDS + 1, chance=1 / COPY_KINDS,
+    extra_steps=2 * COPIED, outputs=None, scored=COPIED,
+    memoryless_loss=lambda T: COPIED * math.log(COPY_KINDS) / (T + 2 * COPIED))
+
+
 class Lengths:
     """The length of each training batch: T, or as the curriculum has reached, or drawn up to that;
     and whether --stop-at is reached, judged on training batches alone."""
@@ -531,9 +559,11 @@ class Cell:
     steps are read out.
     """
 
+    absent = ()  # names of the tensors that the cell does without
+
     def __init__(self, gates, n_in, H, n_out, T, B, outputs, dtype, theta):
         rows, columns = max(1, len(gates)) * H, H + n_in + 1
-        self.gates, self.n_in, self.H, self.n_out, self.T = gates, n_in, H, n_out, T
+        self.gates, self.n_in, self.H, self.n_out, self.T, self.B = gates, n_in, H, n_out, T, B
         self.shapes = (rows, columns), (n_out, H), (n_out,)
         size = sum(math.prod(shape) for shape in self.shapes)
         self.theta = np.zeros(size, dtype) if theta is None else theta
@@ -553,15 +583,17 @@ class Cell:
         ends = np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
         return [part.reshape(shape) for part, shape in zip(np.split(vector, ends), self.shapes)]
 
-    def tensors(self, vector):
-        """Named views of a flat vector: W_hh, W_xh, b_h of a plain RNN, or W_hi, W_xi, b_i, ... gate by gate."""
+    def tensors(self, vector, absent=False):
+        """Named views of a flat vector: W_hh, W_xh, b_h of a plain RNN, or W_hi, W_xi, b_i, ... gate by gate.
+        absent: also those that this cell does without, whose places in the vector have no effect."""
         W, W_hy, b_y = self.split(vector)
         named, H = {}, self.H
         for k, gate in enumerate(self.gates or "h"):
             block = W[k * H : (k + 1) * H]
             bias = {f"b_{gate}": block[:, -1]}
             named |= {f"W_h{gate}": block[:, :H], f"W_x{gate}" if self.gates else "W_xh": block[:, H:-1]} | bias
-        return named | {"W_hy": W_hy, "b_y": b_y}
+        named |= {"W_hy": W_hy, "b_y": b_y}
+        return {name: tensor for name, tensor in named.items() if absent or name not in self.absent}
 
     def load(self, x):
         """Puts x (T', n_in, B) into the last T' slots and h = 0 before them."""
@@ -633,16 +665,23 @@ class LSTM(Cell):
     c_t = i_t g_t + f_t c_{t-1}                        cell state; without forget gate f_t = 1
     h_t = o_t tanh(c_t),  y = W_hy h + b_y
 
+    candidate_sources: "all", or "inputs" for g_t = tanh(W_xg x_t), with neither W_hg nor b_g.
+
     One tanh serves all gates: sigma(z) = (1 + tanh(z/2)) / 2. With a = tanh(fold z), fold = 1/2 for
     the sigmoid gates and 1 for g, the derivative of every gate is fold^2 (1 - a^2); fold^2 is
-    multiplied into W_hh^T and dW.
+    multiplied into W_hh^T and dW. fold is 0 where a weight is absent.
     """
 
-    def __init__(self, n_in, H, n_out, T, B, outputs=1, dtype=float, theta=None, forget_gate=True):
+    def __init__(self, n_in, H, n_out, T, B, outputs=1, dtype=float, theta=None, forget_gate=True,
+                 candidate_sources="all"):
         super().__init__("oifg" if forget_gate else "oig", n_in, H, n_out, T, B, outputs, dtype, theta)
         rows, dtype = len(self.gates) * H, self.theta.dtype
-        self.fold = np.full((rows, 1), 0.5, dtype)
+        self.fold = np.full(self.W.shape, 0.5, dtype)
         self.fold[-H:] = 1
+        if candidate_sources == "inputs":
+            self.absent = "W_hg", "b_g"
+            self.fold[-H:, :H] = 0  # W_hg
+            self.fold[-H:, -1] = 0  # b_g
         self.a = np.zeros((T, rows, B), dtype)
         self.sigmoids = np.zeros((T, rows - H, B), dtype)  # o, i, f
         self.c = np.zeros((T + 1, H, B), dtype)  # c[t] is the state before step t
@@ -686,7 +725,7 @@ class LSTM(Cell):
         """Fills grad from dy = dL/dy (outputs, n_out, B), for the sequences of the last forward."""
         self.readout_backward(dy)
         dz_all = self.local_derivatives()
-        W_hh_T = np.ascontiguousarray((self.W[:, : self.H] * self.fold**2).T)
+        W_hh_T = np.ascontiguousarray((self.W * self.fold**2)[:, : self.H].T)
         dh, dc, part, W_hh_T_dot, multiply = self.dh, self.dc, self.part, W_hh_T.dot, np.multiply
         dc[:] = 0
         for dz, dz_o, dz_i, dz_f, dz_g, f, dc_dh, dh_read in reversed(self.backward_steps[self.first :]):
@@ -720,6 +759,97 @@ class LSTM(Cell):
         np.subtract(1, dc_dh, out=dc_dh)
         dc_dh *= self.o[used]
         return dz
+
+
+class GRU(Cell):
+    """The gated recurrent unit of Cho et al. (2014), its reset gate behind the matrix as in torch.nn.GRU.
+
+    r_t, z_t = sigma(W_h h_{t-1} + W_x x_t + b)        gates, each with its own W_h, W_x, b
+    m_t = W_hm h_{t-1} + b_m                           what the units say to the candidate
+    n_t = tanh(W_xn x_t + b_n + r_t m_t)               candidate
+    h_t = (1 - z_t) n_t + z_t h_{t-1},  y = W_hy h + b_y
+
+    There are four biases of H: b_r, b_z, b_m, b_n. torch has six: b_r is its b_ir + b_hr, b_z its
+    b_iz + b_hz, b_n its b_in, and b_m its b_hn, which r_t multiplies; W_hm is its W_hn.
+
+    r and z are made by a tanh as the LSTM's gates are, with the same fold. W holds the blocks of m
+    and n apart, so fold is 0 in place of W_xm and W_hn, which do not exist.
+    """
+
+    absent = "W_xm", "W_hn"
+
+    def __init__(self, n_in, H, n_out, T, B, outputs=1, dtype=float, theta=None):
+        super().__init__("rzmn", n_in, H, n_out, T, B, outputs, dtype, theta)
+        dtype = self.theta.dtype
+        self.fold = np.full(self.W.shape, 0.5, dtype)
+        self.fold[2 * H :] = 1
+        self.fold[2 * H : 3 * H, H:-1] = 0  # W_xm
+        self.fold[3 * H :, :H] = 0  # W_hn
+        self.a = np.zeros((T, 4 * H, B), dtype)  # tanh(z/2) of r and z; m; n
+        self.sigmoids = np.zeros((T, 2 * H, B), dtype)  # r, z
+        self.change = np.zeros((T, H, B), dtype)  # h_{t-1} - n_t
+        self.dz = np.zeros((T, 4 * H, B), dtype)
+        self.part = np.zeros((H, B), dtype)
+
+        self.r, self.z = self.sigmoids[:, :H], self.sigmoids[:, H:]
+        self.m, self.n = self.a[:, 2 * H : 3 * H], self.a[:, 3 * H :]
+        self.forward_steps = list(zip(
+            self.S, self.a, self.a[:, : 2 * H], self.sigmoids, self.r, self.z, self.m, self.n,
+            self.S[:-1, :H], self.change, self.h))
+        dh_reads = [None] * (T - outputs) + list(self.dh_read)
+        self.backward_steps = list(zip(self.dz, self.dz.reshape(T, 4, H, B), self.z, dh_reads))
+
+    def forward(self, x):
+        """y (outputs, n_out, B) for x (T', n_in, B), T' <= T."""
+        self.load(x)
+        W, part, half = self.W * self.fold, self.part, np.asarray(0.5, self.theta.dtype)
+        W_dot, tanh, multiply, add = W.dot, np.tanh, np.multiply, np.add  # each writes into its last argument
+        subtract = np.subtract
+        for s, a, a_rz, rz, r, z, m, n, h_prev, change, h in self.forward_steps[self.first :]:
+            W_dot(s, a)  # W [h_{t-1}; x_t; 1]: z_r / 2, z_z / 2, m_t, W_xn x_t + b_n
+            tanh(a_rz, a_rz)
+            multiply(a_rz, half, rz)
+            add(rz, half, rz)  # r_t, z_t = (1 + tanh(z/2)) / 2 = sigma(z)
+            add(n, multiply(r, m, part), n)
+            tanh(n, n)  # n_t = tanh(W_xn x_t + b_n + r_t m_t)
+            subtract(h_prev, n, change)
+            add(n, multiply(z, change, part), h)  # h_t = n_t + z_t (h_{t-1} - n_t)
+        return self.readout()
+
+    def backward(self, dy):
+        """Fills grad from dy = dL/dy (outputs, n_out, B), for the sequences of the last forward."""
+        self.readout_backward(dy)
+        dz_all = self.local_derivatives()
+        W_hh_T = np.ascontiguousarray((self.W * self.fold**2)[:, : self.H].T)
+        dh, kept, W_hh_T_dot, multiply = self.dh, self.part, W_hh_T.dot, np.multiply
+        for dz, dz_by_gate, z, dh_read in reversed(self.backward_steps[self.first :]):
+            if dh_read is not None:
+                dh += dh_read
+            dz_by_gate *= dh  # dL/dz = dh_t/dz dL/dh_t, of r, z, m and n
+            multiply(z, dh, kept)
+            W_hh_T_dot(dz, dh)
+            dh += kept  # dL/dh_{t-1} = W_hh^T dL/dz_t + z_t dL/dh_t
+        self.weight_gradient(dz_all)
+        self.dW *= self.fold**2
+
+    def local_derivatives(self):
+        """Fills dz with dh_t/dz of r, z, m and n (over fold^2), for all steps at once."""
+        used = slice(self.first, self.T)
+        dz, r, z, n = self.dz[used], self.r[used], self.z[used], self.n[used]
+        dz_rz, H = dz[:, : 2 * self.H], self.H
+        dz_r, dz_z, dz_m, dz_n = (dz[:, row : row + H] for row in range(0, 4 * H, H))
+        np.multiply(n, n, out=dz_n)
+        np.subtract(1, dz_n, out=dz_n)
+        np.subtract(1, z, out=dz_m)
+        dz_n *= dz_m  # (1 - z_t) (1 - n_t^2)
+        np.multiply(dz_n, r, out=dz_m)
+        a_rz = self.a[used, : 2 * H]
+        np.multiply(a_rz, a_rz, out=dz_rz)
+        np.subtract(1, dz_rz, out=dz_rz)
+        dz_r *= self.m[used]
+        dz_r *= dz_n
+        dz_z *= self.change[used]
+        return dz
 # --- end shared ---
 
 
@@ -729,8 +859,8 @@ def build(settings, B, theta=None):
     T = task.steps(settings.sequence_len)
     common = dict(n_in=task.n_in, H=settings.hidden, n_out=task.n_out, T=T, B=B,
                   outputs=task.outputs or T, dtype=np.dtype(settings.dtype), theta=theta)
-    if settings.cell == "lstm":
-        return LSTM(**common)
+    if settings.cell != "rnn":
+        return {"lstm": LSTM, "gru": GRU}[settings.cell](**common)
     return RNN(**common, relu=settings.activation == "relu")
 
 
@@ -905,6 +1035,24 @@ def check_gradient(loss, theta, grad, tensors):
 # --- end shared ---
 
 
+# --- shared: absent weights ---
+def check_absent(loss, net):
+    """A row of the gradient check for the tensors that a cell does without, none if it has all: at
+    0, without a gradient, and without an effect on the loss whatever stands in their places."""
+    if not net.absent:
+        return []
+    places = np.zeros(net.theta.size, bool)
+    for name in net.absent:
+        net.tensors(places, absent=True)[name][:] = True
+    effects = [loss(net.theta + 1e-30j * step).imag / 1e-30
+               for step in np.eye(net.theta.size)[places]]
+    worst = float(np.max(np.abs([net.theta[places], net.grad[places], effects])))
+    moved = float(abs(loss(net.theta + places) - loss(net.theta)))
+    name = f"{' and '.join(net.absent)}, absent"
+    return [(name, 0, worst, "", moved, worst == moved == 0)]
+# --- end shared ---
+
+
 def gradcheck(task, cell="rnn", activation=None, init="ortho", updates=0, short=False):
     """Checks every weight of a net of 4 units at T = 30, at a random start or after some updates.
 
@@ -932,14 +1080,15 @@ def gradcheck(task, cell="rnn", activation=None, init="ortho", updates=0, short=
         other.theta[:] = theta
         return loss_and_gradient(other.forward(x), target, task.classes)[0]
 
-    return check_gradient(loss, net.theta, net.grad, net.tensors)
+    return check_gradient(loss, net.theta, net.grad, net.tensors) + check_absent(loss, net)
 
 
 def gradcheck_all(tasks=None):
     """The gradient check over every task with every start and cell, at the start, trained, and with
     short sequences. Returns the exit code."""
     passed = True
-    models = {"tanh RNN": {}, "ReLU RNN": dict(activation="relu"), "LSTM": dict(cell="lstm")}
+    models = {"tanh RNN": {}, "ReLU RNN": dict(activation="relu"), "LSTM": dict(cell="lstm"),
+              "GRU": dict(cell="gru")}
     kinds = {"ortho start": {}, "trained weights": dict(updates=100),
              "short sequences": dict(short=True)}
     for task in tasks or TASKS:
@@ -1022,8 +1171,8 @@ def wrong(y, target, task):
 
 
 def evaluate(net, settings, n, report=None):
-    """Figures on the first n held-out sequences, for a net built for batches of 100. report: called
-    with the number of sequences done.
+    """Figures on the first n held-out sequences, for a net built for batches of 100: a Cell, or
+    anything else that has forward(x). report: called with the number of sequences done.
 
     Returns test_loss; test_accuracy, the rate of right symbols, or test_mse; wrong_rate, the rate
     of wrong sequences. None if the run is to stop before they are complete.
@@ -1189,12 +1338,19 @@ def parse(argv):
     if args.all:
         kinds = [dict(task=task, init=init) for task in HEADLINE_TASKS for init in HEADLINE_INITS]
     runs = harness.runs_of(parser, args, Settings, kinds)
+    if args.export and (runs[0].curriculum or runs[0].mixed_lengths):
+        parser.error("--export takes sequences of one length: no --curriculum, no --mixed-lengths")
+    task = task_of(runs[0])
+    steps = task.steps(runs[0].sequence_len)
+    harness.check_export_size(parser, args, steps * (task.n_in + 1), N_TEST)
+    args.keep_weights = args.keep_weights or args.export_weights is not None
     return runs, harness.from_flags(Options, args), args
 
 
 def run_name(settings):
     """Task, length, cell and start of a run in a few words."""
-    cell = "LSTM" if settings["cell"] == "lstm" else f"{settings['activation']} RNN"
+    activation, cell = settings["activation"], settings["cell"].upper()
+    cell = f"{activation} {cell}" if activation else cell
     return f"{settings['task']} T={settings['sequence_len']} {cell} {settings['init']}"
 
 
@@ -1204,7 +1360,11 @@ def figure_words(settings, final):
     if final[task.metric] is None:
         return "nothing measured"
     if task.classes:
-        return f"test accuracy {final['test_accuracy']:.4f} (constant answer: {task.chance:.4f})"
+        words = f"test accuracy {final['test_accuracy']:.4f} (constant answer: {task.chance:.4f})"
+        if task.memoryless_loss:
+            memoryless = task.memoryless_loss(settings["sequence_len"])
+            words += f", cross-entropy {final['test_loss']:.5f} (constant answer: {memoryless:.5f})"
+        return words
     return (f"test MSE {final['test_mse']:.5f} (half of it: {final['test_mse'] / 2:.5f}; "
             f"constant answer: {task.chance:.5f})")
 
@@ -1242,10 +1402,33 @@ def aggregate(records):
     return lines
 
 
+def export(settings, options):
+    """Writes the held-out set and the first training sequences of a seed. Returns the exit code."""
+    task = task_of(settings)
+    definition = (TASKS[settings.task].generate.__doc__ or settings.task).splitlines()[0]
+    answer = f"one of {task.n_out} classes" if task.classes else "a number"
+    if task.outputs != 1:
+        answer += f" at each of the last {task.outputs or task.steps(settings.sequence_len)} steps, "
+        answer += f"of which the last {task.scored} count"
+    of = "accuracy" if task.classes else "mean squared error (not half of it)"
+    words = (
+        f"{definition} (rnn_pathological.py --task {settings.task} --sequence-len "
+        f"{settings.sequence_len} --seed {settings.seed}) The answer is {answer}. Criterion: the {of} "
+        f"on the held-out set; a constant answer has {task.chance:.4f}, beyond {task.solved:g} the "
+        f"task counts as solved. Training batches have {settings.batch} sequences.")
+    batches = training_batches(streams(settings.seed)["train"], settings, Lengths(settings))
+    return harness.export(
+        options, words, settings.dtype, task.classes,
+        train=harness.first_batches(batches, options, settings.batch),
+        test=[np.concatenate(part, -1) for part in zip(*held_out(settings, N_TEST))])
+
+
 def main(argv=None):
     runs, options, args = parse(argv)
     if args.gradcheck:
         return gradcheck_all([args.task] if "--task" in args.given else None)
+    if options.export:
+        return export(runs[0], options)
     quiet = options.quiet or len(runs) > 1
     calls = [(settings, options, quiet) for settings in runs]
     return harness.run_and_save(CODE, train, calls, options, summary, aggregate)

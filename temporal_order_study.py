@@ -81,7 +81,7 @@ class Settings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(harness.CommonOptions):
+class Options(harness.SeedOptions):
     """What a run shows and where it keeps it."""
 
 

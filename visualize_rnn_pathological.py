@@ -170,8 +170,11 @@ def plot_spectrum(results):
 
 GLYPHS = {  # a character for each symbol of a task
     "temporal_order": "ABcdef", "temporal_order_3": "ABcdef", "3bit_memorization": "01?xy",
-    "noiseless_memorization": "01·!", "random_permutation": "01" + "abcdefghijklmnopqr"}
-EXAMPLES = {"noiseless_memorization": dict(sequence_len=20), "random_permutation": dict(vocabulary=20)}
+    "noiseless_memorization": "01·!", "random_permutation": "01" + "abcdefghijklmnopqr",
+    "copy_memory": "01234567·!"}
+EXAMPLES = {
+    "noiseless_memorization": dict(sequence_len=20), "random_permutation": dict(vocabulary=20),
+    "copy_memory": dict(sequence_len=20)}
 
 
 def answer_of(task, target):
@@ -182,16 +185,19 @@ def answer_of(task, target):
         return f"the next symbol at every step; at the last step the first one, {target[-1]}"
     if task == "noiseless_memorization":
         return f"{''.join(map(str, target))}, over the last {len(target)} steps"
+    if task == "copy_memory":
+        copied = "".join(map(str, target[-rp.COPIED :]))
+        return f"a blank at every step, {copied} over the last {rp.COPIED}"
     digits = f"{target[0]:0{2 if task == 'temporal_order' else 3}b}"
     return digits.translate(str.maketrans("01", "AB")) if task.startswith("temporal") else digits
 
 
-def draw_symbols(ax, glyphs, symbols):
-    """A row of characters: the two or more informative kinds in blue, trigger and query in red,
+def draw_symbols(ax, glyphs, symbols, informative=2):
+    """A row of characters: the first kinds, which are informative, in blue, trigger and query in red,
     the rest in grey."""
     for t, symbol in enumerate(symbols):
         glyph = glyphs[symbol]
-        colour = BLUE if symbol < 2 else RED if glyph in "?!" else GREY
+        colour = BLUE if symbol < informative else RED if glyph in "?!" else GREY
         ax.text(t, 0.5, glyph, ha="center", va="center", fontsize=12, color=colour,
                 weight="normal" if colour == GREY else "bold")
     ax.set(ylim=(0, 1), yticks=[])
@@ -199,13 +205,13 @@ def draw_symbols(ax, glyphs, symbols):
 
 def plot_task_examples(results):
     """One sequence of each task, drawn from the display stream: nothing of results is needed."""
-    fig, axes = pictures.subplots(len(rp.TASKS), 1, figsize=(9.2, 10))
+    fig, axes = pictures.subplots(len(rp.TASKS), 1, figsize=(9.2, 11.2))
     for ax, task in zip(axes, rp.TASKS):
         settings = rp.Settings(task=task, **{"sequence_len": 30} | EXAMPLES.get(task, {}))
         x, target = rp.task_of(settings).generate(rp.streams(3)["display"], settings.sequence_len, 1)
         x, T = x[:, :, 0], len(x)
         if task in GLYPHS:
-            draw_symbols(ax, GLYPHS[task], x.argmax(1))
+            draw_symbols(ax, GLYPHS[task], x.argmax(1), rp.COPY_KINDS if task == "copy_memory" else 2)
         else:
             ax.bar(np.arange(T), np.maximum(x[:, 0], 0.02), color=np.where(x[:, 1] == 1, BLUE, "#cccccc"))
             ax.set(ylim=(0, 1.1), ylabel="value")

@@ -19,6 +19,8 @@ LAGS = {
     for T in (100, 500, 1000)
     for name, settings in HEADLINE.items()}
 
+GRU = {"GRU": dict(cell="gru")}
+
 CELLS = {
     "LSTM, forget gate": dict(),
     "LSTM of 1997, no forget gate": dict(cell="lstm1997"),
@@ -54,6 +56,16 @@ SEARCH = {
 }
 
 
+# The cell of 1997 at longer lags, its candidate with and without the units and the bias
+_SOURCES = dict(cell="lstm1997", batch=8, iters=8000, schedule="cosine", clip=0.05, dtype="float32")
+SOURCES_SEARCH = {
+    (sources, rate): _SOURCES | dict(T=500, cell_sources=sources, lr=rate)
+    for rate in (0.02, 0.01, 0.005, 0.002) for sources in ("all", "inputs")}
+SOURCES = {
+    sources: _SOURCES | dict(T=500, cell_sources=sources, lr=0.02) for sources in ("inputs", "all")}
+SOURCES_1000 = {sources: SOURCES[sources] | dict(T=1000, iters=4000) for sources in SOURCES}
+
+
 def study(name, shows, grid, seeds, minutes, eval_every=100, snapshot_every=0, keep=("history",)):
     options = dict(snapshot_every=snapshot_every, eval_every=eval_every)
     return Study(name, shows, "adding_problem", grid, seeds, minutes, options, keep)
@@ -66,6 +78,7 @@ STUDIES = [
     study("adding-headline", "the adding problem's recipe over ten seeds, LSTM and tanh RNN",
           HEADLINE | STOPPED, TEN, 2.6, keep=("history", "weights")),
     study("adding-cells", "which cell learns T = 100: five cells", CELLS, TEN, 6),
+    study("adding-gru", "the headline's recipe with a GRU", GRU, TEN, 2.5),
     study("adding-lags", "T = 100, 500, 1000", LAGS, THREE, 9, eval_every=1000),
     study("adding-hidden", "2 to 32 hidden units", HIDDEN, TEN, 11, eval_every=2000),
     Study("adding-lesions", "the headline's LSTMs with weights between units taken away",
@@ -74,6 +87,12 @@ STUDIES = [
           CROSSING, FOUR, 9, eval_every=2000),
     study("adding-search", "what was tried for a better recipe, on validation sequences",
           SEARCH, SEARCH_SEEDS, 16, eval_every=4000),
+    study("adding-lstm1997-sources-search", "the cell of 1997 at T = 500: rates, both candidates",
+          SOURCES_SEARCH, range(100, 101), 4, eval_every=1000),
+    study("adding-lstm1997-sources", "the cell of 1997 at T = 500: what its candidate sees",
+          SOURCES, THREE, 3, eval_every=500),
+    study("adding-lstm1997-sources-1000", "the same at T = 1000, half as many iterations",
+          SOURCES_1000, range(2), 2, eval_every=500),
     study("adding-best", "the best recipe on fresh seeds", {"--best": ap.BEST}, FRESH, 5,
           eval_every=1000),
 ]

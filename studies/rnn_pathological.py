@@ -112,6 +112,20 @@ BEYOND_CURRICULUM = {
         _LSTM: dict(_GROW, cell="lstm", hidden=32, lr=2e-3, input_scale=0.3, forget_bias=3.0),
     }.items()}
 
+# Cells with gates on the headline's tasks
+_GATED = dict(hidden=32, optimizer="adam", lr=5e-3, epochs=20, dtype="float32")
+GATED = {
+    (task, cell): _GATED | dict(task=task, cell=cell)
+    for task in rp.HEADLINE_TASKS for cell in ("lstm", "gru")}
+
+# The copying problem at T = 20: the tanh RNN with both starts, and cells with gates
+_COPY = dict(task="copy_memory", sequence_len=20, epochs=30)
+COPY = {
+    "tanh RNN, orthogonal": _COPY | _ADAM | dict(hidden=64, input_scale=0.01),
+    "tanh RNN, N(0, 0.1²)": _COPY | _ADAM | dict(hidden=64, input_scale=0.01, init="random"),
+    "LSTM": _GATED | _COPY | dict(cell="lstm", hidden=64),
+    "GRU": _GATED | _COPY | dict(cell="gru", hidden=64)}
+
 
 def table5(task, method, mu, **changes):
     """Settings of a cell of Table 5 of Sutskever et al. (2013): NAG or CM (heavy ball), momentum mu
@@ -184,6 +198,8 @@ STUDIES = [
     study("beyond-curriculum",
           "3-bit memorization with a curriculum to T = 200 and 400, tanh RNN and LSTM",
           BEYOND_CURRICULUM, FIVE, 2.5, eval_every=10),
+    study("gated", "LSTM and GRU on the headline's tasks", GATED, TEN, 3, eval_every=1),
+    study("copy", "the copying problem at T = 20: tanh RNN, LSTM and GRU", COPY, TEN, 3, eval_every=3),
     study("length", "solve rate against T for three starts", LENGTH, TEN, 35, eval_every=10),
     study("scale", "four starts of W_hh, each at spectral radius 0.8, 1 and 1.1",
           SCALE, FIVE, 12, eval_every=10),

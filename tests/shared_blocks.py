@@ -12,6 +12,7 @@ HOLDERS = {
     "clip": {"adding_problem.py", "rnn_pathological.py"},
     "adam": {"adding_problem.py", "rnn_pathological.py", "information_latching.py"},
     "gradient check": CHECKED,
+    "absent weights": {"adding_problem.py", "rnn_pathological.py"},
     "divergence": {"adding_problem.py", "rnn_pathological.py", "information_latching.py"},
 }
 BLOCK = re.compile(r"^# --- shared: ([^\n]+) ---\n(.*?)^# --- end shared ---$", re.MULTILINE | re.DOTALL)

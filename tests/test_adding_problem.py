@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import adding_problem as ap
 import studies
 
-CELLS = ("lstm", "lstm1997", "rnn", "irnn")
+CELLS = ("lstm", "lstm1997", "gru", "rnn", "irnn")
+INPUTS = dict(cell="lstm1997", cell_sources="inputs")  # the candidate sees the inputs alone
 SMALL = dict(T=12, hidden=3, iters=30, batch=8)
 OPTIONS = ap.Options(eval_every=10, snapshot_every=10)
 
@@ -81,7 +82,8 @@ def test_streams_differ_between_names_and_seeds():
 def test_gradient_of_every_weight(cell, updates):
     rows = ap.gradcheck(cell, updates=updates)
     assert all(row[-1] for row in rows), rows
-    assert sum(row[1] for row in rows) == built(cell, 4).theta.size
+    absent = 4 * 4 + 2 * 4 if cell == "gru" else 0  # W_hn and W_xm
+    assert sum(row[1] for row in rows) == built(cell, 4).theta.size - absent
 
 
 def test_gradient_check_rejects_a_gradient_that_is_zero_throughout():
@@ -125,8 +127,33 @@ BACKWARD = {
         ("np.subtract(1, dc_dh, out=dc_dh)", "pass", "lstm"),
         ("dc_dh *= self.o[used]", "pass", "lstm1997"),
         ("self.dW *= self.fold**2", "self.dW *= self.fold", "lstm"),
-        ("* self.fold**2).T", "* self.fold).T", "lstm"),
+        ("self.fold**2)[:, : self.H].T", "self.fold)[:, : self.H].T", "lstm"),
         ("dc[:] = 0", "pass", "lstm"),
+    ],
+    "class GRU(Cell)": [
+        ("dz_by_gate *= dh  #", "dz_by_gate *= -dh  #", "gru"),
+        ("dz_by_gate *= dh  #", "dz_by_gate[:3] *= dh  #", "gru"),
+        ("multiply(z, dh, kept)", "kept[:] = 0", "gru"),
+        ("multiply(z, dh, kept)", "np.subtract(dh, multiply(z, dh, kept), kept)", "gru"),
+        ("            dh += kept", "            dh -= kept", "gru"),
+        ("W_hh_T_dot(dz, dh)", "dh[:] = 0", "gru"),
+        ("W_hh_T_dot(dz, dh)", "W_hh_T_dot(dz, dh); dh *= 0.5", "gru"),
+        ("dh += dh_read", "dh -= dh_read", "gru"),
+        ("self.dW *= self.fold**2", "self.dW *= self.fold", "gru"),
+        ("self.dW *= self.fold**2", "self.dW *= self.fold.max(1, keepdims=True)**2", "gru"),
+        ("self.fold**2)[:, : self.H].T", "self.fold)[:, : self.H].T", "gru"),
+        ("np.subtract(1, dz_n, out=dz_n)", "np.subtract(2, dz_n, out=dz_n)", "gru"),
+        ("np.subtract(1, z, out=dz_m)", "dz_m[:] = z", "gru"),
+        ("dz_n *= dz_m", "pass", "gru"),
+        ("np.multiply(dz_n, r, out=dz_m)", "dz_m[:] = dz_n", "gru"),
+        ("np.subtract(1, dz_rz, out=dz_rz)", "pass", "gru"),
+        ("dz_r *= self.m[used]", "dz_r *= self.n[used]", "gru"),
+        ("dz_r *= dz_n", "dz_r *= dz_m", "gru"),
+        ("dz_z *= self.change[used]", "dz_z *= -self.change[used]", "gru"),
+        ("dz_z *= self.change[used]", "dz_z *= self.h[used]", "gru"),
+        ("self.fold[2 * H : 3 * H, H:-1] = 0", "pass", "gru"),  # W_xm is there after all
+        ("self.fold[3 * H :, :H] = 0", "pass", "gru"),  # W_hn is
+        ("W, part, half = self.W * self.fold", "W, part, half = self.W * self.fold.max(1, keepdims=True)", "gru"),
     ],
     "class Cell": [
         ("np.matmul(dy, self.read.transpose(0, 2, 1))", "np.matmul(-dy, self.read.transpose(0, 2, 1))", "lstm"),
@@ -149,6 +176,78 @@ def test_gradient_check_rejects_mutants(scope, old, new, cell):
     assert not all(row[-1] for row in mutant.gradcheck(cell, updates=2))
 
 
+@pytest.mark.parametrize("updates", (0, 300))
+def test_gradient_where_the_candidate_sees_the_inputs_alone(updates):
+    rows = ap.gradcheck(**INPUTS, updates=updates)
+    assert all(row[-1] for row in rows), rows
+    names = [row[0] for row in rows]
+    assert names[-1] == "W_hg and b_g, absent" and not {"W_hg", "b_g"} & {*names}
+    assert sum(row[1] for row in rows) == built("lstm1997", 4).theta.size - 4 * 4 - 4
+
+
+@pytest.mark.parametrize("old, new", [
+    ("self.fold[-H:, :H] = 0", "pass"),  # W_hg is there after all
+    ("self.fold[-H:, -1] = 0", "pass"),  # b_g is
+    ("self.fold[-H:, :H] = 0", "self.fold[-2 * H : -H, :H] = 0"),  # the input gate is blind instead
+    ("self.fold[-H:, :H] = 0", "self.fold[:, :H] = 0"),  # every gate is
+    ("self.fold[-H:, -1] = 0", "self.fold[:, -1] = 0"),
+    ("self.fold[-H:, :H] = 0", "self.fold[-H:, : H - 1] = 0"),  # one unit is still seen
+    ("W, ig, half = self.W * self.fold", "W, ig, half = self.W * self.fold.max(1, keepdims=True)"),
+    ("(self.W * self.fold**2)", "(self.W * self.fold.max(1, keepdims=True)**2 + 0.1)"),
+    ("self.dW *= self.fold**2", "self.dW *= self.fold.max(1, keepdims=True)**2"),
+    ("self.dW *= self.fold**2", "self.dW *= self.fold"),
+    ("self.dW *= self.fold**2", "self.dW *= self.fold**2; self.dW[-1, -1] = 1e-9"),
+    ("            dz_i *= dc", "            dz_i *= 0"),
+    ("            dz_g *= dc", "            dz_g *= -dc"),
+    ("W_hh_T_dot(dz, dh)", "W_hh_T_dot(dz, dh); dh += dz_g"),
+])
+def test_gradient_check_rejects_mutants_where_the_candidate_sees_the_inputs_alone(old, new):
+    mutant = execute(mutated("adding_problem.py", "class LSTM(Cell)", old, new), "adding_mutant")
+    assert not all(row[-1] for row in mutant.gradcheck(**INPUTS, updates=2))
+
+
+def test_the_gradient_check_rejects_absent_weights_that_do_not_start_at_zero():
+    source = mutated("adding_problem.py", "def initialise", "        tensors[name][:] = 0", "        pass")
+    rows = execute(source, "adding_mutant").gradcheck(**INPUTS)
+    assert [row[0] for row in rows if not row[-1]] == ["W_hg and b_g, absent"]
+
+
+def test_a_candidate_that_sees_the_inputs_alone_is_the_cell_of_1997_with_zeros():
+    def trained(**choice):
+        *_, (net, _, _, _) = ap.learn(ap.Settings(**SMALL | choice))
+        return net
+
+    full, bare = (built_from(ap.Settings(**SMALL | choice)) for choice in (dict(cell="lstm1997"), INPUTS))
+    for name, start in bare.tensors(bare.theta).items():
+        assert np.array_equal(start, full.tensors(full.theta)[name])  # as the full cell's, where there is one
+    for name in ("W_hg", "b_g"):
+        full.tensors(full.theta)[name][:] = 0
+    x, target = ap.make_sequences(generator(), 12, 8)
+    assert np.array_equal(full.forward(x), bare.forward(x))
+    for net in (full, bare):
+        net.backward(ap.squared_error(net.forward(x), target)[1])
+    for name, gradient in bare.tensors(bare.grad).items():
+        assert np.array_equal(gradient, full.tensors(full.grad)[name])
+    assert abs(full.tensors(full.grad)["W_hg"]).max() > 0
+    net = trained(**INPUTS)
+    assert not any(net.tensors(net.theta, absent=True)[name].any() for name in net.absent)
+    assert abs(net.theta - built_from(ap.Settings(**SMALL | INPUTS)).theta).max() > 0
+
+
+def built_from(settings):
+    """The cell of some settings at its start."""
+    net = ap.build(settings, settings.batch)
+    ap.initialise(net, settings, ap.streams(settings.seed)["init"])
+    return net
+
+
+def test_the_record_of_such_a_cell_has_no_absent_weights():
+    record = train(**INPUTS)
+    assert record["settings"]["cell_sources"] == "inputs" and not {"W_hg", "b_g"} & record["weights"].keys()
+    assert train(cell="lstm1997")["settings"]["cell_sources"] == "all" and "W_hg" in train(cell="lstm1997")["weights"]
+    assert train()["settings"]["cell_sources"] is None
+
+
 def test_the_unmutated_source_passes_the_same_way():
     same = execute((ROOT / "adding_problem.py").read_text(encoding="utf-8"), "adding_mutant")
     assert all(row[-1] for cell in CELLS for row in same.gradcheck(cell, updates=2))
@@ -163,14 +262,14 @@ def test_gradcheck_command_fails_on_a_mutant_and_passes_without(tmp_path):
     failed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert failed.returncode == 1 and "W_hf" in failed.stdout and "FAILED" in failed.stdout
     passed = run_script("adding_problem.py", "--gradcheck", cwd=tmp_path)
-    assert passed.returncode == 0 and passed.stdout.count(": ok") == 8 and not (tmp_path / "results.json").exists()
+    assert passed.returncode == 0 and passed.stdout.count(": ok") == 12 and not (tmp_path / "results.json").exists()
 
 
 # The same figures from torch
 
 
-def our_figures(cell, theta, x, target):
-    net = built(cell, 5, len(x), len(target))
+def our_figures(cell, theta, x, target, **choice):
+    net = ap.build(ap.Settings(cell=cell, hidden=5, T=len(x), **choice), len(target))
     net.theta[:] = theta
     y = net.forward(x)
     loss, dy = ap.squared_error(y, target)
@@ -193,8 +292,8 @@ def test_equal_to_torch_reference_arrays(cell, reference):
         np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-12 * abs(expected).max(), err_msg=name)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_equal_to_torch_itself(cell):
+@pytest.mark.parametrize("choice", [*(dict(cell=cell) for cell in CELLS), INPUTS], ids=str)
+def test_equal_to_torch_itself(choice):
     if importlib.util.find_spec("torch") is None:
         assert not os.environ.get("REQUIRE_TORCH"), "torch is asked for and not installed"
         pytest.skip("torch is not installed")
@@ -202,8 +301,9 @@ def test_equal_to_torch_itself(cell):
 
     rng = generator(11)
     x, target = ap.make_sequences(rng, 60, 7)
-    y, loss, net = our_figures(cell, rng.normal(0, 0.3, built(cell, 5).theta.size), x, target)
-    torch_y, torch_loss, gradients = loss_and_gradient(cell, net.tensors(net.theta), x, target)
+    theta = rng.normal(0, 0.3, built(choice["cell"], 5).theta.size)
+    y, loss, net = our_figures(theta=theta, x=x, target=target, **choice)
+    torch_y, torch_loss, gradients = loss_and_gradient(choice["cell"], net.tensors(net.theta), x, target)
     np.testing.assert_allclose(y, torch_y, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(loss, torch_loss, rtol=1e-12)
     for name, gradient in net.tensors(net.grad).items():
@@ -226,7 +326,7 @@ def test_a_shorter_sequence_runs_in_the_same_buffers(cell):
 
 
 @pytest.mark.parametrize("outputs", (1, 3, 8))
-@pytest.mark.parametrize("cell", (ap.LSTM, ap.RNN))
+@pytest.mark.parametrize("cell", (ap.LSTM, ap.GRU, ap.RNN))
 def test_several_outputs(cell, outputs):
     x, target = generator().normal(size=(8, 2, 4)), generator(1).normal(size=(outputs, 3, 4))
     theta = generator(2).normal(0, 0.5, cell(2, 5, 3, 8, 4, outputs).theta.size)
@@ -460,12 +560,15 @@ def test_a_diverged_run_says_where_keeps_its_history_and_exits_1(tmp_path):
         ("--seeds 0-1 --seed 3", "exclude each other"),
         ("--jobs 0", "--jobs"),
         ("--eval-every 0", "--eval-every"),
-        ("--cell gru", "--cell"),
+        ("--cell gru1997", "--cell"),
+        ("--cell gru --forget-bias 1", "--forget-bias needs --cell lstm"),
         ("--cell lstm --rnn", "--rnn contradicts --cell lstm"),
         ("--cell irnn --init ortho", "--init ortho"),
         ("--schedule cosine --lr-decay-every 10", "--lr-decay-every needs --schedule halving"),
         ("--average 1", "--average"),
         ("--rnn --forget-bias 1", "--forget-bias needs --cell lstm"),
+        ("--cell-sources inputs", "--cell-sources needs --cell lstm1997"),
+        ("--cell lstm1997 --cell-sources gates", "--cell-sources"),
         ("--dtype float16", "--dtype"),
         ("--T 100000 --batch 65536", "GB of memory"),
         ("--no-such-flag", "unrecognized"),
@@ -519,7 +622,8 @@ def test_progress_fits_80_columns():
 
 @pytest.mark.parametrize("settings", [
     dict(T=500, batch=8), dict(T=400, batch=48), dict(T=100, hidden=64, batch=64),
-    dict(T=600, hidden=32, dtype="float32", cell="rnn"), dict(T=600, batch=128, cell="irnn")], ids=str)
+    dict(T=600, hidden=32, dtype="float32", cell="rnn"), dict(T=600, batch=128, cell="irnn"),
+    dict(T=400, batch=48, cell="gru")], ids=str)
 def test_the_memory_that_is_admitted_is_what_is_needed(settings):
     settings = ap.Settings(iters=2, **settings)
     tracemalloc.start()

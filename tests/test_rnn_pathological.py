@@ -79,6 +79,10 @@ def expected(task, x, T, settings):
         assert len(symbols) == T + 2 * S and (symbols[:S] < K).all()
         assert (np.delete(symbols[S:], T - 1, 0) == K).all() and (symbols[S + T - 1] == K + 1).all()
         return symbols[:S]
+    if task == "copy_memory":
+        assert len(symbols) == T + 20 and (symbols[:10] < 8).all()
+        assert (np.delete(symbols[10:], T - 1, 0) == 8).all() and (symbols[T + 9] == 9).all()
+        return np.concatenate([np.full((T + 10, n), 8), symbols[:10]])
     assert (symbols[-1] == 2).all() and np.isin(symbols[3:-1], (3, 4)).all() and (symbols[:3] < 2).all()
     return np.array([[int("".join(map(str, symbols[:3, k])), 2) for k in range(n)]])
 
@@ -96,7 +100,7 @@ def test_generators_meet_their_definitions(task, data):
     described = rp.task_of(settings)
     x, target = described.generate(np.random.default_rng(seed), T, n)
     assert x.shape == (described.steps(T), described.n_in, n)
-    assert target.shape == (described.outputs or T, n)
+    assert target.shape == (described.outputs or described.steps(T), n)
     np.testing.assert_allclose(target, expected(task, x, T, settings), rtol=0, atol=1e-15)
 
 
@@ -113,6 +117,34 @@ def test_chance_levels_and_uniform_answers(task):
     frequencies = np.bincount(answers.ravel(), minlength=kinds) / answers.size
     assert len(frequencies) == kinds
     np.testing.assert_allclose(frequencies, described.chance, atol=5 * (described.chance / n) ** 0.5)
+
+
+@pytest.mark.parametrize("T", [1, 12, 100])
+def test_copy_memory_without_memory_has_the_cross_entropy_of_its_paper(T, capsys):
+    """10 ln 8 / (T + 20) for blanks that are certain and, at the last ten steps, one of eight."""
+    settings = rp.Settings(task="copy_memory", sequence_len=T)
+    task = rp.task_of(settings)
+    _, target = task.generate(np.random.default_rng(1), T, 7)
+    y = np.full((T + 20, 9, 7), -800.0)
+    y[: T + 10, 8] = 0
+    y[T + 10 :, :8] = 0
+    loss, _ = rp.loss_and_gradient(y, target, task.classes)
+    assert loss == pytest.approx(10 * np.log(8) / (T + 20), rel=1e-12) == task.memoryless_loss(T)
+    assert rp.wrong(y, target, task).shape == (10, 7)
+    y[T + 10 :] = -800
+    np.put_along_axis(y, target[:, None], 0.0, 1)
+    assert rp.loss_and_gradient(y, target, task.classes)[0] == 0 and not rp.wrong(y, target, task).any()
+    y[:, 8] = 1  # blanks throughout: the ten symbols are wrong, and only they count
+    assert rp.wrong(y, target, task).all()
+
+
+def test_copy_memory_says_what_an_answer_without_memory_reaches(tmp_path, small_test_set, capsys):
+    flags = ["--task", "copy_memory", "--sequence-len", "30", *SMOKE, "--out", str(tmp_path / "r.json")]
+    assert rp.main(flags) == 0
+    line = capsys.readouterr().out
+    assert "(constant answer: 0.1250)" in line and f"(constant answer: {10 * np.log(8) / 50:.5f})" in line
+    assert "cross-entropy" not in rp.figure_words(
+        dataclasses.asdict(rp.Settings(task="xor")), dict(test_accuracy=0.5, test_loss=0.7))
 
 
 def test_one_marker_is_not_enough_to_solve_addition_or_multiplication():
@@ -319,7 +351,7 @@ def test_gradient_check_passes_everywhere(capsys):
     lines = capsys.readouterr().out.splitlines()
     for task in rp.TASKS:
         for what in (*(f"tanh RNN, {init} start" for init in rp.INITS), "LSTM, ortho start", "ReLU RNN, ortho start",
-                     "LSTM, trained weights", "tanh RNN, short sequences"):
+                     "LSTM, trained weights", "tanh RNN, short sequences", "GRU, ortho start", "GRU, short sequences"):
             assert any(line.startswith(f"{task}, {what}") and line.endswith(": ok") for line in lines)
     assert rp.main(["--gradcheck", "--task", "xor"]) == 0  # of one task
     assert capsys.readouterr().out.splitlines() == [line for line in lines if line.startswith("xor,")]
@@ -354,7 +386,7 @@ LSTM_MUTANTS = [
     ("class LSTM", "                dc *= f  #", "                dc *= 0.9 * f  #"),
     ("class LSTM", "            W_hh_T_dot(dz, dh)  #", "            W_hh_T_dot(0.99 * dz, dh)  #"),
     ("class LSTM", "        self.dW *= self.fold**2\n", "        self.dW *= self.fold\n"),
-    ("class LSTM", "(self.W[:, : self.H] * self.fold**2).T", "(self.W[:, : self.H] * self.fold).T"),
+    ("class LSTM", "(self.W * self.fold**2)[:, : self.H].T", "(self.W * self.fold)[:, : self.H].T"),
     ("class LSTM", "                dh += dh_read\n", "                dh[:] = dh_read\n"),
     ("class LSTM", "        dz_o *= tanh_c\n", "        dz_o *= self.c[1:][used]\n"),
     ("class LSTM", "dz_i *= self.g[used]", "dz_i *= self.o[used]"),
@@ -362,6 +394,24 @@ LSTM_MUTANTS = [
     ("class LSTM", "dz_forget *= self.c[used]", "dz_forget *= self.c[1:][used]"),
     ("class LSTM", "np.subtract(1, dc_dh, out=dc_dh)", "np.subtract(1.001, dc_dh, out=dc_dh)"),
     ("class LSTM", "dc_dh *= self.o[used]", "dc_dh *= self.i[used]"),
+]
+GRU_MUTANTS = [
+    ("class GRU", "            dz_by_gate *= dh  #", "            dz_by_gate *= 2 * dh  #"),
+    ("class GRU", "            dz_by_gate *= dh  #", "            dz_by_gate[1:] *= dh  #"),
+    ("class GRU", "            multiply(z, dh, kept)", "            kept[:] = dh"),
+    ("class GRU", "            dh += kept  #", "            dh[:] = kept  #"),
+    ("class GRU", "            W_hh_T_dot(dz, dh)", "            W_hh_T_dot(0.99 * dz, dh)"),
+    ("class GRU", "                dh += dh_read\n", "                dh[:] = dh_read\n"),
+    ("class GRU", "        self.dW *= self.fold**2\n", "        self.dW *= self.fold\n"),
+    ("class GRU", "        self.dW *= self.fold**2\n", "        self.dW *= self.fold.max(1, keepdims=True)**2\n"),
+    ("class GRU", "(self.W * self.fold**2)[:, : self.H].T", "(self.W * self.fold)[:, : self.H].T"),
+    ("class GRU", "        self.fold[3 * H :, :H] = 0", "        pass"),
+    ("class GRU", "np.subtract(1, z, out=dz_m)", "np.subtract(1, r, out=dz_m)"),
+    ("class GRU", "np.multiply(dz_n, r, out=dz_m)", "np.multiply(dz_n, z, out=dz_m)"),
+    ("class GRU", "        dz_r *= self.m[used]\n", "        dz_r *= self.change[used]\n"),
+    ("class GRU", "        dz_r *= dz_n\n", "        pass\n"),
+    ("class GRU", "        dz_z *= self.change[used]\n", "        dz_z *= self.n[used]\n"),
+    ("class GRU", "np.subtract(1, dz_rz, out=dz_rz)", "np.subtract(1.001, dz_rz, out=dz_rz)"),
 ]
 LOSS_MUTANTS = [
     ("def loss_and_gradient", "np.subtract(used, target[:, None], out=d)", "np.subtract(target[:, None], used, out=d)"),
@@ -377,11 +427,15 @@ LOSS_MUTANTS = [
 ]
 
 
-@pytest.mark.parametrize("mutant", RNN_MUTANTS + LSTM_MUTANTS + LOSS_MUTANTS, ids=lambda mutant: mutant[2].strip())
+MUTANTS = RNN_MUTANTS + LSTM_MUTANTS + GRU_MUTANTS + LOSS_MUTANTS
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant[2].strip())
 def test_gradient_check_rejects_mutants(mutant):
     module = execute(mutated(SCRIPT, *mutant), "rnn_pathological_mutant")
-    lstm = mutant in LSTM_MUTANTS
-    models = [dict(cell="lstm")] if lstm else [{}, dict(activation="relu")]
+    models = [{}, dict(activation="relu")]
+    if mutant[0] in ("class LSTM", "class GRU"):
+        models = [dict(cell=mutant[0].split()[1].lower())]
     checks = (dict(task=task, short=short, **model) for model in models
               for task, short in (("noiseless_memorization", False), ("random_permutation", True), ("addition", False)))
     assert not all(row[-1] for check in checks for row in module.gradcheck(**check))
@@ -452,7 +506,8 @@ def bytes_of(record):
 
 @pytest.mark.parametrize("special", [
     {}, dict(task="xor", curriculum="4:1:0.5", mixed_lengths=3, optimizer="adam", lr=0.01),
-    dict(task="temporal_order", cell="lstm", dtype="float32", nesterov=True, momentum_max=0.95, momentum_warmup=10)])
+    dict(task="temporal_order", cell="lstm", dtype="float32", nesterov=True, momentum_max=0.95, momentum_warmup=10),
+    dict(task="xor", cell="gru", optimizer="adam")])
 def test_same_seed_same_bytes(special, small_test_set):
     settings, options = rp.Settings(**SHORT | special), rp.Options(keep_weights=True)
     first, second = rp.train(settings, options), rp.train(settings, options)
@@ -550,6 +605,7 @@ def test_a_given_flag_wins_over_the_recipe():
     (["--vocabulary", "9"], "--vocabulary needs --task random_permutation"),
     (["--cell", "lstm", "--activation", "relu"], "--activation needs --cell rnn"),
     (["--forget-bias", "2"], "--forget-bias needs --cell lstm"),
+    (["--cell", "gru", "--activation", "relu"], "--activation needs --cell rnn"),
     (["--optimizer", "adam", "--momentum", "0.5"], "--momentum needs --optimizer momentum"),
     (["--optimizer", "adam", "--nesterov"], "--nesterov needs --optimizer momentum"),
     (["--momentum-warmup", "5"], "--momentum-warmup needs --momentum-max"),
@@ -702,7 +758,8 @@ def test_runs_alone_in_an_empty_folder_and_jobs_change_nothing(tmp_path, small_t
 
 @pytest.mark.parametrize("settings", [
     dict(sequence_len=800), dict(sequence_len=800, dtype="float32"), dict(sequence_len=1500, hidden=8, batch=200),
-    dict(sequence_len=400, cell="lstm", hidden=32), dict(sequence_len=800, hidden=64, batch=8),
+    dict(sequence_len=400, cell="lstm", hidden=32), dict(sequence_len=400, cell="gru", hidden=32),
+    dict(sequence_len=800, hidden=64, batch=8),
     dict(task="random_permutation", sequence_len=200), dict(task="xor", sequence_len=1500, hidden=4, centre=True),
     dict(task="temporal_order", sequence_len=1000, hidden=8), dict(hidden=300, batch=5),
     dict(task="noiseless_memorization", sequence_len=300, bits=200, alphabet=20, hidden=16)], ids=str)

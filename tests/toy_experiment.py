@@ -28,7 +28,7 @@ class Settings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(harness.CommonOptions):
+class Options(harness.SeedOptions):
     """How it is watched."""
 
     slowly: bool = harness.setting(False, "a moment between the rounds", "output")

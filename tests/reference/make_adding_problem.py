@@ -21,9 +21,9 @@ if __name__ == "__main__":
     arrays = {}
     x, target = ap.make_sequences(np.random.Generator(np.random.PCG64(1)), T, B)
     arrays |= {"x": x, "target": target}
-    for seed, cell in enumerate(("lstm", "lstm1997", "rnn", "irnn")):
+    for seed, cell in enumerate(("lstm", "lstm1997", "rnn", "irnn", "gru")):
         rng = np.random.Generator(np.random.PCG64(seed))
-        net = ap.build(cell, H, T, B)
+        net = ap.build(ap.Settings(cell=cell, hidden=H, T=T), B)
         net.theta[:] = rng.normal(0, 0.4, net.theta.size)
         weights = {name: value.copy() for name, value in net.tensors(net.theta).items()}
         y, loss, gradients = loss_and_gradient(cell, weights, x, target)

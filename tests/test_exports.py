@@ -1,0 +1,347 @@
+"""Files for other programs (sequences, weights, curves), and --seeds that leaves out what is there."""
+
+import csv
+import dataclasses
+import importlib
+import json
+import os
+
+import numpy as np
+import pytest
+import toy_experiment as toy
+from conftest import ROOT, assert_bad_input, run_script
+
+import adding_problem as ap
+import harness
+import information_latching as il
+import records
+import rnn_pathological as rp
+
+
+def read(path):
+    """The arrays of a file, as anybody reads them."""
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def logistic(z):
+    return 1 / (1 + np.exp(-z))
+
+
+# Sequences
+
+
+def check_layouts(arrays, name, x, y):
+    """Both layouts of x (T, channels, n) and its targets y, as torch takes them."""
+    assert np.array_equal(arrays[f"{name}_x_torch"], x.transpose(0, 2, 1))
+    assert np.array_equal(arrays[f"{name}_x_keras"], x.transpose(2, 0, 1))
+    assert np.array_equal(arrays[f"{name}_y_torch"], y)
+    steps_first = y.swapaxes(0, 1) if y.ndim == 2 and y.shape[1] != 1 else y
+    assert np.array_equal(arrays[f"{name}_y_keras"], steps_first)
+
+
+def test_the_adding_problem_as_training_and_evaluation_see_it(tmp_path, capsys):
+    path, out = tmp_path / "data.npz", tmp_path / "results.json"
+    flags = ["--T", "12", "--seed", "3", "--batch", "8", "--export-sequences", "50", "--out", str(out)]
+    assert ap.main([*flags, "--export", str(path)]) == 0
+    assert "is written" in capsys.readouterr().out and not out.exists()  # it stops: nothing is trained
+    arrays, settings = read(path), ap.Settings(T=12, seed=3, batch=8)
+    x, target = ap.held_out(settings)
+    check_layouts(arrays, "test", x, target[:, None])
+    assert arrays["train_x_torch"].shape == (12, 56, 2)  # whole batches
+    seen, forward = [], ap.LSTM.forward
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ap.LSTM, "forward", lambda net, x: seen.append(x.copy()) or forward(net, x))
+        for _, _ in zip(range(8), ap.learn(settings)):
+            pass
+    x = np.concatenate(seen[:7], -1)
+    check_layouts(arrays, "train", x, (x[:, 0] * x[:, 1]).sum(0)[:, None])
+    words = str(arrays["README"])
+    assert "0.6667" in words and "0.04" in words and "not half of it" in words and "(T, sequences, channels)" in words
+
+
+@pytest.mark.parametrize("special", [
+    dict(task="addition", dtype="float32"), dict(task="temporal_order"), dict(task="copy_memory"),
+    dict(task="noiseless_memorization", bits=3), dict(task="multiplication", centre=True)], ids=str)
+def test_the_pathological_tasks_as_training_and_evaluation_see_them(special, tmp_path, monkeypatch):
+    monkeypatch.setattr(rp, "N_TEST", 300)
+    settings = rp.Settings(sequence_len=14, batch=7, seed=2, **special)
+    task, path = rp.task_of(settings), tmp_path / "data.npz"
+    assert rp.export(settings, rp.Options(export=str(path), export_sequences=20)) == 0
+    arrays = read(path)
+    assert arrays["train_x_torch"].dtype == settings.dtype and "counts as solved" in str(arrays["README"])
+
+    def expected(batches):
+        x, target = (np.concatenate(parts, -1) for parts in zip(*batches))
+        y = target if task.classes else target[..., None].astype(settings.dtype)
+        return x.astype(settings.dtype), y[0] if len(target) == 1 else y
+
+    check_layouts(arrays, "test", *expected(rp.held_out(settings, 300)))
+    training = rp.training_batches(rp.streams(2)["train"], settings, rp.Lengths(settings))
+    check_layouts(arrays, "train", *expected(next(training) for _ in range(3)))
+    if task.classes:
+        assert arrays["train_y_keras"].dtype == np.int64
+
+
+@pytest.mark.parametrize("special", [{}, dict(task="bit_relay"), dict(split="question", samples=500)], ids=str)
+def test_latching_as_its_first_repeat_sees_it(special, tmp_path):
+    settings, path = il.Settings(T=6, repeats=2, seed=5, **special), tmp_path / "data.npz"
+    assert il.export(settings, il.Options(export=str(path), export_sequences=40)) == 0
+    arrays, rngs = read(path), [il.streams(seed) for seed in (5, 6)]
+    training, sets = il.sequences_of_a_run(settings, rngs)
+    x, sign = sets["test_accuracy"]
+    check_layouts(arrays, "test", x[:, :, ::2], sign[::2, None])
+    batches = il.training_batches(rngs, settings, training)
+    x, sign = (np.concatenate(parts, -1) for parts in zip(*(next(batches) for _ in range(3))))
+    check_layouts(arrays, "train", x[:, :, ::2], sign[::2, None])
+
+
+@pytest.mark.parametrize("script, flags, words", [
+    ("adding_problem.py", "--export x.npy", "does not end in .npz"),
+    ("adding_problem.py", "--export absent/x.npz", "cannot write beside"),
+    ("adding_problem.py", "--export x.npz --seeds 0-1", "takes one run, not 2"),
+    ("adding_problem.py", "--export x.npz --export-sequences 0", "--export-sequences"),
+    ("adding_problem.py", "--export x.npz --T 1000 --export-sequences 1000000", "GB of memory"),
+    ("adding_problem.py", "--export-weights x.txt", "does not end in .npz"),
+    ("adding_problem.py", "--export-weights x.npz --seeds 0-1", "takes one run"),
+    ("adding_problem.py", "--csv absent/x.csv", "cannot write beside"),
+    ("rnn_pathological.py", "--export x.npz --all", "takes one run, not 6"),
+    ("rnn_pathological.py", "--export x.npz --curriculum 5:1:0.1", "one length"),
+    ("rnn_pathological.py", "--export x.npz --mixed-lengths 5", "one length"),
+    ("rnn_pathological.py", "--export x.npz --task random_permutation --vocabulary 10000", "GB of memory"),
+    ("information_latching.py", "--export x.npz --T 10000", "GB of memory"),
+    ("information_latching.py", "--csv x.csv", "unrecognized"),
+])
+def test_bad_input_is_one_line_and_exit_2_before_any_work(script, flags, words, tmp_path):
+    assert_bad_input(run_script(script, *flags.split(), cwd=tmp_path), words)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("flags", [["--export"], ["--iters", "3", "--export-weights"], ["--iters", "3", "--csv"]])
+def test_a_full_disk_leaves_the_old_file(flags, tmp_path, monkeypatch, capsys):
+    path, whole = tmp_path / "file.npz", records.write_whole
+    path.write_text("old")
+
+    def full(where, content):
+        if str(where) != str(path):
+            return whole(where, content)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+            return whole(where, content)
+
+    monkeypatch.setattr(records, "write_whole", full)
+    out = tmp_path / "results.json"
+    assert ap.main(["--T", "5", *flags, str(path), "--quiet", "--out", str(out)]) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert path.read_text() == "old" and not list(tmp_path.glob("*.tmp"))
+    assert out.exists() == (flags[0] != "--export")  # the record is safe
+
+
+# Weights
+
+
+def torch_forward(state, kind, x):
+    """The readout of every step (T, n_out, B) by the equations of torch's documentation, gates in its order.
+    x: (T, n_in, B)."""
+    W_i, W_h, b_i, b_h = (state[f"recurrent.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+    h = c = np.zeros((W_h.shape[1], x.shape[2]))
+    outputs = []
+    for x_t in x:
+        a, b = W_i @ x_t + b_i[:, None], W_h @ h + b_h[:, None]
+        if kind == "LSTM":
+            i, f, g, o = np.split(a + b, 4)
+            c = logistic(f) * c + logistic(i) * np.tanh(g)
+            h = logistic(o) * np.tanh(c)
+        elif kind == "GRU":
+            (a_r, a_z, a_n), (b_r, b_z, b_n) = np.split(a, 3), np.split(b, 3)
+            z = logistic(a_z + b_z)
+            h = (1 - z) * np.tanh(a_n + logistic(a_r + b_r) * b_n) + z * h
+        else:
+            h = np.tanh(a + b) if kind == "tanh" else np.maximum(a + b, 0)
+        outputs.append(state["readout.weight"] @ h + state["readout.bias"][:, None])
+    return np.array(outputs)
+
+
+CELLS = [
+    (dict(cell="lstm"), "LSTM"), (dict(cell="lstm1997"), "LSTM"), (dict(cell="gru"), "GRU"), (dict(cell="rnn"), "tanh"),
+    (dict(cell="irnn"), "relu"), (dict(cell="lstm1997", cell_sources="inputs"), "LSTM")]
+
+
+@pytest.mark.filterwarnings("ignore:overflow")  # of exp(1000), where the forget gate is 1
+@pytest.mark.parametrize("choice, kind", CELLS, ids=str)
+def test_exported_weights_answer_as_the_trained_net(choice, kind, tmp_path):
+    path, out = tmp_path / "weights.npz", tmp_path / "results.json"
+    words = [f"{harness.flag_of(name)}={value}" for name, value in choice.items()]
+    flags = ["--T", "9", "--hidden", "4", "--iters", "40", "--batch", "8", "--quiet", "--out", str(out), *words]
+    assert ap.main([*flags, "--export-weights", str(path)]) == 0
+    state, [record] = read(path), json.loads(out.read_text())["adding_problem"]
+    settings = ap.Settings(**record["settings"])
+    x, target = ap.held_out(settings)
+    y = torch_forward(state, kind, x)[-1, 0]
+    assert np.mean((y - target) ** 2) == pytest.approx(record["final"]["test_mse"], rel=1e-12)
+    assert list(state)[0] == "README" and "bias_hh" in str(state["README"]) and '"T": 9' in str(state["README"])
+    rows = {"LSTM": 16, "GRU": 12}.get(kind, 4)
+    assert {name: value.shape for name, value in state.items() if name != "README"} == {
+        "recurrent.weight_ih_l0": (rows, 2), "recurrent.weight_hh_l0": (rows, 4), "recurrent.bias_ih_l0": (rows,),
+        "recurrent.bias_hh_l0": (rows,), "readout.weight": (1, 4), "readout.bias": (1,)}
+
+
+def test_the_order_of_gates_matters_to_that_test():
+    net, x = ap.build(ap.Settings(T=6, hidden=3), 5), np.random.default_rng(0).normal(size=(6, 2, 5))
+    net.theta[:] = np.random.default_rng(1).normal(size=net.theta.size)
+    state, y = records.torch_state(net.tensors(net.theta)), net.forward(x)[0]
+    np.testing.assert_allclose(torch_forward(state, "LSTM", x)[-1], y, rtol=1e-12)
+    for order in ((1, 0, 2, 3), (0, 1, 3, 2), (3, 0, 1, 2)):  # the last is ours: o, i, f, g
+        wrong = {name: np.concatenate([np.split(value, 4)[k] for k in order]) if "recurrent" in name else value
+                 for name, value in state.items()}
+        assert abs(torch_forward(wrong, "LSTM", x)[-1] - y).max() > 0.01
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_weights_of_a_pathological_task_at_every_output(cell, tmp_path, monkeypatch):
+    monkeypatch.setattr(rp, "N_TEST", 100)
+    monkeypatch.setattr(rp, "N_CURVE", 100)
+    path, out = tmp_path / "weights.npz", tmp_path / "results.json"
+    flags = ["--task", "copy_memory", "--sequence-len", "5", "--hidden", "6", "--epochs", "1", "--cell", cell]
+    assert rp.main([*flags, "--quiet", "--out", str(out), "--export-weights", str(path)]) == 0
+    [record] = json.loads(out.read_text())["rnn_pathological"]
+    x, target = next(rp.held_out(rp.Settings(**record["settings"]), 100))
+    y = torch_forward(read(path), cell.upper() if cell != "rnn" else "tanh", x)
+    assert rp.loss_and_gradient(y, target, True)[0] == pytest.approx(record["final"]["test_loss"], rel=1e-12)
+
+
+@pytest.mark.parametrize("choice, kind", CELLS, ids=str)
+def test_torch_loads_the_exported_weights(choice, kind):
+    if not os.environ.get("REQUIRE_TORCH"):
+        pytest.importorskip("torch")
+    import torch
+
+    net = ap.build(ap.Settings(T=8, hidden=4, **choice), 5)
+    net.theta[:] = np.random.default_rng(2).normal(size=net.theta.size)
+    x = np.random.default_rng(3).normal(size=(8, 2, 5))
+    module = torch.nn.Module()
+    module.recurrent = {"LSTM": torch.nn.LSTM, "GRU": torch.nn.GRU}.get(kind, torch.nn.RNN)(
+        2, 4, **({} if kind in ("LSTM", "GRU") else dict(nonlinearity=kind)))
+    module.readout = torch.nn.Linear(4, 1)
+    module.double().load_state_dict(
+        {name: torch.from_numpy(value.copy()) for name, value in records.torch_state(net.tensors(net.theta)).items()})
+    with torch.no_grad():
+        h, _ = module.recurrent(torch.from_numpy(x.transpose(0, 2, 1).copy()))
+        y = module.readout(h[-1]).numpy().T
+    np.testing.assert_allclose(net.forward(x)[0], y, rtol=1e-10, atol=1e-12)
+
+
+# Curves
+
+
+def test_a_curve_as_a_table(tmp_path, capsys):
+    path, out = tmp_path / "curve.csv", tmp_path / "results.json"
+    flags = ["--T", "5", "--hidden", "2", "--iters", "20", "--eval-every", "10", "--quiet", "--out", str(out)]
+    assert ap.main([*flags, "--seeds", "3-4", "--csv", str(path)]) == 0
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert list(rows[0]) == ["seed", *ap.COLUMNS] and [row["seed"] for row in rows] == ["3"] * 3 + ["4"] * 3
+    for record in json.loads(out.read_text())["adding_problem"]:
+        own = [row for row in rows if row["seed"] == str(record["settings"]["seed"])]
+        assert [float(row["test_mse"]) for row in own] == record["history"]["test_mse"]
+        assert own[0]["train_mse"] == ""  # nothing was trained yet
+
+
+def test_a_table_of_different_runs_names_what_differs(tmp_path):
+    made = [dict(settings=dict(task=task, init="ortho", seed=0), history=history) for task, history in (
+        ("addition", dict(update=[0, 1], test_mse=[0.5, float("nan")])),
+        ("xor", dict(update=[0], test_accuracy=[0.25])), ("none", {}))]
+    records.write_csv(tmp_path / "c.csv", made)
+    assert (tmp_path / "c.csv").read_text() == (
+        "task,seed,update,test_mse,test_accuracy\naddition,0,0,0.5,\naddition,0,1,,\nxor,0,0,,0.25\n")
+
+
+# --seeds leaves out what is there
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The seeds that the toy experiment trains."""
+    seen, train = [], toy.train
+    monkeypatch.setattr(toy, "train", lambda *call: seen.append(call[0].seed) or train(*call))
+    return seen
+
+
+def test_seeds_leaves_out_what_the_file_has(tmp_path, trained, capsys):
+    flags = ["--quiet", "--out", str(tmp_path / "r.json"), "--seeds"]
+    assert toy.main([*flags, "0-1"]) == 0 and trained == [0, 1]
+    first = capsys.readouterr().out.splitlines()
+    before = json.loads((tmp_path / "r.json").read_text())["toy_experiment"]
+    assert toy.main([*flags, "0-3"]) == 0 and trained == [0, 1, 2, 3]
+    said, *lines = capsys.readouterr().out.splitlines()
+    assert "has 2 of 4 runs already" in said and "--again" in said and lines[:2] == first and len(lines) == 4
+    assert json.loads((tmp_path / "r.json").read_text())["toy_experiment"][:2] == before
+    assert toy.main([*flags, "0-3", "--jobs", "2"]) == 0 and len(trained) == 4  # nothing is left to run
+    assert toy.main([*flags, "0-3", "--again"]) == 0 and len(trained) == 8
+    assert toy.main([*flags, "0-3", "--rounds", "4"]) == 0 and len(trained) == 12  # other settings
+    assert toy.main(["--quiet", "--out", str(tmp_path / "r.json"), "--seed", "0"]) == 0  # one run is always made
+    assert toy.main(["--quiet", "--out", str(tmp_path / "r.json")]) == 0 and len(trained) == 14
+
+
+def test_what_other_code_made_or_what_was_cut_short_is_run(tmp_path, trained, monkeypatch, capsys):
+    out = tmp_path / "r.json"
+    flags = ["--quiet", "--out", str(out), "--seeds", "0-2"]
+    assert toy.main(flags) == 0
+    results = json.loads(out.read_text())
+    results["toy_experiment"][0]["provenance"]["fingerprint"] = "of other code"
+    results["toy_experiment"][1]["final"]["status"] = "interrupted"
+    out.write_text(json.dumps(results))
+    assert toy.main(flags) == 0 and trained == [0, 1, 2, 0, 1]
+    monkeypatch.setattr(toy.CODE, "fingerprint", None)  # a notebook's: nothing says what made a record
+    results["toy_experiment"][2]["provenance"]["fingerprint"] = None
+    out.write_text(json.dumps(results))
+    assert toy.main(flags) == 0 and trained[5:] == [0, 1, 2]
+
+
+def test_a_diverged_run_that_is_left_out_still_counts(tmp_path, trained, capsys):
+    out = tmp_path / "r.json"
+    flags = ["--quiet", "--out", str(out), "--seeds", "0-1"]
+    assert toy.main(flags) == 0
+    results = json.loads(out.read_text())
+    results["toy_experiment"][0]["final"]["status"] = "diverged"
+    out.write_text(json.dumps(results))
+    assert toy.main(flags) == 1 and trained == [0, 1]
+
+
+EVERY = {
+    "adding_problem": "--T 5 --hidden 2 --iters 3 --seeds 0-1",
+    "adding_lesions": "--T 10 --hidden 3 --iters 3 --seeds 0-1",
+    "rnn_pathological": "--sequence-len 5 --hidden 2 --epochs 1 --batches-per-epoch 2 --seeds 0-1",
+    "temporal_order_study": "--sequence-len 10 --hidden 3 --updates 2 --seeds 0-1",
+    "information_latching": "--cell srnn --T 4 --updates 2 --seeds 0-1",
+    "latch_landscape": "--points 3 --sequences 4 --seeds 0-1", "data_movement": "--T 5 --seeds 0-1"}
+
+
+def test_every_experiment_with_seeds_is_among_these():
+    named = [path.stem for path in ROOT.glob("*.py") if "\nEXPERIMENT =" in path.read_text(encoding="utf-8")]
+    with_seeds = {name for name in named
+                  if "--seeds" in run_script(f"{name}.py", "--help", cwd=ROOT).stdout}
+    assert with_seeds == EVERY.keys()
+    for name in with_seeds:
+        assert "again" in {field.name for field in dataclasses.fields(importlib.import_module(name).Options)}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_each_leaves_out_what_is_there(name, tmp_path, monkeypatch, capsys):
+    experiment = importlib.import_module(name)
+    flags = [*EVERY[name].split(), "--quiet", "--out", str(tmp_path / "r.json")]
+    assert experiment.main(flags) == 0
+    first = capsys.readouterr().out.splitlines()
+    monkeypatch.setattr(experiment, "train", None)  # nothing is trained
+    assert experiment.main(flags) == 0
+    said, *again = capsys.readouterr().out.splitlines()
+    assert "runs already" in said and again == first
+
+
+def test_weights_are_exported_of_a_record_that_has_them(tmp_path):
+    out, path = tmp_path / "r.json", tmp_path / "w.npz"
+    flags = ["--T", "5", "--hidden", "2", "--iters", "3", "--quiet", "--out", str(out), "--seeds", "1-1"]
+    assert ap.main(flags) == 0
+    results = json.loads(out.read_text())
+    del results["adding_problem"][0]["weights"]
+    out.write_text(json.dumps(results))
+    assert ap.main([*flags, "--export-weights", str(path)]) == 0 and "readout.bias" in read(path)
