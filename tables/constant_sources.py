@@ -11,6 +11,7 @@ from analysis import claim, readings
 from analysis import constant_sources as start
 from studies import constant_sources as grids
 from studies import lstm_1997 as lstm_grids
+from tables import adding_problem as adding_tables
 from tables import lstm_1997 as lstm_tables
 from tables.writing import listed, markdown, thousands, three
 
@@ -135,6 +136,26 @@ def slow(results):
          "over the paper's"], lines)
 
 
+def elsewhere(results):
+    """The same cause in other places."""
+    found = readings.runs(results)
+    row = next(row for row in lstm.TABLE_ROWS if (row.experiment, row.T) == ("3a", 1000))
+    literal, common = lstm_tables.most_given(found, row), readings.best(found, row, readings.common)
+    claim(common.all_stop and len(literal.reached) < row.trials, "3a with T = 1000")
+    own = {T: studies.arms(results, name) for T, name in (
+        (500, "adding-lstm1997-sources"), (1000, "adding-lstm1997-sources-1000"))}
+    solved = {(sources, T): f"{adding_tables.solved(records)} of {len(records)}"
+              for T, arms in own.items() for sources, records in arms.items()}
+    return "\n".join([
+        f"- 3a with T = 1000, which stops in {len(literal.reached)} of {row.trials} trials word for word, does in all with "
+        f"cells that see the inputs and their slow bias, after {three(np.mean(common.reached))} sequences (paper "
+        f"{thousands(row.paper)}).",
+        f"- The cell without forget gate in [adding_problem.py](adding_problem.md), trained with the full gradient and Adam, "
+        f"solves T = 500 in {solved['inputs', 500]} seeds if its candidate sees the inputs alone, and in {solved['all', 500]} if it sees "
+        f"everything; T = 1000 in {solved['inputs', 1000]} and {solved['all', 1000]}.",
+        "- The neural sequence chunker that never takes over has [another reason](lstm_1997_rivals.md)."])
+
+
 def findings(results):
     """The page's findings."""
     arms = studies.arms(results, "constant-sources-4")
@@ -160,4 +181,5 @@ def findings(results):
 TABLES = {
     "constant_sources:findings": findings, "constant_sources:slow": slow,
     "constant_sources:adding": adding, "constant_sources:calculation": calculation, "constant_sources:lag": lag,
-    "constant_sources:connections": connections}
+    "constant_sources:connections": connections,
+    "constant_sources:elsewhere": elsewhere}

@@ -466,7 +466,7 @@ def findings(results):
     return "\n".join([
         f"1. Reber grammar: by {thousands(BOUNDS[1])} sequences RTRL and BPTT with 12 hidden "
         f"units stop in {rival['rtrl', 12][1]} and {rival['bptt', 12][1]} of 30 trials, ahead of "
-        f"the LSTM taken word for word ({listed(plain[1])}) and level with it with named changes "
+        f"the LSTM taken word for word ({listed(plain[1])}), not with named changes "
         f"(at most {max(tuned[1])}).",
         f"2. Task 2a, 100 steps: none of {sum(run.settings.trials for run in of)} trials of RTRL, "
         f"BPTT and the chunker by {thousands(min(limits))} to {thousands(max(limits))} sequences, none of "
@@ -488,9 +488,9 @@ def reber_answer(results):
     rtrl, bptt = rival["rtrl", 12], rival["bptt", 12]
     claim(not any(apart(a, b) or apart(b, a) for a in (rtrl[0], bptt[0]) for b in plain[0]), "level by 30,000")
     claim(all(apart(a, b) for a in plain[1] for b in (rtrl[1], bptt[1])), "ahead by 100,000")
-    claim(all(apart(max(rtrl[0], bptt[0]), n) for n in tuned[0] if n == max(tuned[0])), "changed: ahead by 30,000")
-    claim(not any(apart(a, b) or apart(b, a) for a in tuned[1] for b in (rtrl[1], bptt[1])),
-          "changed: level by 100,000")
+    early_best, late_best = map(max, tuned)
+    claim(apart(max(rtrl[0], bptt[0]), early_best), "changed: ahead by 30,000")
+    claim(apart(bptt[1], late_best) and not apart(rtrl[1], late_best), "changed: ahead of BPTT by 100,000, not of RTRL")
     claim(rival["rtrl", 3] == rival["elman", 15] == [0, 0], "the small nets do not learn it")
     rcc, = (run.final["trials_stopped"] for run in runs(results)
             if run.method == "rcc" and run.settings.experiment == "1")
@@ -498,19 +498,15 @@ def reber_answer(results):
     rows = lstm_by_row(results, BOUNDS[0])
     every = [count for plain_counts, _ in rows.values() for count in plain_counts]
     claim(not any(apart(a, b) or apart(b, a) for a in (rtrl[0], bptt[0]) for b in every), "level in every row")
-    slow = {(run.row.blocks, run.row.lr): thousands(run.settings.max_sequences) for run in lstm_runs("1", results)}
-    ahead = {row: n for row, (_, n) in rows.items() if apart(max(rtrl[0], bptt[0]), n)}
-    like = {row: n for row, (_, n) in rows.items() if row not in ahead and n}
-    claim(sorted(ahead) == [(3, 0.2), (3, 0.5)] and sorted(like) == [(3, 0.1), (4, 0.1)]
-          and len(set(like.values())) == 1 and rows[4, 0.5][1] == 0, "changed: ahead in two rows, level in two")
+    changed_rows = [n for _, n in rows.values()]
     return (
         f"by {early} sequences RTRL and BPTT with 12 hidden units have stopped in {rtrl[0]} and "
         f"{bptt[0]} of 30 trials and the LSTM taken word for word in {min(every)} to "
         f"{max(every)} in each of its five rows, which is level; by {late} (3 blocks, rate 0.5) it is "
-        f"{rtrl[1]} and {bptt[1]} against {listed(plain[1])}, and both are ahead of it. With named changes the LSTM is "
-        f"ahead of them by {early} with 3 blocks at the rates 0.5 ({ahead[3, 0.5]} of 30) and 0.2 ({ahead[3, 0.2]}, "
-        f"by {slow[3, 0.2]}), level at rate 0.1 ({like[3, 0.1]} with 3 blocks and with 4), and stops in none with 4 "
-        f"blocks at rate 0.5 (by {slow[4, 0.5]}). By {late} it is level ({listed(tuned[1])} in two readings). RTRL with 3 hidden units and the Elman net stop "
+        f"{rtrl[1]} and {bptt[1]} against {listed(plain[1])}, and both are ahead of it. With named changes, "
+        f"which were searched for the LSTM only, it is ahead of them by {early} ({early_best}; {min(changed_rows)} to "
+        f"{max(changed_rows)} in its five rows); by {late} ({late_best}) ahead of BPTT, and not by more than "
+        f"chance of RTRL. RTRL with 3 hidden units and the Elman net stop "
         f"in none of 30 trials, cascade-correlation in {rcc} (Fahlman: half)")
 
 
