@@ -162,7 +162,8 @@ NEAREST_1 = (
 NEAREST_3A = rows(signals("3a", 100, 3), {"common, cells see cells": dict(
     output_error="plain", cell_sources="cells", cell_bias="paper", cell_rate=0.1, stop_set="fresh")})
 NEAREST = NEAREST_1 | {
-    label: TABLE_2[label] for label in TABLE_2 if label[1] == "named changes"} | NEAREST_3A
+    label: TABLE_2[label] for label in TABLE_2 if label[1] == "named changes"} | {
+    label: TABLES_4_TO_6[label] for label in TABLES_4_TO_6 if label == ("3a T=100 N=3", "steeper")}
 COMMON = COMMON_1 | COMMON_2AB | COMMON_2C | COMMON_SHORT | COMMON_LONG
 
 # Section 6.1 and the remarks that the precise values hardly matter

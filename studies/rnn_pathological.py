@@ -172,6 +172,9 @@ def study(name, shows, grid, seeds, minutes, *, experiment="rnn_pathological", k
 STUDIES = [
     study("weights", "XOR at T = 30, seed 0, with the weights that a test evaluates again",
           XOR_30, range(1), 0.1, keep=("history", "weights"), eval_every=4, keep_weights=True),
+    study("watched", "the nets of explorer.html: 3-bit memorization, seed 0, with their weights",
+          {init: dict(task="3bit_memorization", init=init) for init in rp.HEADLINE_INITS}, range(1),
+          0.3, keep=("history", "weights"), keep_weights=True),
     study("headline", "orthogonal and small random start on three tasks, ten seeds",
           HEADLINE, TEN, 7),
     study("xor", "XOR with a curriculum and mixed lengths, T = 30", XOR_30, TEN, 1.2, eval_every=4),

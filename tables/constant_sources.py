@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-import constant_sources
 import lstm_1997 as lstm
 import studies
 from analysis import claim, readings
@@ -37,7 +36,7 @@ def mean_and_range(values):
 
 def moments(values):
     """Median and range of numbers of sequences, some of them infinite."""
-    words = ["never" if value == math.inf else thousands(value)
+    words = ["-" if value == math.inf else thousands(value)
              for value in (np.median(values), min(values), max(values))]
     return words[0] if len(set(words)) == 1 else f"{words[0]} [{words[1]}, {words[2]}]"
 
@@ -53,7 +52,7 @@ def adding(results):
             mean_and_range(stopped(record))])
     return markdown(
         ["T", "weights to the cells from gates and bias", "output weights at first", "at their smallest",
-         "sequences until a tenth is left", "trials that stop", "mean of those [range]"], lines)
+         "sequences until a tenth is left (-: not within the run)", "trials that stop", "mean of those [range]"], lines)
 
 
 def least(w_out):
@@ -67,73 +66,17 @@ def least(w_out):
 
 def calculation(results):
     """The calculated pace of decay and growth beside the measured ones."""
-    lines = []
+    arms, lines = studies.arms(results, "constant-sources-4"), []
     for T in grids.CAPS:
         decay, growth = start.rates(T)
-        shrink, grow = (
-            start.sequences_until(studies.arms(results, "constant-sources-4")[T, constant][0], factor)
-            for constant, factor in (("learn", TENTH), ("absent", 1 / TENTH)))
-        lines.append([T, f"{decay / growth:,.0f}", thousands(math.log(10) / decay) if decay < 2 else "1",
-                      moments(shrink), thousands(math.log(10) / growth), moments(grow)])
+        shrink = start.sequences_until(arms[T, "learn"][0], TENTH)
+        absent = arms.get((T, "absent"))
+        grow = moments(start.sequences_until(absent[0], 1 / TENTH)) if absent else "-"
+        lines.append([T, f"{decay / growth:,.0f}", thousands(max(1, math.log(10) / decay)), moments(shrink),
+                      thousands(math.log(10) / growth), grow])
     return markdown(
         ["T", "decay over growth, calculated", "sequences to a tenth: calculated", "measured, the paper's net",
          "sequences to ten times: calculated", "measured, no constant sources"], lines)
-
-
-def lag(results):
-    """Experiment 2c: states and slopes at the end of a sequence, early and late."""
-    lines = []
-    for (q, constant), [record] in studies.arms(results, "constant-sources-2c").items():
-        moment, state = start.first_block(record, "state")
-        _, slope = start.first_block(record, "slope")
-        chosen = [int(np.argmin(abs(moment - n))) for n in (1, 500, moment[-1])]
-        lines.append([
-            q if constant == "learn" else "", "gates and cells: the paper" if constant == "learn" else "cells only",
-            *(f"{np.nanmedian(state[k]):.2g}" for k in chosen), *(f"{np.nanmedian(slope[k]):.1g}" for k in chosen)])
-    return markdown(
-        ["q", "hidden units that lead to the cells", "state: first sequence", "after 500", "at the end",
-         "h': first sequence", "after 500", "at the end"], lines)
-
-
-def connections(results):
-    """Experiment 2c: which connections may stay."""
-    names = {"cc": "cells to cells", "cg": "cells to gates", "gc": "gates to cells", "gg": "gates to gates"}
-    lines = []
-    for kinds, [record] in studies.arms(results, "constant-sources-connections").items():
-        there = [name for kind, name in names.items() if kind in kinds.split(",")]
-        lines.append([
-            listed(there) if there else "none", record["final"]["weights"], trials(record),
-            mean_and_range(stopped(record))])
-    return markdown(["weights between hidden units", "weights", "trials that stop", "mean of those [range]"], lines)
-
-
-def connections_answer(results):
-    """The same in a sentence."""
-    arms = {kinds: record for kinds, [record] in studies.arms(results, "constant-sources-connections").items()}
-    to_gates = [len(stopped(record)) for kinds, record in arms.items() if not {"cc", "gc"} & set(kinds.split(","))]
-    to_cells = [len(stopped(record)) for kinds, record in arms.items() if {"cc", "gc"} & set(kinds.split(","))]
-    q = constant_sources.Settings(**arms["none"]["settings"]).q
-    claim(min(to_gates) > max(to_cells), "weights to the gates do no harm, weights to the cells do")
-    return (
-        f"2c, q = {q}: recurrence as such is not in the way. With all weights from hidden units to the gates "
-        f"{min(to_gates)} to {max(to_gates)} of 10 trials stop, with weights from hidden units to the cells "
-        f"{'none' if not max(to_cells) else f'at most {max(to_cells)}'}.")
-
-
-def slow(results):
-    """The paper's net with slow weights to the cells from hidden units and the bias."""
-    lines = []
-    for run in readings.runs(results, lstm_grids.SLOW):
-        settings, reached = run.settings, run.reached
-        literal = lstm_tables.most_given(readings.runs(results), run.row)
-        lines.append([
-            settings.named, f"{lstm.Layout(settings).weights}", thousands(run.row.paper),
-            f"{len(literal.reached)}/{literal.settings.trials} by {thousands(literal.settings.max_sequences)}",
-            f"{len(reached)}/{settings.trials} by {thousands(settings.max_sequences)}", mean_and_range(reached),
-            f"{run.over_paper:.2f}" if reached else "-"])
-    return markdown(
-        ["row", "weights", "paper: mean", "literal", "a tenth of the rate to the cells, error t - y", "mean [range]",
-         "over the paper's"], lines)
 
 
 def elsewhere(results):
@@ -159,27 +102,27 @@ def elsewhere(results):
 def findings(results):
     """The page's findings."""
     arms = studies.arms(results, "constant-sources-4")
-    _, learned = start.first_block(arms[500, "learn"][0], "w_out")
     tenth = start.sequences_until(arms[500, "learn"][0], TENTH)
-    rest = {constant: len(stopped(arms[500, constant][0])) for constant in ("slow", "frozen", "absent")}
+    rest = {constant: len(stopped(arms[500, constant][0])) for constant in ("slow", "frozen")}
     claim(not stopped(arms[500, "learn"][0]) and min(rest.values()) > 5, "T = 500")
-    runs = {run.row.T: run for run in readings.runs(results, lstm_grids.SLOW) if run.row.experiment == "4"}
-    claim(all(run.all_stop for run in runs.values()), "slow weights serve Experiment 4")
-    counts = listed(f"{three(np.mean(run.reached))} with T = {T} (paper {thousands(run.row.paper)})"
-                    for T, run in runs.items())
+    row = next(row for row in lstm.TABLE_ROWS if (row.experiment, row.T) == ("4", 500))
+    common = readings.best(readings.runs(results), row, readings.common)
+    claim(common.solved, "without them all trials stop")
+    alone = [run for run in readings.runs(results, lstm_grids.SOURCES_2C) if run.all_stop]
     return "\n".join([
         "1. Weights to the cells from gates and bias, which say about the same at every step, turn the states into noise as "
         "they learn, and the net stops listening to its cells. Adding with T = 500: a tenth of the output weights is left "
         f"after {moments(tenth)} sequences (median, range), and no trial learns.",
-        f"2. It is their learning: at a hundredth of the rate {rest['slow']} of 10 trials stop; left as they start, "
-        f"{rest['frozen']}; without them, {rest['absent']}.",
-        "3. The paper's own net, all weights kept, those to the cells from hidden units and the bias at a tenth of the rate: "
-        f"all trials stop, after {counts}.",
-        f"4. {connections_answer(results)}"])
+        f"2. It is their learning: at a hundredth of the rate {rest['slow']} of 10 trials stop by "
+        f"{thousands(grids.CAPS[500])} sequences, left as they start {rest['frozen']}. If the cells see the inputs and "
+        f"their own, slow bias only, all {len(common.reached)} do, after {three(np.mean(common.reached))} (paper "
+        f"{thousands(row.paper)}).",
+        "3. 2c word for word, but for cells that see the inputs only: "
+        f"{sum(len(run.reached) for run in alone)} of {sum(run.row.trials for run in alone)} trials stop with q = "
+        f"{listed(run.row.q for run in alone)}, after {listed(f'{run.over_paper:.2f}' for run in alone)} times the paper's "
+        "mean. The gates keep all their sources."])
 
 
 TABLES = {
-    "constant_sources:findings": findings, "constant_sources:slow": slow,
-    "constant_sources:adding": adding, "constant_sources:calculation": calculation, "constant_sources:lag": lag,
-    "constant_sources:connections": connections,
-    "constant_sources:elsewhere": elsewhere}
+    "constant_sources:findings": findings, "constant_sources:adding": adding,
+    "constant_sources:calculation": calculation, "constant_sources:elsewhere": elsewhere}

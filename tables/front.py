@@ -27,10 +27,11 @@ def verdicts(results):
     literal, common = (
         [run for run in found if chosen(run) and run.row.experiment == "2c"] for chosen in (
             readings.literal, readings.common))
-    claim(all(run.within == run.row.trials for run in common), "with cells that see the inputs only all stop")
+    trials, stopped = sum(run.row.trials for run in common), sum(run.within for run in common)
+    claim(stopped > 0.95 * trials, "with cells that see the inputs only nearly all stop")
     return claim(
         not any(run.within for run in literal),
-        "Experiment 2c: word for word none stop in time; with cells that see the inputs only, all do.")
+        f"Experiment 2c: word for word none stop in time; with cells that see the inputs only, {stopped} of {trials}.")
 
 
 def rivals(results):

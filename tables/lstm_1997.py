@@ -133,7 +133,8 @@ def findings(results):
     whole = [run for run in in_one if run.solved]
     long = [run for run in in_one if run.row in long_rows()]
     word_for_word = [most_given(found, run.row) for run in long]
-    claim(all(run.solved for run in long) and not any(run.within for run in word_for_word), "the long rows")
+    claim(sum(run.within for run in long) > 0.95 * sum(run.row.trials for run in long)
+          and not any(run.within for run in word_for_word), "the long rows")
     reber = [run for run in in_one if run.row.experiment == "1"]
     wider = [run for run in readings.runs(results, grids.NEAREST) if run.row is rows_of("1")[-1]]
     stopped = stopped_by(wider[0].sequences, LATE)
@@ -249,7 +250,6 @@ def closest_means(found):
     runs = closest(found)
     near = [run for run in runs if abs(math.log(run.over_paper)) <= math.log(TIMES)]
     far = [run for run in runs if run not in near]
-    claim(all(run.over_paper < 1 for run in far), "where a mean is far from the paper's it is lower")
     return near, far
 
 
@@ -272,12 +272,10 @@ def paper_over(results):
     """Our mean over the paper's, for the rows whose trials all stop in some reading."""
     near, far = closest_means(readings.runs(results))
     return (
-        f"In {len(near) + len(far)} rows some reading of the paper's net stops in every trial. "
-        f"In {len(near)} of them the closest mean is within a factor of {TIMES:g} of the paper's: "
-        f"{listed(named(run.row) for run in near)}. In the other {len(far)}, "
-        f"{listed(named(run.row) for run in far)}, it is lower, "
-        f"{min(run.over_paper for run in far):.2f} to {max(run.over_paper for run in far):.2f} of "
-        "the paper's.")
+        f"In {len(near) + len(far)} rows some reading whose gates keep all sources stops in every trial. In {len(near)} of "
+        f"them the closest mean is within a factor of {TIMES:g} of the paper's; in the other {len(far)}, "
+        f"{listed(named(run.row) for run in far)}, it is {min(run.over_paper for run in far):.2f} to "
+        f"{max(run.over_paper for run in far):.2f} of the paper's.")
 
 
 def progress(results):
@@ -305,21 +303,6 @@ def caps(results):
         f"{number(len(rows))} rows have a longer literal run, with the same seeds: {listed(rows)}. In all but "
         f"{listed(same)} further trials stop. With T = 1000 all readings but 3a with F X were given up at the "
         "paper's own mean.")
-
-
-def other_reading(results):
-    """Rows whose closest mean is that of another reading than the one that the verdicts count."""
-    found, words = readings.runs(results), []
-    for run in closest(found):
-        counted_run = readings.best(found, run.row, readings.gates_whole)
-        if counted_run.settings != run.settings and counted_run.within != run.within:
-            words.append(
-                f"in {named(run.row)} the {counted_run.within} of {run.row.trials} within twice the paper's mean are "
-                f"those of {readings.reading(counted_run.settings)}, whose mean is {counted_run.over_paper:.2f} of the "
-                f"paper's; {run.over_paper:.2f} is the mean of the {readings.reading(run.settings)} reading, of which "
-                f"{run.within} stop by then and {len(run.reached)} by {thousands(run.settings.max_sequences)}")
-    claim(len(words) == 1, "one row has its mean from another reading")
-    return f"So {words[0]}."
 
 
 # --------------------------------------------------------------------------------------------------
@@ -436,16 +419,18 @@ def recurrence_lead(results):
     found = [run for run in readings.runs(results) if run.row.experiment == "2c"]
     common = [run for run in found if run.common]
     alone = [run for run in found if readings.letters(run.settings) == "J"]
-    claim(all(run.solved for run in common) and all(run.all_stop for run in alone), "cells that see the inputs only")
+    trials = sum(run.row.trials for run in common)
+    stopped = sum(run.within for run in common)
+    claim(0.95 * trials < stopped and all(run.all_stop for run in alone), "cells that see the inputs only")
     ratios = [run.over_paper for run in alone]
     claim(len(alone) > 1 and 1 / TIMES < min(ratios) <= max(ratios) < TIMES, "near the paper's counts")
     return (
         "What is in the way is what hidden units tell the cells at every step; what they tell the gates is not "
         f"([why](constant_sources.md)). With cells that see the inputs only, and nothing else changed (J), all "
         f"{common[0].row.trials} trials stop with q = {listed(run.row.q for run in alone)}, after {min(ratios):.2f} to "
-        f"{max(ratios):.2f} of the paper's mean. With the error t - y besides (P J) all "
-        f"{sum(run.within for run in common)} trials of the nine rows stop, after {min(run.over_paper for run in common):.2f} "
-        f"to {max(run.over_paper for run in common):.2f} of it.")
+        f"{max(ratios):.2f} of the paper's mean. With the error t - y besides (P J) {stopped} of the {trials} trials of the "
+        f"nine rows stop within twice the paper's mean, after {min(run.over_paper for run in common):.2f} to "
+        f"{max(run.over_paper for run in common):.2f} of it.")
 
 
 def recurrence(results):
@@ -707,7 +692,7 @@ TABLES = {
     "lstm_1997:findings": findings, "lstm_1997:legend": legend, "lstm_1997:verdicts": verdicts,
     "lstm_1997:settled": settled, "lstm_1997:settled_counts": settled_counts,
     "lstm_1997:progress": progress, "lstm_1997:caps": caps, "lstm_1997:paper_over": paper_over,
-    "lstm_1997:changes_needed": changes_needed, "lstm_1997:other_reading": other_reading,
+    "lstm_1997:changes_needed": changes_needed,
     "lstm_1997:rows_1": rows("1"), "lstm_1997:stuck_answer": stuck_answer,
     "lstm_1997:output_gates_answer": output_gates_answer,
     "lstm_1997:rows_2ab": rows("2a", "2b"), "lstm_1997:rows_2c": rows("2c"),
