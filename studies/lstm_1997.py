@@ -150,7 +150,9 @@ def commons(*experiments, chosen=lambda row: True):
             for label, settings in rows(common(row), {"common": {}}).items()}
 
 
-COMMON_1, COMMON_2AB, COMMON_2C = commons("1"), commons("2a", "2b"), commons("2c")
+COMMON_1, COMMON_2AB = commons("1"), commons("2a", "2b")
+COMMON_2C = commons("2c", chosen=lambda row: row.q <= 5 * row.p)
+COMMON_2C_LONG = commons("2c", chosen=lambda row: row.q > 5 * row.p)
 COMMON_SHORT = commons("3a", "3b", "3c", "4", "5", "6a", "6b", chosen=lambda row: row.T != 1000)
 COMMON_LONG = commons("3a", "3b", "4", chosen=lambda row: row.T == 1000)
 # Where it misses, the smallest change from it that is known to serve
@@ -252,7 +254,8 @@ STUDIES = [
     study("nearest-1", "the Reber grammar, wide ranges and cells that see cells", NEAREST_1, 15),
     study("nearest-3a", "3a with T = 100 and N = 3, cells that see cells and their bias", NEAREST_3A, 1),
     study("common-2ab", "2a and 2b in that reading", COMMON_2AB, 10),
-    study("common-2c", "2c in that reading", COMMON_2C, 40),
+    study("common-2c", "2c in that reading, all rows but two", COMMON_2C, 40),
+    study("common-2c-long", "2c in that reading, q = 1000 with p = 100 and 50", COMMON_2C_LONG, 90),
     study("common-short", "3a to 6b in that reading, up to T = 500", COMMON_SHORT, 80, keep=None),
     study("common-long", "3a, 3b and 4 in that reading, T = 1000", COMMON_LONG, 80, keep=None),
     study("output-gates", "section 5.1.6: without output gates", OUTPUT_GATES, 8),

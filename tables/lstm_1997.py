@@ -129,10 +129,11 @@ def findings(results):
     late = {run.row for run in found if run.literal and run.all_stop} - reached
     claim(late <= taken_further, "the rows that come out late were run for longer")
     in_one = [run for run in found if run.common]
-    claim([run.row for run in in_one] == list(rows), "the common reading has been run in every row")
+    claim(len(in_one) > 0.9 * len(rows), "the common reading has been run in nearly every row")
     whole = [run for run in in_one if run.solved]
     long = [run for run in in_one if run.row in long_rows()]
     word_for_word = [most_given(found, run.row) for run in long]
+    claim(len(long) == len(long_rows()) - 2, "two rows of 2c have not been run to their end")
     claim(sum(run.within for run in long) > 0.95 * sum(run.row.trials for run in long)
           and not any(run.within for run in word_for_word), "the long rows")
     reber = [run for run in in_one if run.row.experiment == "1"]
@@ -142,11 +143,11 @@ def findings(results):
     return "\n".join([
         f"1. Word for word {len(reached)} of {len(rows)} rows come out: as many trials as in the paper stop within twice "
         f"its mean; with the {number(len(late)).lower()} that take longer, {len(reached | late)}.",
-        f"2. In one reading that is the same for all rows {len(whole)} come out: the cells see the inputs and their own, "
+        f"2. In one reading that is the same for all rows, run in {len(in_one)}, {len(whole)} come out: the cells see the inputs and their own, "
         f"slowly learning bias only. There {sum(run.within for run in in_one)} of "
         f"{sum(run.row.trials for run in in_one)} trials stop in time. With changes chosen row by row "
         f"{len(readings.solved_rows(found))} rows come out.",
-        f"3. The longest lags (2c; 4 with T = 500, 1000; 3b with T = 1000) fail for [one reason](constant_sources.md): what "
+        f"3. The longest lags (2c but for two rows; 4 with T = 500, 1000; 3b with T = 1000) fail for [one reason](constant_sources.md): what "
         f"gates and biases tell the cells. Word for word {sum(run.within for run in word_for_word)} of "
         f"{sum(run.row.trials for run in word_for_word)} trials stop in time, in the common reading "
         f"{sum(run.within for run in long)}.",
@@ -172,7 +173,7 @@ def three_readings(results):
     found = readings.runs(results)
     common = {run.row: run for run in readings.runs(results, grids.COMMON)}
     nearest = {run.row: run for run in readings.runs(results, grids.NEAREST)}
-    return [(row, most_given(found, row), common[row], nearest.get(row)) for row in lstm.TABLE_ROWS]
+    return [(row, most_given(found, row), common.get(row), nearest.get(row)) for row in lstm.TABLE_ROWS]
 
 
 def most_given(found, row):
@@ -188,7 +189,7 @@ def settled(results):
         cells = []
         for run in three_runs:
             if run is None:
-                cells += ["", ""]
+                cells += ["", ""] if len(cells) == 4 else ["not run to its end", ""]
                 continue
             over = f"{three(np.mean(run.reached))} ({run.over_paper:.2f})" if run.reached else "-"
             cells += [by(len(run.reached), run.settings.trials, run.settings.max_sequences), over]
@@ -204,14 +205,15 @@ def settled_counts(results):
     """How many rows the literal reading and the common one serve."""
     lines = []
     both = list(zip(*three_readings(results)))[1:3]
-    for name, runs in zip(("word for word", "one reading for all rows"), both):
+    for name, of_rows in zip(("word for word", "one reading for all rows"), both):
+        runs = [run for run in of_rows if run]
         whole = [run for run in runs if run.all_stop]
         lines.append([
-            name, len(whole), *(sum(run.over_paper <= times for run in whole) for times in (2, TIMES)),
+            name, len(runs), len(whole), *(sum(run.over_paper <= times for run in whole) for times in (2, TIMES)),
             sum(abs(math.log(run.over_paper)) <= math.log(TIMES) for run in whole),
             f"{sum(len(run.reached) for run in runs)} of {sum(run.settings.trials for run in runs)}"])
     return markdown(
-        [f"of {len(lstm.TABLE_ROWS)} rows", "all trials stop (as many as the paper's)", "of these, mean at most 2 x the paper's",
+        ["reading", f"of {len(lstm.TABLE_ROWS)} rows are run", "all trials stop (as many as the paper's)", "of these, mean at most 2 x the paper's",
          f"at most {TIMES:g} x", f"within a factor of {TIMES:g}", "trials that stop"], lines)
 
 
@@ -429,7 +431,7 @@ def recurrence_lead(results):
         f"([why](constant_sources.md)). With cells that see the inputs only, and nothing else changed (J), all "
         f"{common[0].row.trials} trials stop with q = {listed(run.row.q for run in alone)}, after {min(ratios):.2f} to "
         f"{max(ratios):.2f} of the paper's mean. With the error t - y besides (P J) {stopped} of the {trials} trials of the "
-        f"nine rows stop within twice the paper's mean, after {min(run.over_paper for run in common):.2f} to "
+        f"{len(common)} rows run to their end stop within twice the paper's mean, after {min(run.over_paper for run in common):.2f} to "
         f"{max(run.over_paper for run in common):.2f} of it.")
 
 
@@ -439,9 +441,10 @@ def recurrence(results):
     for whole, alone in without_recurrence(found):
         common = readings.best(found, alone.row, readings.common)
         trials = alone.row.trials
+        own = ["not run to its end", "", ""] if common is None else [
+            f"{common.within}/{trials}", mean_and_range(common.reached), f"{common.over_paper:.2f}"]
         lines.append([
-            alone.row.q, alone.row.p, thousands(alone.row.paper), f"{whole.within}/{trials}",
-            f"{common.within}/{trials}", mean_and_range(common.reached), f"{common.over_paper:.2f}",
+            alone.row.q, alone.row.p, thousands(alone.row.paper), f"{whole.within}/{trials}", *own,
             f"{alone.within}/{trials}", by(len(alone.reached), trials, alone.settings.max_sequences),
             f"{alone.over_paper:.2f}"])
     return markdown(
