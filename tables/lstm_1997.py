@@ -224,7 +224,7 @@ def verdicts(results):
         rows = rows_of(experiment)
         cell = []
         for chosen in (literal, readings.common, readings.gates_whole):
-            runs = [readings.best(found, row, chosen) for row in rows]
+            runs = [run for row in rows if (run := readings.best(found, row, chosen))]
             cell += [f"{sum(run.solved for run in runs)} of {len(rows)}",
                      f"{sum(run.within for run in runs)} of "
                      f"{sum(run.settings.trials for run in runs)}"]
