@@ -249,7 +249,7 @@ def train(settings, options, quiet=True):
 
 def checkpoint_of(settings, out):
     """The file of a run's checkpoint beside the file of results; None if that is None."""
-    return harness.checkpoint_path(out, dataclasses.asdict(settings))
+    return harness.checkpoint_path(out, [dataclasses.asdict(settings)])
 
 
 # --------------------------------------------------------------------------------------------------

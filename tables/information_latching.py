@@ -243,11 +243,10 @@ def findings(results):
         f"{kept[BIAS_5]:.2f} (forget bias 5) in {successes(at_50[BIAS_5])}; at T = 200 it is "
         f"{successes(at_200[WEAK])} and {successes(at_200[BIAS_5])}.",
         f"3. Over all {len(own.records)} settings success goes with the untrained net's gradient (rank "
-        f"correlation {alone['gradient'][0][0]:.2f}) and with what its state tells of the first element "
-        f"({alone['probe'][0][0]:.2f}); with the luck of its readout the two rank unseen starts at "
-        f"{three[0][0]:.2f}, and the length adds nothing. From T = 10 on a net "
-        f"succeeds if training makes it a latch that holds four times as long, and else it fails, with {lost} "
-        f"exception{'s' * (lost != 1)} in {n_held + n_lost:,} nets.",
+        f"correlation {alone['gradient'][0][0]:.2f}) and what its state tells of the first element "
+        f"({alone['probe'][0][0]:.2f}); with its readout's luck {three[0][0]:.2f}. From T = 10 on a net succeeds if "
+        f"its trained latch holds four times as long, else not: {lost} "
+        f"exception{'s' * (lost != 1)} in the {n_held + n_lost:,} nets that tell.",
         "4. More training hardly helps: at T = 30 four times the updates bring the LSTM from "
         f"{of_30(usual)} to {successes(slow)}, ten times the rate to {successes(fast)}, a forget "
         f"bias of 5 to {successes(better)}.",

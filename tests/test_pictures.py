@@ -25,12 +25,13 @@ DRAWN = {  # visualizer: pictures it makes from the committed records
         "adding_cells", "adding_hidden", "adding_lags", "adding_lesions", "adding_recipes", "adding_weak_seeds"),
     "visualize_data_movement": ("data_movement", "data_movement_depths"),
     "visualize_information_latching": (
-        "bit_relay", "latching_1994", "latching_exchanged", "latching_gradient", "latching_landscape",
+        "bit_relay", "latching_1994", "latching_decides", "latching_exchanged", "latching_gradient", "latching_landscape",
         "latching_split_bug", "latching_success"),
     "visualize_lstm_1997": (
-        "cec", "complexity", "error_flow", "first_weights", "paper_vs_ours", "scaling_2c"),
+        "cec", "complexity", "constant_sources", "error_flow", "first_weights", "paper_vs_ours", "scaling_2c"),
     "visualize_lstm_1997_rivals": (
-        "lstm_1997_rivals_error_signal", "lstm_1997_rivals_lag", "lstm_1997_rivals_reber"),
+        "lstm_1997_rivals_chunker", "lstm_1997_rivals_error_signal", "lstm_1997_rivals_lag",
+        "lstm_1997_rivals_reber"),
     "visualize_rnn_pathological": (
         "lstm_reach", "momentum_2013", "ortho_vs_random", "scale_structure", "scale_tasks_together",
         "solve_rate_length", "spectrum_W_hh", "summary_table", "task_examples", "temporal_order", "xor_curriculum",

@@ -20,14 +20,16 @@ def shrunk(study):
     else:
         smoke = dict(samples=500, epochs=1) if "split" in study.name else dict(updates=2)
         chosen = (0.5, 1.25) if "tradeoff" in study.name else (2, 5, 10)  # weights, or lengths
-        grid = {label: row | smoke | dict(repeats=2) for label, row in study.grid.items() if set(label) & set(chosen)}
+        grid = {label: row | smoke | dict(repeats=2) for label, row in study.grid.items()
+                if set(label) & set(chosen) or study.name == "latching-tuning"}
     return dataclasses.replace(study, grid=grid)
 
 
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(latching, "N_TEST", 50)
-    names = [f"latching-{name}" for name in ("table", "tradeoff", "split", "relay", "latch1994", "landscape")]
+    names = [f"latching-{name}" for name in ("table", "tradeoff", "split", "relay", "latch1994", "landscape",
+                                          "tuning", "keras2018")]
     found = {name: shrunk(studies.load()[name]) for name in names}
     monkeypatch.setattr(studies, "load", lambda: found)
 
