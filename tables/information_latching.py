@@ -242,10 +242,10 @@ def findings(results):
         f"step (U = ±0.73) succeed in {of_30(at_50[WEAK])} repeats at T = 50, LSTMs that fade by "
         f"{kept[BIAS_5]:.2f} (forget bias 5) in {successes(at_50[BIAS_5])}; at T = 200 it is "
         f"{successes(at_200[WEAK])} and {successes(at_200[BIAS_5])}.",
-        f"3. Over all {len(own.records)} settings success goes with the untrained net's gradient (rank "
-        f"correlation {alone['gradient'][0][0]:.2f}) and what its state tells of the first element "
+        f"3. Over {len(own.records)} settings success goes with the untrained net's gradient (rank "
+        f"correlation {alone['gradient'][0][0]:.2f}) and what its state tells of the start "
         f"({alone['probe'][0][0]:.2f}); with its readout's luck {three[0][0]:.2f}. From T = 10 on a net succeeds if "
-        f"its trained latch holds four times as long, else not: {lost} "
+        f"its latch, trained, holds four times as long, else not: {lost} "
         f"exception{'s' * (lost != 1)} in the {n_held + n_lost:,} nets that tell.",
         "4. More training hardly helps: at T = 30 four times the updates bring the LSTM from "
         f"{of_30(usual)} to {successes(slow)}, ten times the rate to {successes(fast)}, a forget "

@@ -165,7 +165,7 @@ def test_the_closest_means_leave_no_reading_of_the_papers_net_out(results, found
             closest[row] = min(closest.get(row, 99), ratio, key=lambda ratio: abs(np.log(ratio)))
     near, far = page.closest_means(found)
     assert {run.row: pytest.approx(run.over_paper) for run in (*near, *far)} == closest
-    assert (len(near), len(far)) == (8, 6) and any(run.row.q == 100 for run in near)
+    assert (len(near), len(far)) == (12, 12) and any(run.row.q == 100 for run in near)
 
 
 def test_verdicts_are_those_of_made_up_rows(found):

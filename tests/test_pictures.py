@@ -25,8 +25,8 @@ DRAWN = {  # visualizer: pictures it makes from the committed records
         "adding_cells", "adding_hidden", "adding_lags", "adding_lesions", "adding_recipes", "adding_weak_seeds"),
     "visualize_data_movement": ("data_movement", "data_movement_depths"),
     "visualize_information_latching": (
-        "bit_relay", "latching_1994", "latching_decides", "latching_exchanged", "latching_gradient", "latching_landscape",
-        "latching_split_bug", "latching_success"),
+        "bit_relay", "latching_1994", "latching_decides", "latching_exchanged", "latching_gradient",
+        "latching_landscape", "latching_split_bug", "latching_success"),
     "visualize_lstm_1997": (
         "cec", "complexity", "constant_sources", "error_flow", "first_weights", "paper_vs_ours", "scaling_2c"),
     "visualize_lstm_1997_rivals": (
