@@ -1,4 +1,4 @@
-"""The runs behind the section on constant sources in docs/lstm_1997.md."""
+"""The runs behind docs/constant_sources.md."""
 
 import constant_sources
 from studies import Study
