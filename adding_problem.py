@@ -149,8 +149,7 @@ class Settings:
 
 # Chosen on validation sequences with the seeds from 100 on, within the headline's 256,000 sequences
 BEST = dict(
-    hidden=16, batch=8, iters=32_000, schedule="cosine", lr=0.02, clip=0.05, forget_bias=3.0,
-    dtype="float64")
+    hidden=16, batch=8, iters=32_000, schedule="cosine", lr=0.02, clip=0.05, forget_bias=3.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -589,6 +588,8 @@ def squared_error(y, target):
 def clip_norm(grad, limit):
     """Scales grad in place so that its L2 norm is at most limit (Pascanu, Mikolov & Bengio 2013)."""
     norm = math.sqrt(grad.dot(grad))
+    if norm == math.inf:  # in float32 the squares may overflow where the norm does not
+        norm = math.sqrt(np.square(grad, dtype=float).sum())
     if norm > limit:
         grad *= limit / norm
 # --- end shared ---

@@ -946,6 +946,8 @@ def loss_and_gradient(y, target, classes):
 def clip_norm(grad, limit):
     """Scales grad in place so that its L2 norm is at most limit (Pascanu, Mikolov & Bengio 2013)."""
     norm = math.sqrt(grad.dot(grad))
+    if norm == math.inf:  # in float32 the squares may overflow where the norm does not
+        norm = math.sqrt(np.square(grad, dtype=float).sum())
     if norm > limit:
         grad *= limit / norm
 # --- end shared ---

@@ -40,7 +40,6 @@ CROSSING = {  # schedule and first weights; the data follow the seed
     (schedule, init_seed): dict(schedule=schedule, init_seed=init_seed)
     for schedule in ("halving", "cosine") for init_seed in STARTS}
 
-# In double precision, as ap.BEST: below an MSE of 1e-5 rounding in float32 shows
 _SMALL = dict(batch=8, iters=32_000)
 _COSINE = _SMALL | dict(schedule="cosine", lr=0.02)
 SEARCH = {
@@ -59,7 +58,7 @@ SEARCH = {
     "--best: the same, 16 units, clip 0.05, forget bias 3": ap.BEST,
     "--best with 32 units, rate 0.015, clip 0.02": ap.BEST | dict(hidden=32, lr=0.015, clip=0.02),
 }
-SEARCH = {name: settings | dict(dtype="float64") for name, settings in SEARCH.items()}
+SEARCH = {name: settings | dict(dtype="float64") for name, settings in SEARCH.items()}  # as it was made
 
 
 # The cell of 1997 at longer lags, its candidate with and without the units and the bias
