@@ -187,7 +187,7 @@ def test_exported_weights_answer_as_the_trained_net(choice, kind, tmp_path):
 
 
 def test_the_order_of_gates_matters_to_that_test():
-    net, x = ap.build(ap.Settings(T=6, hidden=3), 5), np.random.default_rng(0).normal(size=(6, 2, 5))
+    net, x = ap.build(ap.Settings(T=6, hidden=3, dtype="float64"), 5), np.random.default_rng(0).normal(size=(6, 2, 5))
     net.theta[:] = np.random.default_rng(1).normal(size=net.theta.size)
     state, y = records.torch_state(net.tensors(net.theta)), net.forward(x)[0]
     np.testing.assert_allclose(torch_forward(state, "LSTM", x)[-1], y, rtol=1e-12)
@@ -216,7 +216,7 @@ def test_torch_loads_the_exported_weights(choice, kind):
         pytest.importorskip("torch")
     import torch
 
-    net = ap.build(ap.Settings(T=8, hidden=4, **choice), 5)
+    net = ap.build(ap.Settings(T=8, hidden=4, dtype="float64", **choice), 5)
     net.theta[:] = np.random.default_rng(2).normal(size=net.theta.size)
     x = np.random.default_rng(3).normal(size=(8, 2, 5))
     module = torch.nn.Module()
