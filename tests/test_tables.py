@@ -223,6 +223,41 @@ def test_the_matrix_summed_at_the_end_is_compared_with_the_states(results):
         data_movement.answer(results)
 
 
+def in_float32(results, name, change=lambda final: None):
+    """Results in which a study has records in float32 too: those in float64, the final figures changed."""
+    results = copy_of(results)
+    study = studies.load()[name]
+    records = [record for label in study.grid for record in studies.arms(results, f"{name}-float64")[label]]
+    for record in copy_of(records):
+        record["settings"]["dtype"] = "float32"
+        change(record["final"])
+        results[study.experiment] = [other for other in results[study.experiment]
+                                     if other["settings"] != record["settings"]] + [record]
+    return results
+
+
+@pytest.mark.parametrize("make, name, changes", [
+    (adding_problem.precision_sentence, "adding-headline", [
+        dict(solve_rate=0.9), dict(solve_rate=0.5), lambda final: dict(test_mse=2 * final["test_mse"]),
+        lambda final: dict(test_mse=0.99 * final["test_mse"])]),
+    (rnn_pathological.precision_sentence, "pathological-headline", [
+        dict(solved=True), dict(solved=False), lambda final: {
+            metric: 0.999 * final[metric] for metric in ("test_mse", "test_accuracy") if metric in final}])])
+def test_only_equal_precisions_are_said_to_differ_in_time_alone(make, name, changes, results):
+    counter = iter(range(10**6))
+
+    def noise(final):
+        factor = 1 + 1e-3 * (-1) ** next(counter)
+        final.update({metric: factor * final[metric] for metric in ("test_mse", "test_accuracy") if metric in final})
+
+    assert make(in_float32(results, name, noise)).startswith("Nothing but time changes")
+    for change in changes:
+        def changed(final, change=change):
+            final.update(change(final) if callable(change) else change)
+        with pytest.raises(ValueError, match="no longer bears out"):
+            make(in_float32(results, name, changed))
+
+
 def test_the_gain_over_torch_is_that_of_the_benchmarks(monkeypatch):
     times = writing.benchmark("rnn_pathological")
     assert "2.4 for the LSTM" in rnn_pathological.speed_sentence(None)
