@@ -252,6 +252,50 @@ def bench(cell, T, rounds, times=1, competitors=tuple(COMPETITORS)):
     return rows
 
 
+def numpy_calls(times=1):
+    """Microseconds of the calls that a step is made of, on the sizes of the headline: {call: {precision: us}}. Many
+    arrays in turn, so that no processor learns the branches of one; denormal: all products below 1e-38 (1e-308)."""
+    rng, found = np.random.default_rng(0), {}
+    for dtype in ("float32", "float64"):
+        gates = rng.normal(size=(64, 4 * H, B)).astype(dtype)
+        units, out = np.ascontiguousarray(gates[:, :H]), np.empty_like(gates[0])
+        tiny = (units * np.finfo(dtype).tiny).astype(dtype)
+        W, S = rng.normal(size=(4 * H, H + 3)).astype(dtype), rng.normal(size=(64, H + 3, B)).astype(dtype)
+        calls = {
+            "tanh of 1024 elements": lambda k: np.tanh(gates[k], out),
+            "exp of 1024 elements": lambda k: np.exp(gates[k], out),
+            "multiply of 1024 elements": lambda k: np.multiply(gates[k], gates[k - 1], out),
+            "multiply of 256 elements": lambda k: np.multiply(units[k], units[k - 1], out[:H]),
+            "multiply of 256 denormal elements": lambda k: np.multiply(units[k], tiny[k], out[:H]),
+            "dot of (32, 11) and (11, 32)": lambda k: W.dot(S[k], out)}
+        for name, call in calls.items():
+            rounds = []
+            for _ in range(max(1, round(31 * times))):
+                start = time.process_time()
+                for k in range(64):
+                    call(k)
+                rounds.append((time.process_time() - start) / 64 * 1e6)
+            found.setdefault(name, {})[dtype] = round(statistics.median(rounds), 3)
+    return found
+
+
+def wider(rounds, times=1):
+    """How much longer an iteration of the LSTM takes with twice the sequences, {precision: ratio}: two seeds in
+    lockstep, each with its own weights, would take no less."""
+    found = {}
+    for dtype in ("float32", "float64"):
+        learning = [ap.learn(ap.Settings(batch=batch, dtype=dtype, iters=10**7)) for batch in (B, 2 * B)]
+        seconds = [[], []]
+        for _ in range(rounds):
+            for one, taken in zip(learning, seconds):
+                start = time.process_time()
+                for _ in range(max(1, round(40 * times))):
+                    next(one)
+                taken.append(time.process_time() - start)
+        found[dtype] = round(statistics.median(two / one for one, two in zip(*seconds)), 2)
+    return found
+
+
 def whole_command(iters=8000, T=100):
     """Seconds of the whole headline command in either precision, and of the same training in plain numpy and in torch's
     eager float32 (data drawn, no evaluation)."""
@@ -307,10 +351,15 @@ def main(argv=None):
         for row in bench(cell, args.T, args.rounds, args.times, chosen):
             print(f"  {row['name']:28s} {row['microseconds']:10.0f} us {row['ratio'][0]:7.2f} x")
             rows.append(row)
+    calls, double = numpy_calls(args.times), wider(args.rounds, args.times)
     command, memory = whole_command(args.iters, args.T), peak_memory()
+    for name, taken in calls.items():
+        print(f"  {name:36s} {taken['float32']:8.2f} us in float32 {taken['float64']:8.2f} us in float64")
+    print(f"an iteration with twice the sequences: {double}")
     print(f"\nseconds of the headline command: {command}; peak memory at T = 1000: {memory} MB")
     processor.write(args.out, {
-        "rounds": args.rounds, "iteration": rows, "headline_command": command, "peak_memory_T1000_MB": memory,
+        "rounds": args.rounds, "iteration": rows, "numpy_calls": calls, "twice_the_sequences": double,
+        "headline_command": command, "peak_memory_T1000_MB": memory,
         "machine": machine | {name: sys.modules[name].__version__ for name in ("torch", "jax") if name in sys.modules}})
 
 
