@@ -298,8 +298,8 @@ def wider(rounds, times=1):
 
 
 def whole_command(iters=8000, T=100):
-    """Seconds of processor time of the whole headline command in either precision, and of the same training in plain numpy and in torch's
-    eager float32 (data drawn, no evaluation)."""
+    """Seconds of processor time of the whole headline command in either precision, and of the same training in plain
+    numpy and in torch's eager float32 (data drawn, no evaluation)."""
     seconds = {}
     for dtype in ("float32", "float64"):
         with tempfile.TemporaryDirectory() as folder:
