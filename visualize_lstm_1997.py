@@ -429,7 +429,7 @@ def error_flow(record):
 def complexity():
     """A.27, from the benchmark's file: time per step and weight, and peak memory."""
     file = Path(lstm.__file__).resolve().parent / "benchmarks" / "lstm_1997.json"
-    rows = json.loads(file.read_text(encoding="utf-8"))["scaling"]
+    rows = json.loads(file.read_text(encoding="utf-8"))["AVX-512"]["scaling"]
     nets = [row for row in rows if row["steps"] == 100]
     lengths = [row for row in rows if row["weights"] == 3064]
     figure, axes = pictures.subplots(1, 2, figsize=(10, 3.8), layout="constrained")

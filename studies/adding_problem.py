@@ -10,6 +10,10 @@ HEADLINE = {"LSTM": dict(), "tanh RNN": dict(cell="rnn")}  # as many iterations 
 # The tanh RNN with the seed document's iterations: the same run, stopped while the rate still falls
 STOPPED = {"tanh RNN, 5000 iterations": dict(cell="rnn", iters=5000)}
 
+# The same in double precision, where nothing but time is to change
+HEADLINE_FLOAT64 = {
+    name: settings | dict(dtype="float64") for name, settings in (HEADLINE | STOPPED).items()}
+
 SMOKE = {
     name: dict(T=10, hidden=4, iters=500, cell=cell)
     for name, cell in (("LSTM", "lstm"), ("tanh RNN", "rnn"))}
@@ -54,6 +58,7 @@ SEARCH = {
     "--best: the same, 16 units, clip 0.05, forget bias 3": ap.BEST,
     "--best with 32 units, rate 0.015, clip 0.02": ap.BEST | dict(hidden=32, lr=0.015, clip=0.02),
 }
+SEARCH = {name: settings | dict(dtype="float64") for name, settings in SEARCH.items()}  # as it was made
 
 
 # The cell of 1997 at longer lags, its candidate with and without the units and the bias
@@ -74,17 +79,18 @@ def study(name, shows, grid, seeds, minutes, eval_every=100, snapshot_every=0, k
 STUDIES = [
     study("smoke", "that everything works: four cells of a second", SMOKE, range(2), 0.1),
     study("adding-animation", "the runs of the pictures and of the animation, seed 0",
-          HEADLINE | STOPPED, range(1), 0.3, snapshot_every=400, keep=("history", "weights", "snapshots")),
+          HEADLINE | STOPPED, range(1), 0.2, snapshot_every=400, keep=("history", "weights", "snapshots")),
     study("adding-headline", "the adding problem's recipe over ten seeds, LSTM and tanh RNN",
-          HEADLINE | STOPPED, TEN, 2.6, keep=("history", "weights")),
-    study("adding-cells", "which cell learns T = 100: five cells", CELLS, TEN, 6),
-    study("adding-gru", "the headline's recipe with a GRU", GRU, TEN, 2.5),
-    study("adding-lags", "T = 100, 500, 1000", LAGS, THREE, 9, eval_every=1000),
-    study("adding-hidden", "2 to 32 hidden units", HIDDEN, TEN, 11, eval_every=2000),
+          HEADLINE | STOPPED, TEN, 1.7, keep=("history", "weights")),
+    study("adding-headline-float64", "the same runs in double precision", HEADLINE_FLOAT64, TEN, 2.6),
+    study("adding-cells", "which cell learns T = 100: five cells", CELLS, TEN, 3.3),
+    study("adding-gru", "the headline's recipe with a GRU", GRU, TEN, 1.2),
+    study("adding-lags", "T = 100, 500, 1000", LAGS, THREE, 7.5, eval_every=1000),
+    study("adding-hidden", "2 to 32 hidden units", HIDDEN, TEN, 9.5, eval_every=2000),
     Study("adding-lesions", "the headline's LSTMs with weights between units taken away",
-          "adding_lesions", {"LSTM": dict()}, TEN, 2.2, keep=()),
+          "adding_lesions", {"LSTM": dict()}, TEN, 1.4, keep=()),
     study("adding-crossing", "the weak seeds: first weights, data and schedules crossed",
-          CROSSING, FOUR, 9, eval_every=2000),
+          CROSSING, FOUR, 6, eval_every=2000),
     study("adding-search", "what was tried for a better recipe, on validation sequences",
           SEARCH, SEARCH_SEEDS, 16, eval_every=4000),
     study("adding-lstm1997-sources-search", "the cell of 1997 at T = 500: rates, both candidates",
@@ -93,6 +99,6 @@ STUDIES = [
           SOURCES, THREE, 3, eval_every=500),
     study("adding-lstm1997-sources-1000", "the same at T = 1000, half as many iterations",
           SOURCES_1000, range(2), 2, eval_every=500),
-    study("adding-best", "the best recipe on fresh seeds", {"--best": ap.BEST}, FRESH, 5,
+    study("adding-best", "the best recipe on fresh seeds", {"--best": ap.BEST}, FRESH, 4.3,
           eval_every=1000),
 ]

@@ -9,6 +9,8 @@ HEADLINE = {
     (task, init): dict(task=task, init=init)
     for task in rp.HEADLINE_TASKS for init in rp.HEADLINE_INITS}
 
+HEADLINE_FLOAT64 = {label: settings | dict(dtype="float64") for label, settings in HEADLINE.items()}
+
 RADII = (0.8, 1.0, 1.1)
 START_KINDS = {
     "orthogonal": "ortho", "identity": "identity", "N(0, 1/H)": "gaussian",
@@ -174,19 +176,20 @@ STUDIES = [
           XOR_30, range(1), 0.1, keep=("history", "weights"), eval_every=4, keep_weights=True),
     study("watched", "the nets of explorer.html: 3-bit memorization, seed 0, with their weights",
           {init: dict(task="3bit_memorization", init=init) for init in rp.HEADLINE_INITS}, range(1),
-          0.3, keep=("history", "weights"), keep_weights=True),
+          0.15, keep=("history", "weights"), keep_weights=True),
     study("headline", "orthogonal and small random start on three tasks, ten seeds",
-          HEADLINE, TEN, 7),
-    study("xor", "XOR with a curriculum and mixed lengths, T = 30", XOR_30, TEN, 1.2, eval_every=4),
+          HEADLINE, TEN, 3.5),
+    study("headline-float64", "the same runs in double precision", HEADLINE_FLOAT64, TEN, 7),
+    study("xor", "XOR with a curriculum and mixed lengths, T = 30", XOR_30, TEN, 0.6, eval_every=4),
     study("xor-longer", "XOR with a curriculum and mixed lengths, T = 60 to 200",
           XOR_LONGER, FIVE, 1.8, eval_every=8),
-    study("xor-fixed", "XOR at a fixed length", XOR_FIXED, THREE, 0.75, eval_every=2),
+    study("xor-fixed", "XOR at a fixed length", XOR_FIXED, THREE, 0.3, eval_every=2),
     study("xor-fixed-longer", "XOR at a fixed length, more epochs, Adam and Nesterov",
           XOR_FIXED_LONGER, THREE, 0.75, eval_every=8),
     study("xor-less", "XOR without mixed lengths, and with the small random start",
-          XOR_LESS, FIVE, 1.25, eval_every=8),
+          XOR_LESS, FIVE, 0.5, eval_every=8),
     study("xor-heavy-ball", "XOR with a curriculum and mixed lengths, plain momentum",
-          XOR_HEAVY_BALL, TEN, 1.25, eval_every=4),
+          XOR_HEAVY_BALL, TEN, 0.4, eval_every=4),
     study("xor-grid", "what cracks XOR at T = 30: lengths, optimizer, input scale",
           XOR_GRID, FIVE, 10, eval_every=20),
     study("multiplication", "a recipe for multiplication", MULTIPLICATION, FIVE, 1, eval_every=8),
@@ -203,9 +206,9 @@ STUDIES = [
           BEYOND_CURRICULUM, FIVE, 2.5, eval_every=10),
     study("gated", "LSTM and GRU on the headline's tasks", GATED, TEN, 3, eval_every=1),
     study("copy", "the copying problem at T = 20: tanh RNN, LSTM and GRU", COPY, TEN, 3, eval_every=3),
-    study("length", "solve rate against T for three starts", LENGTH, TEN, 35, eval_every=10),
+    study("length", "solve rate against T for three starts", LENGTH, TEN, 21, eval_every=10),
     study("scale", "four starts of W_hh, each at spectral radius 0.8, 1 and 1.1",
-          SCALE, FIVE, 12, eval_every=10),
+          SCALE, FIVE, 10, eval_every=10),
     study("order", "why temporal order is easy: symbols, places and answer, one at a time",
           ORDER, FIVE, 3.5, experiment="temporal_order_study"),
     study("order-lags", "temporal order at T = 60: where the symbols are, and the start",

@@ -695,16 +695,18 @@ def legend(results):
 
 
 def speed(results):
-    lines = [[row["T"], row["implementation"], f"{row['us_per_sequence_and_trial']:,.0f}",
-              f"{row['times_lockstep_10']:.2f}"]
-             for row in benchmark("lstm_1997")["rows"]]
-    return markdown(["T", "implementation", "µs per sequence and trial", "times the lockstep of 10"], lines)
+    records = dict(sorted(benchmark("lstm_1997").items(), reverse=True))
+    lines = [[rows[0]["T"], rows[0]["implementation"],
+              *(cell for row in rows for cell in (f"{row['us_per_sequence_and_trial']:,.0f}", f"{row['times_lockstep_10']:.2f}"))]
+             for rows in zip(*(record["rows"] for record in records.values()), strict=True)]
+    header = [cell for level in records for cell in (f"{level}, µs per sequence and trial", "times the lockstep of 10")]
+    return markdown(["T", "implementation, float64", *header], lines)
 
 
 def complexity(results):
     """The algorithm in forward mode as net and sequence grow."""
     lines = [[thousands(row["weights"]), row["steps"], f"{row['us_per_step']:,.0f}",
-              f"{row['ns_per_step_and_weight']:.1f}", thousands(row["peak_kilobytes"])] for row in benchmark("lstm_1997")["scaling"]]
+              f"{row['ns_per_step_and_weight']:.1f}", thousands(row["peak_kilobytes"])] for row in benchmark("lstm_1997")["AVX-512"]["scaling"]]
     return markdown(["weights", "steps", "µs per step", "ns per step and weight", "peak memory, kB"], lines)
 
 
