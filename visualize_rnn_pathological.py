@@ -7,7 +7,8 @@
     python3 visualize_rnn_pathological.py               reads results.json, writes viz/*.png
 
 Nothing is trained here. If a record that a picture needs is absent, the command that makes it is
-run first."""
+run first; xor_whole_budget.png and lstm_reach_fair.png are drawn only where their studies have been
+run."""
 
 import functools
 import sys
@@ -478,6 +479,50 @@ def plot_beyond(results):
     return fig
 
 
+# --------------------------------------------------------------------------------------------------
+# Equal budgets, equal search
+# --------------------------------------------------------------------------------------------------
+
+def plot_xor_whole(results):
+    """Held-out accuracy of XOR at the fixed T = 30 over 24,000 updates, a line for each seed."""
+    found = arms(results, "xor-whole-budget")
+    optimizers = list(dict.fromkeys(key[0] for key in found))
+    looks = {("ortho", 0.1): BLUE, ("random", 0.1): RED, ("ortho", 1.0): GREEN}
+    fig, axes = pictures.subplots(1, len(optimizers), figsize=(9.6, 4.2), sharey=True)
+    for ax, optimizer in zip(axes, optimizers):
+        groups = {key: records for key, records in found.items() if key[0] == optimizer}
+        for (_, init, scale), records in groups.items():
+            plot_each(ax, records, "test_accuracy", looks[init, scale], f"{NAME[init]}, input scale {scale:g}")
+        ax.axhline(rp.TASKS["xor"].solved, color=BLACK, ls="--", lw=1.2, label="bar: solved above this line")
+        ax.set(title=f"{optimizer}: {k_of_n(groups.values())} end solved", xlabel="updates (50 sequences each)",
+               ylim=(0.4, 1.03))
+    axes[0].set_ylabel("held-out accuracy (1/2: chance)")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    updates, grown = next(iter(found.values()))[0]["final"]["update"], arms(results, "xor")["T = 30"]
+    heading(fig, f"XOR at the fixed T = 30: {k_of_n(found.values())} runs end solved after up to {updates:,} updates;",
+            f"with a curriculum and mixed lengths {k_of_n([grown])} within "
+            f"{max(record['final']['update'] for record in grown):,}")
+    return fig
+
+
+def plot_beyond_fair(results):
+    """Solved seeds of tanh RNN and LSTM at growing T, each at its best of the same search."""
+    fig, ax = pictures.subplots(figsize=(8.5, 4.2))
+    found, lengths, ends = arms(results, "beyond-fair"), grids.FAIR_LENGTHS, []
+    for net, colour, marker, shift in zip(grids.FAIR_NETS, (BLUE, ORANGE), "os", (-0.04, 0.04)):
+        groups = [found[net, T] for T in lengths]
+        plot_rates(ax, groups, np.arange(len(lengths)), shift, colour, marker, net)
+        ends.append(", ".join(str(solved([records])[0]) for records in groups))
+    ax.axhline(0.5, color=GREY, ls=":", lw=1.2)
+    ax.set(xticks=np.arange(len(lengths)), xticklabels=lengths, xlabel="T, steps in a sequence", ylim=(-0.03, 1.03),
+           ylabel="share of seeds that end solved")
+    heading(fig, "3-bit memorization after the same search for both: "
+            f"of {len(groups[0])} seeds the LSTM solves {ends[1]},",
+            f"the tanh RNN {ends[0]}, at T = {', '.join(map(str, lengths))} (bars: 95% Wilson intervals)")
+    fig.legend(*ax.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=2)
+    return fig
+
+
 PICTURES = {
     "ortho_vs_random": plot_ortho_vs_random, "summary_table": plot_summary_table, "spectrum_W_hh": plot_spectrum,
     "task_examples": plot_task_examples, "xor_curriculum": plot_xor, "solve_rate_length": plot_length,
@@ -488,12 +533,17 @@ PICTURES = {
 NEEDED = (  # studies; of the hours of pathological-sutskever what there is is drawn
     "headline", "xor", "xor-longer", *XOR_WITHOUT, "length", "scale", "order", "order-lags", "xor-grid", "beyond-fixed",
     "beyond-curriculum")
+WHEN_RUN = {  # pictures that are drawn once these studies have been run, and never have them run
+    "xor_whole_budget": (plot_xor_whole, ["xor-whole-budget"]),
+    "lstm_reach_fair": (plot_beyond_fair, ["beyond-fair"])}
 
 
 def book(flags):
     """Every picture by name."""
     results = studies.complete(flags.results, *(f"pathological-{name}" for name in NEEDED))
-    return {name: functools.partial(plot, results) for name, plot in PICTURES.items()}
+    there = PICTURES | {name: plot for name, (plot, needed) in WHEN_RUN.items()
+                        if studies.are_complete(results, *(f"pathological-{study}" for study in needed))}
+    return {name: functools.partial(plot, results) for name, plot in there.items()}
 
 
 def main(argv=None):

@@ -95,6 +95,12 @@ def arms(results, name):
     return found
 
 
+def are_complete(results, *names):
+    """Whether every record of these studies is there, with the parts that are to be kept."""
+    return not any(study.lacks(find(results, study.experiment, settings))
+                   for name in names for study in [load()[name]] for settings in study.cells())
+
+
 # --------------------------------------------------------------------------------------------------
 # Commands
 # --------------------------------------------------------------------------------------------------
@@ -124,9 +130,7 @@ def complete(path, *names):
     record. Raises harness.ResultsError for an unusable file, SystemExit with reproduce.py's exit
     code if it fails."""
     results = harness.read_results(path)
-    lacking = [name for name in names if any(
-        load()[name].lacks(find(results, load()[name].experiment, settings))
-        for settings in load()[name].cells())]
+    lacking = [name for name in names if not are_complete(results, name)]
     if lacking:
         harness.say(f"{path} lacks runs of {', '.join(lacking)}: "
                     f"running reproduce.py {' '.join(lacking)}")

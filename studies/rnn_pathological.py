@@ -112,6 +112,43 @@ BEYOND_CURRICULUM = {
         _LSTM: dict(_GROW, cell="lstm", hidden=32, lr=2e-3, input_scale=0.3, forget_bias=3.0),
     }.items()}
 
+# XOR at the fixed T = 30 with the whole budget of the earlier write-up's plan, 800 epochs
+_WHOLE = dict(task="xor", epochs=800)
+_WHOLE_OPTIMIZERS = {"Nesterov": dict(nesterov=True), "Adam": dict(optimizer="adam", lr=1e-3)}
+XOR_WHOLE = {
+    (optimizer, init, scale): _WHOLE | settings | dict(init=init, input_scale=scale)
+    for optimizer, settings in _WHOLE_OPTIMIZERS.items()
+    for init, scale in (("ortho", 0.1), ("random", 0.1), ("ortho", 1.0))}
+
+# Beyond T = 200 with the same search for both nets: rate, input scale, start
+FAIR_NETS = {"tanh RNN, 64 units": dict(), "LSTM, 32 units": dict(cell="lstm", hidden=32)}
+FAIR_RATES, FAIR_SCALES = (0.005, 0.002, 0.001), (0.1, 0.01)
+FAIR_STARTS = {
+    "tanh RNN, 64 units": (dict(spectral_radius=1.0), dict(spectral_radius=1.1)),
+    "LSTM, 32 units": (dict(forget_bias=3.0), dict(forget_bias=6.0))}
+FAIR_SEARCHED, FAIR_LENGTHS = 400, (200, 400, 800, 1600)
+
+
+def grown(T):
+    """3-bit memorization with a curriculum that reaches T in twenty equal steps, and mixed
+    lengths."""
+    return dict(
+        task="3bit_memorization", sequence_len=T, curriculum=f"10:{T // 20}:0.9", mixed_lengths=5,
+        stop_at=0.998, optimizer="adam", epochs=100)
+
+
+FAIR_SEARCH = {
+    (net, rate, scale, k): grown(FAIR_SEARCHED) | settings | start | dict(lr=rate, input_scale=scale)
+    for net, settings in FAIR_NETS.items() for rate in FAIR_RATES for scale in FAIR_SCALES
+    for k, start in enumerate(FAIR_STARTS[net])}
+FAIR_CHOSEN = {  # of each net's twelve settings: rate, input scale, start
+    "tanh RNN, 64 units": (0.001, 0.1, 0),
+    "LSTM, 32 units": (0.002, 0.1, 0),
+}
+FAIR = {
+    (net, T): FAIR_SEARCH[net, *chosen] | grown(T)
+    for T in FAIR_LENGTHS for net, chosen in FAIR_CHOSEN.items()}
+
 # Cells with gates on the headline's tasks
 _GATED = dict(hidden=32, optimizer="adam", lr=5e-3, epochs=20, dtype="float32")
 GATED = {
@@ -217,4 +254,11 @@ STUDIES = [
           TABLE5, range(4), 112, eval_every=5),
     study("sutskever-other-rates", "the same with rates that blow up",
           TABLE5_OTHER_RATES, range(1), 14, eval_every=5),
+    # Equal budgets, equal search
+    study("xor-whole-budget", "XOR at a fixed length, 24,000 updates of Nesterov's momentum and of Adam",
+          XOR_WHOLE, TEN, 20, eval_every=20),
+    study("beyond-fair-search", "tanh RNN and LSTM to T = 400: the same grid for both, on other seeds",
+          FAIR_SEARCH, range(100, 102), 30, eval_every=10, keep=()),
+    study("beyond-fair", "tanh RNN and LSTM at growing T, each at its best of that grid",
+          FAIR, TEN, 60, eval_every=10),
 ]

@@ -161,6 +161,12 @@ def findings(results):
     plain = finals(results, "beyond-curriculum")[grids.BEYOND_NETS[0], 400]
     cap = max(final["update"] for final in adam + wide)  # both have runs that use it up
     claim(2 * solved(adam)[0] > len(adam) and 2 * solved(wide)[0] > len(wide), "Adam solves T = 200")
+    unequal = (
+        f"With a curriculum it is solved at T = 400 in {of_all(plain)} seeds by the tanh RNN and "
+        f"{of_all(lstm)} by an LSTM, at unequal settings.")
+    short_xor = (
+        f"XOR at T = 30 is solved in none of {len(fixed)} runs of {LIMIT:,} updates at a fixed length, in "
+        f"{solved(both)[0]} of {len(both)} with a curriculum and mixed lengths.")
     return "\n".join([
         "1. In three tasks at a fixed length (heavy ball, 2400 updates) scale and structure of the "
         f"start decide: at a spectral radius of 0.8 four starts solve {low} of {runs} runs; at 1 "
@@ -170,10 +176,7 @@ def findings(results):
         f"{far['ortho']} (orthogonal start), {far['random']} (small random) and {far['identity']} "
         f"(identity) with 2400 updates of the heavy ball; with {cap} of Adam T = 200 is solved in "
         f"{of_all(adam)} (input scale 0.01) and {of_all(wide)} (0.1).",
-        f"3. With a curriculum it is solved at T = 400 in {of_all(plain)} seeds by the tanh RNN and "
-        f"{of_all(lstm)} by an LSTM, at unequal settings. XOR at T = 30 is solved in none of "
-        f"{len(fixed)} runs of {LIMIT:,} updates at a fixed length, in {solved(both)[0]} of "
-        f"{len(both)} with a curriculum and mixed lengths.",
+        f"3. {fair_finding(results) or unequal} {xor_finding(results) or short_xor}",
         f"4. Temporal order at T = 30 takes {easy:.0f} updates in the median (to an accuracy of 0.9), "
         f"addition {addition:.0f} (to an MSE of 0.05): its symbols have channels of their own, they lie "
         "in two short regions, and the answer needs no arithmetic.",
@@ -528,6 +531,8 @@ def xor_budget(results):
     """XOR at a fixed T = 30, every run there is, with its budget."""
     of = [final for name in ("xor-fixed", "xor-fixed-longer") for some in finals(results, name).values() for final in some]
     of += [final for key, some in finals(results, "xor-grid").items() if key[0] == "fixed length" for final in some]
+    if complete(results, "xor-whole-budget"):
+        of += [final for some in finals(results, "xor-whole-budget").values() for final in some]
     claim(not any(final["solved"] or final["updates_to_solve"] for final in of), "at a fixed length no run solves XOR")
     spent, best = [final["update"] for final in of], max(final["test_accuracy"] for final in of)
     claim(best < 0.6, "all of these runs stay near chance")
@@ -603,6 +608,8 @@ def beyond(results):
 
 def beyond_answer(results):
     """Where the plain net's reach ends and what the LSTM does there."""
+    if complete(results, "beyond-fair", "beyond-fair-search"):
+        return beyond_fair_answer(results)
     found = {way: finals(results, f"beyond-{way}") for way in ("fixed", "curriculum")}
 
     def of(net, way, T):
@@ -644,6 +651,161 @@ def beyond_answer(results):
 def cap(settings):
     """The most updates of a run."""
     return settings["epochs"] * settings["batches_per_epoch"]
+
+
+# --------------------------------------------------------------------------------------------------
+# Equal budgets, equal search
+# --------------------------------------------------------------------------------------------------
+
+def complete(results, *names):
+    """Whether every record of some studies of these tasks is there."""
+    return studies.are_complete(results, *(f"pathological-{name}" for name in names))
+
+
+def not_run(*names):
+    """What a block says whose studies lack a record."""
+    return f"Not run yet: `python3 reproduce.py {' '.join(f'pathological-{name}' for name in names)}`."
+
+
+def xor_whole(results):
+    """XOR at the fixed T = 30 with 24,000 updates."""
+    if not complete(results, "xor-whole-budget"):
+        return not_run("xor-whole-budget")
+    found = {f"{optimizer}, {START[init]}, input scale {scale:g}": records
+             for (optimizer, init, scale), records in arms(results, "xor-whole-budget").items()}
+    return table_of_runs(found, list(found)) + "\n\n![XOR at a fixed length](../viz/xor_whole_budget.png)"
+
+
+def fair_means(results, net):
+    """Of a net's settings, {(rate, input scale, start): (solved seeds, minus mean updates to solve,
+    mean accuracy)} in the search: the larger, the better. A seed that is never solved counts with
+    all its updates."""
+    means = {}
+    for (name, *chosen), of in finals(results, "beyond-fair-search").items():
+        if name == net:
+            spent = [final["update"] if final["updates_to_solve"] is None else final["updates_to_solve"] for final in of]
+            means[tuple(chosen)] = (solved(of)[0], -np.mean(spent), np.mean([final["test_accuracy"] for final in of]))
+    return means
+
+
+def fair_choice(results, net):
+    """The best of a net's settings; one with a run that diverged is never chosen."""
+    means = {chosen: value for chosen, value in fair_means(results, net).items() if np.isfinite(value).all()}
+    return max(means, key=means.get)
+
+
+def fair_words(net, chosen):
+    """A net's setting in words."""
+    rate, scale, k = chosen
+    [(name, value)] = grids.FAIR_STARTS[net][k].items()
+    return f"rate {rate:g}, input scale {scale:g}, {name.replace('_', ' ')} {value:g}"
+
+
+def beyond_fair_search(results):
+    """What the search chose for each net, and what else it saw."""
+    if not complete(results, "beyond-fair-search"):
+        return not_run("beyond-fair-search")
+    found, rows = finals(results, "beyond-fair-search"), []
+    for net in grids.FAIR_NETS:
+        chosen, means = fair_choice(results, net), fair_means(results, net)
+        claim(grids.FAIR_CHOSEN[net] == chosen, f"the search chooses {chosen} for {net}")
+        runs = [final for (name, *_), of in found.items() if name == net for final in of]
+        rows.append([net, fair_words(net, chosen), of_all(found[net, *chosen]), f"{-means[chosen][1]:.0f}", len(means), of_all(runs)])
+    return table(["T = 400, two seeds a setting", "chosen", "solved with it", "updates to solve, mean", "settings",
+                  "solved over all of them"], rows)
+
+
+def beyond_fair(results):
+    """Both nets at growing T, each at its best of the same search."""
+    if not complete(results, "beyond-fair"):
+        return not_run("beyond-fair-search", "beyond-fair")
+    found = {f"{net}, T = {T}": records for (net, T), records in arms(results, "beyond-fair").items()}
+    return table_of_runs(found, list(found)) + "\n\n![Both nets after the same search](../viz/lstm_reach_fair.png)"
+
+
+def fair_reach(results, net):
+    """The longest T up to which at least half of the seeds end solved at every T, or None."""
+    found, longest = finals(results, "beyond-fair"), None
+    for T in grids.FAIR_LENGTHS:
+        of = found[net, T]
+        if 2 * solved(of)[0] < len(of):
+            break
+        longest = T
+    return longest
+
+
+def fair_wins(results, net):
+    """The solved seeds at each length, as a list in words."""
+    return listed(solved(finals(results, "beyond-fair")[net, T])[0] for T in grids.FAIR_LENGTHS)
+
+
+def weights(net):
+    """How many weights a net of the search has."""
+    settings = rp.Settings(task="3bit_memorization", **grids.FAIR_NETS[net])
+    return rp.build(settings, 1).theta.size
+
+
+def beyond_fair_answer(results):
+    """Where each net's reach ends, after the same search."""
+    plain, lstm = grids.FAIR_NETS
+    found = finals(results, "beyond-fair")
+    reaches = {net: fair_reach(results, net) or 0 for net in (plain, lstm)}
+    caps = {cap(record["settings"]) for records in arms(results, "beyond-fair").values() for record in records}
+    [updates_each] = caps
+    far = grids.FAIR_LENGTHS[-1]
+    claim(reaches[lstm] > reaches[plain], "the LSTM's reach is longer")
+    claim(reaches[plain] < far, "the tanh RNN's reach ends within these lengths")
+    n, lengths = len(found[plain, far]), listed(grids.FAIR_LENGTHS)
+    end = f"its end was not reached at {far}" if reaches[lstm] == far else f"at {2 * reaches[lstm]} it fails, too"
+    until = f"up to T = {reaches[plain]}" if reaches[plain] else "at none of these lengths"
+    return (
+        f"With the same search for both, at T = {lengths}, the LSTM ends solved in {fair_wins(results, lstm)} of {n} "
+        f"seeds and the tanh RNN with orthogonal start in {fair_wins(results, plain)}. At least half of the seeds are "
+        f"solved {until} by the tanh RNN and up to T = {reaches[lstm]} by the LSTM; {end}. Equal were the curriculum (to T "
+        f"in twenty steps) and mixed lengths, Adam, at most {updates_each} updates of 50 sequences, the twelve settings "
+        f"and two seeds of the search, and about the number of weights ({weights(plain)} and {weights(lstm)}).")
+
+
+def fair_finding(results):
+    """Finding 3 on the two nets, None until they have been run."""
+    if not complete(results, "beyond-fair"):
+        return None
+    plain, lstm = grids.FAIR_NETS
+    n, lengths = len(finals(results, "beyond-fair")[plain, grids.FAIR_LENGTHS[0]]), listed(grids.FAIR_LENGTHS)
+    return (
+        f"With a curriculum and the same search for both, the LSTM solves it in {fair_wins(results, lstm)} of {n} seeds "
+        f"at T = {lengths}, the tanh RNN in {fair_wins(results, plain)}.")
+
+
+def xor_finding(results):
+    """Finding 3 on XOR, None until the whole budget has been run."""
+    if not complete(results, "xor-whole-budget"):
+        return None
+    whole = [final for of in finals(results, "xor-whole-budget").values() for final in of]
+    grown = finals(results, "xor")["T = 30"]
+    claim(not any(final["updates_to_solve"] for final in whole) and solved_all(grown),
+          "XOR needs shorter sequences among the training data")
+    return (
+        f"XOR at T = 30 is solved in none of {len(whole)} runs of {whole[0]['update']:,} updates at a fixed length, in "
+        f"{of_all(grown)} with a curriculum and mixed lengths.")
+
+
+def xor_whole_answer(results):
+    """Whether XOR needs shorter sequences."""
+    if not complete(results, "xor-whole-budget"):
+        return "Whether the 24,000 updates that the earlier write-up asks for would do is not answered yet."
+    whole = finals(results, "xor-whole-budget")
+    every = [final for of in whole.values() for final in of]
+    best, grown = max(final["test_accuracy"] for final in every), finals(results, "xor")["T = 30"]
+    claim(not any(final["updates_to_solve"] for final in every), "no run at a fixed length learns XOR")
+    claim(best < 0.6 and solved_all(grown), "all stay near chance, and with sequences that grow it is learned")
+    return (
+        f"The earlier write-up asks for 800 epochs with Nesterov's momentum and both starts: {every[0]['update']:,} updates. "
+        f"None of {len(every)} runs learns XOR at the fixed T = 30, with Nesterov's momentum or with Adam, with the "
+        f"orthogonal or the small random start, with an input scale of 0.1 or 1; the best ends at an accuracy of "
+        f"{best:.2f}. With a curriculum and mixed lengths {of_all(grown)} end solved after at most "
+        f"{max(final['update'] for final in grown):,} updates: what was missing is shorter sequences among the training "
+        "data, not updates.")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -788,6 +950,10 @@ TABLES = {
     "rnn_pathological:beyond": beyond,
     "rnn_pathological:copy": copy,
     "rnn_pathological:copy_answer": copy_answer,
+    "rnn_pathological:xor_whole": xor_whole,
+    "rnn_pathological:xor_whole_answer": xor_whole_answer,
+    "rnn_pathological:beyond_fair": beyond_fair,
+    "rnn_pathological:beyond_fair_search": beyond_fair_search,
     "rnn_pathological:speed": speed,
     "rnn_pathological:speed_sentence": speed_sentence,
 }
