@@ -96,9 +96,12 @@ def arms(results, name):
 
 
 def are_complete(results, *names):
-    """Whether every record of these studies is there, with the parts that are to be kept."""
-    return not any(study.lacks(find(results, study.experiment, settings))
-                   for name in names for study in [load()[name]] for settings in study.cells())
+    """Whether every record of these studies is there, with the parts that are to be kept. Not so if
+    there is no study of a name, because a search has yet to choose its rows."""
+    every = load()
+    return set(names) <= every.keys() and not any(
+        every[name].lacks(find(results, every[name].experiment, settings))
+        for name in names for settings in every[name].cells())
 
 
 # --------------------------------------------------------------------------------------------------

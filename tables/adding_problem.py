@@ -601,19 +601,22 @@ def not_run(*names):
     return f"Not run yet: `python3 reproduce.py {' '.join(names)}`."
 
 
-def fair_means(results, cell):
-    """Of a cell's settings, {(rate, clip, start): (mean solve rate, minus mean MSE)}, on the
-    validation sequences of the seeds of the search: the larger, the better."""
-    found = studies.arms(results, "adding-fair-search")
-    return {chosen: (column(records, "validation_solve_rate").mean(), -column(records, "validation_mse").mean())
-            for (name, *chosen), records in ((label, found[label]) for label in found) if name == cell
-            for chosen in [tuple(chosen)]}
+def fair_figures(results, cell):
+    """Of a cell's settings, {(rate, clip, start): (seeds that solve the task, minus mean MSE)}, on the
+    validation sequences of the search: the larger, the better. One with a run that diverged is
+    left out."""
+    figures = {}
+    for (name, *chosen), records in studies.arms(results, "adding-fair-search").items():
+        mse, rate = ([record["final"][f"validation_{kind}"] for record in records] for kind in ("mse", "solve_rate"))
+        if name == cell and None not in mse and np.isfinite(mse).all():
+            figures[tuple(chosen)] = sum(value >= 0.85 for value in rate), -np.mean(mse)
+    return figures
 
 
 def fair_choice(results, cell):
-    """The best of a cell's settings; a run that diverged has no figure and is never chosen."""
-    means = {chosen: value for chosen, value in fair_means(results, cell).items() if np.isfinite(value).all()}
-    return max(means, key=means.get)
+    """The best of a cell's settings."""
+    figures = fair_figures(results, cell)
+    return max(figures, key=figures.get)
 
 
 def fair_weights(cell):
@@ -632,19 +635,19 @@ def fair_search(results):
     """What the search chose for each cell, and what else it saw."""
     if not studies.are_complete(results, "adding-fair-search"):
         return not_run("adding-fair-search")
-    found, rows = studies.arms(results, "adding-fair-search"), []
+    found, rows, tried = studies.arms(results, "adding-fair-search"), [], len(grids.FAIR_SEARCH_SEEDS)
     for cell in grids.FAIR_CELLS:
         rate, clip, k = chosen = fair_choice(results, cell)
         claim(grids.FAIR_CHOSEN[cell] == chosen, f"the search chooses {chosen} for {cell}")
-        rates = column(found[cell, *chosen], "validation_solve_rate")
-        others = sorted((value[0] for other, value in fair_means(results, cell).items() if other != chosen), reverse=True)
+        figures, settings = fair_figures(results, cell), sum(label[0] == cell for label in found)
+        mse = column(found[cell, *chosen], "validation_mse")
         rows.append([
             cell, fair_weights(cell), f"{rate:g}", f"{clip:g}", start_words(cell, k),
-            ", ".join(f"{value:.3f}" for value in rates), f"{others[0]:.3f}", f"{others[-1]:.3f}"])
-    seeds = f"{grids.FAIR_SEARCH_SEEDS[0]} to {grids.FAIR_SEARCH_SEEDS[-1]}"
+            f"{figures[chosen][0]} of {tried}", ", ".join(f"{value:.2g}" for value in mse),
+            f"{sum(won for won, _ in figures.values())} of {tried * settings}"])
     return markdown(
-        ["", "weights", "rate", "clip", "start", f"its validation solve rates, seeds {seeds}",
-         "mean of the second best of twelve", "of the worst"], rows)
+        ["", "weights", "rate", "clip", "start", "solved with these", "their validation MSE, a number for each seed",
+         "solved with all twelve"], rows)
 
 
 def fair(results):

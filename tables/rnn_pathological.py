@@ -8,6 +8,7 @@ import rnn_pathological as rp
 import studies
 import studies.rnn_pathological as grids
 from analysis import claim
+from analysis import momentum_2013 as paper_2013
 from tables.writing import benchmark, count, listed, markdown, seconds, spread
 
 START = {"ortho": "orthogonal", "random": "N(0, 0.1²)"}
@@ -180,6 +181,7 @@ def findings(results):
         f"4. Temporal order at T = 30 takes {easy:.0f} updates in the median (to an accuracy of 0.9), "
         f"addition {addition:.0f} (to an MSE of 0.05): its symbols have channels of their own, they lie "
         "in two short regions, and the answer needs no arithmetic.",
+        finding_2013(results) or
         "5. Table 5 of Sutskever et al. (2013) is [not reproduced](rnn_pathological_2013.md), and "
         "four seeds do not decide the order of its two methods."])
 
@@ -847,18 +849,20 @@ def table5(results):
 def table5_cost(results):
     """What is left of their Table 5, and what it would take."""
     minutes = np.median(np.concatenate([seconds(records) for records in arms(results, "sutskever").values()])) / 60
-    columns, seeds, rates = 7, 4, 4  # mu = 0, and Nesterov and heavy ball at 0.9, 0.98, 0.995; rates 1e-3 to 1e-6
-    left = {80: 2 * (columns - 2), 210: columns, 100: columns}  # steps: columns that were not run
-    hours = sum(steps / 80 * minutes * n * seeds for steps, n in left.items()) / 60
-    return (f"The rest of their Table 5 was not run: five of the seven columns for these two tasks, and all seven for five bits "
-            "at T = 200 and for ten 5-ary symbols at T = 80. Four seeds of each at one rate are "
-            f"{seeds * sum(left.values())} runs and, at the speed of those above, about "
-            f"{hours:.0f} core-hours, at each of the paper's four rates about "
-            f"{round(rates * hours, -1):.0f}.")
+    seeds, left, steps = 4, {}, {"five bits": 210, "ten symbols": 100}  # steps in a sequence: 80 else
+    for name, study in paper_2013.REPORTED.items():
+        done = len(grids.CHOSEN_2013[name]) if complete(results, study) else 2 * (name in ("addition", "multiplication"))
+        left[name] = len(grids.COLUMNS_2013) - done
+    hours = sum(steps.get(name, 80) / 80 * minutes * n * seeds for name, n in left.items()) / 60
+    words = listed(f"{n} of the seven columns for {name}" for name, n in left.items() if n)
+    return (f"Of their Table 5 there were not run: {words}. Four seeds of each at one rate are {seeds * sum(left.values())} "
+            f"runs and, at the speed of those above, about {hours:.0f} core-hours.")
 
 
 def table5_answer(results):
     """Beside the paper: who is ahead, and by how much."""
+    if complete(results, "2013-addition", "2013-multiplication"):
+        return whole_2013_answer(results)
     wrong = {kind[:2]: [final["wrong_rate"] for final in of] for kind, of in finals(results, "sutskever").items()}
     middle, mean = ({kind: of(values) for kind, values in wrong.items()} for of in (np.median, np.mean))
     best, paper = min(map(min, wrong.values())), grids.PAPER_TABLE5.values()
@@ -888,6 +892,133 @@ def table5_answer(results):
         f"spectral radii of {radii[0]:.0f} and {radii[1]:.0f}. Whether another rate, or clipping, "
         "would reach the paper was not tried. The paper ran every cell at four rates and kept the "
         "best; here three were tried for 2000 updates.")
+
+
+# --------------------------------------------------------------------------------------------------
+# The whole of Table 5
+# --------------------------------------------------------------------------------------------------
+
+def stable_2013(results):
+    """What keeps Nesterov's momentum of 0.995 from blowing up at a rate of 0.001."""
+    if not complete(results, "2013-stable"):
+        return not_run("2013-stable")
+    rows = []
+    for label, records in arms(results, "2013-stable").items():
+        radii = [record["spectrum"]["end"] and record["spectrum"]["end"]["spectral_radius"] for record in records]
+        rows.append([
+            label, ", ".join("not finite" if value is None else three(value) for value in radii),
+            f"{sum(map(paper_2013.blown, records))} of {len(records)}",
+            ", ".join(three(record["history"]["train_loss"][-1]) for record in records),
+            ", ".join(three(record["final"]["wrong_rate"]) for record in records)])
+    return table(["addition, Nesterov 0.995, 20,000 updates", "radius of W_hh at the end, two seeds",
+                  f"blown up (radius above {paper_2013.BLOWN})", "training loss at the end", "wrong"], rows)
+
+
+def stable_answer(results):
+    """The same in a sentence: only what was removed, alone, is a cause."""
+    if not complete(results, "2013-stable"):
+        return "What keeps Nesterov's momentum of 0.995 from blowing up at that rate is not answered yet."
+    found = arms(results, "2013-stable")
+    up = {label: sum(map(paper_2013.blown, records)) for label, records in found.items()}
+    n, learned = len(found["as it is"]), {label: sum(
+        record["history"]["train_loss"][-1] < 0.9 * rp.TASKS["addition"].constant_loss for record in records)
+        for label, records in found.items()}
+    others = [label for label in found if label != "as it is"]
+    keeps = [label for label in others if up[label] == 0]
+    claim(up["as it is"] > 0, "at a rate of 0.001 it blows up")
+    words = f"{listed(keeps)} kept every run from it" if keeps else "nothing that was tried kept every run from it"
+    not_all = [label for label in others if up[label]]
+    rest = f"; {listed(not_all)} did not" if not_all else ""
+    taught = [f"{label} ({learned[label]} of {n})" for label in found if learned[label]]
+    learns = f"Within 20,000 updates it learned with {listed(taught)}." if taught else (
+        "Within 20,000 updates none of them learned anything.")
+    return (f"As it is, {up['as it is']} of {n} runs blow up. Each change was made alone: {words}{rest}. {learns}")
+
+
+def choice_2013(results, name):
+    """Of each column the rate with the lowest mean held-out loss in whole runs, {column: rate}; a
+    rate at which a run diverged is left out unless all are."""
+    losses = {}
+    for (column, lr), records in arms(results, paper_2013.SEARCHED[name]).items():
+        of = [record["final"] for record in records]
+        fine = all(final["status"] == "done" and final["test_loss"] is not None for final in of)
+        losses.setdefault(column, {})[lr] = np.mean([final["test_loss"] for final in of]) if fine else math.inf
+    return {column: min(of, key=of.get) for column, of in losses.items()}
+
+
+def rates_2013(results):
+    """The search for the rates: the measure of each whole run."""
+    parts = []
+    for name, study in paper_2013.SEARCHED.items():
+        if not complete(results, study):
+            parts.append(f"{name.capitalize()}: {not_run(study)}")
+            continue
+        chosen, rows = choice_2013(results, name), []
+        named = grids.CHOSEN_2013[name]
+        claim(all(chosen[column] == lr for column, lr in named.items()), f"the search chooses {chosen} for {name}")
+        for (column, lr), records in arms(results, study).items():
+            rows.append([
+                paper_2013.column_words(column), f"{lr:g}", ", ".join(three(paper_2013.wrong(record)) for record in records),
+                three(np.mean([record["final"]["test_loss"] for record in records])),
+                f"{sum(map(paper_2013.blown, records))} of {len(records)}", "yes" if chosen[column] == lr else ""])
+        parts.append(table([name, "rate", "wrong, a number for each seed", "mean held-out loss", "blown up", "taken"], rows))
+    return "\n\n".join(parts)
+
+
+def whole_2013(results):
+    """Each task in its columns beside the paper's figures."""
+    parts = []
+    for name, study in paper_2013.REPORTED.items():
+        if not complete(results, study):
+            parts.append(f"{name.capitalize()}: not run yet.")
+            continue
+        rows = []
+        for column, records in arms(results, study).items():
+            wrong = [paper_2013.wrong(record) for record in records]
+            rows.append([
+                paper_2013.column_words(column), f"{records[0]['settings']['lr']:g}", three(paper_2013.paper_figure(name, column)),
+                ", ".join(map(three, wrong)), three(np.mean(wrong)), f"{sum(map(paper_2013.blown, records))} of {len(records)}",
+                f"{np.median(seconds(records)) / 60:.0f}"])
+        measure = paper_2013.measure_of(name)
+        parts.append(table(
+            [name, "rate", f"{measure}, paper", f"{measure} here, a number for each seed", "their mean", "blown up",
+             "minutes a run"], rows))
+    drawn = any(complete(results, study) for study in paper_2013.REPORTED.values())
+    return "\n\n".join(parts + ["![Every column beside the paper's](../viz/table5_2013.png)"] * drawn)
+
+
+def whole_2013_answer(results):
+    """How far the table is reproduced, task by task, in numbers alone."""
+    lines = []
+    for name, study in paper_2013.REPORTED.items():
+        if complete(results, study):
+            mean = {column: np.mean([paper_2013.wrong(record) for record in records])
+                    for column, records in arms(results, study).items()}
+            paper = {column: paper_2013.paper_figure(name, column) for column in mean}
+            best, theirs = (min(of, key=of.get) for of in (mean, paper))
+            met = sum(mean[column] <= paper[column] for column in mean)
+            lines.append(
+                f"- {name.capitalize()}: the lowest mean is {three(mean[best])} ({paper_2013.column_words(best)}), theirs "
+                f"{three(paper[theirs])} ({paper_2013.column_words(theirs)}); {met} of {len(mean)} columns reach their figure; the rank "
+                f"correlation of the columns with theirs is {rank_correlation(list(mean.values()), list(paper.values())):.2f}.")
+    return "\n".join(lines)
+
+
+def finding_2013(results):
+    """Finding 5, None until addition and multiplication have been run in all columns."""
+    if not complete(results, "2013-addition", "2013-multiplication"):
+        return None
+    met = [paper_2013.paper_figure(name, column) >= np.mean([paper_2013.wrong(record) for record in records])
+           for name, study in paper_2013.REPORTED.items() if complete(results, study)
+           for column, records in arms(results, study).items()]
+    return (f"5. Table 5 of Sutskever et al. (2013), rates chosen by whole runs: in {sum(met)} of {len(met)} columns the mean "
+            "of four seeds is as low as [their figure](rnn_pathological_2013.md).")
+
+
+def rank_correlation(a, b):
+    """Spearman's rank correlation; equal values share their mean rank."""
+    ranks = [[np.mean([(other < value) + 0.5 * (other == value) for other in of]) for value in of] for of in (a, b)]
+    return float(np.corrcoef(ranks)[0, 1]) if min(np.ptp(of) for of in ranks) > 0 else 0.0
 
 
 def speed(results):
@@ -954,6 +1085,10 @@ TABLES = {
     "rnn_pathological:xor_whole_answer": xor_whole_answer,
     "rnn_pathological:beyond_fair": beyond_fair,
     "rnn_pathological:beyond_fair_search": beyond_fair_search,
+    "rnn_pathological:stable_2013": stable_2013,
+    "rnn_pathological:stable_answer": stable_answer,
+    "rnn_pathological:rates_2013": rates_2013,
+    "rnn_pathological:whole_2013": whole_2013,
     "rnn_pathological:speed": speed,
     "rnn_pathological:speed_sentence": speed_sentence,
 }
