@@ -104,8 +104,8 @@ class Settings:
         "alone; its gates see all", "model", kind=str, choices=("all", "inputs"), otherwise="all",
         needs=("cell", "lstm1997"))
     dtype: str = harness.setting(
-        "float64", "precision of weights and activations", "training",
-        choices=("float64", "float32"))
+        "float32", "precision of weights and activations; gradient checks are in float64",
+        "training", choices=("float32", "float64"))
 
     def __post_init__(self):
         """Fills what was left out. Raises ValueError for settings that do not go together."""
@@ -212,6 +212,12 @@ def training_batches(rng, T, B):
 # --------------------------------------------------------------------------------------------------
 
 # --- shared: cells ---
+def drop_tiny(array):
+    """Sets to 0 what is below 1e-25. In float32 a derivative that vanishes over some 80 steps ends in
+    denormal numbers, below 1e-38, which change no sum, do not get smaller, and are slow to compute with."""
+    array *= abs(array) > 1e-25
+
+
 class Cell:
     """What the cells share: flat parameters with named views, the stack of [h; x; 1], the readout.
 
@@ -240,6 +246,8 @@ class Cell:
         self.read = self.h[T - outputs :]  # (outputs, H, B)
         self.dh = np.zeros((H, B), self.theta.dtype)
         self.dh_read = np.zeros((outputs, H, B), self.theta.dtype)
+        single = self.theta.dtype == np.float32
+        self.drops = [single and t % 25 == 0 < t < T - 60 for t in range(T)]  # where backward calls drop_tiny
         self.first = 0  # slot of the sequence's first step
 
     def split(self, vector):
@@ -289,13 +297,13 @@ class RNN(Cell):
         self.relu = relu
         self.dz = np.zeros((T, H, B), self.theta.dtype)
         dh_reads = [None] * (T - outputs) + list(self.dh_read)
-        self.steps = list(zip(self.S, self.h, self.dz, dh_reads))
+        self.steps = list(zip(self.S, self.h, self.dz, dh_reads, self.drops))
 
     def forward(self, x):
         """y (outputs, n_out, B) for x (T', n_in, B), T' <= T."""
         self.load(x)
         W_dot, tanh, relu = self.W.dot, np.tanh, self.relu  # the first two write into their last argument
-        for s, h, _, _ in self.steps[self.first :]:
+        for s, h, _, _, _ in self.steps[self.first :]:
             W_dot(s, h)  # z_t = W [h_{t-1}; x_t; 1], in the place of h_t
             if relu:
                 h *= h.real > 0  # h_t = max(z_t, 0); of complex steps the real part decides
@@ -310,14 +318,16 @@ class RNN(Cell):
         if self.relu:
             dz_all[:] = h_all.real > 0
         else:
-            np.multiply(h_all, h_all, out=dz_all)
+            np.square(h_all, out=dz_all)
             np.subtract(1, dz_all, out=dz_all)  # tanh' = 1 - h^2, for all steps at once
         W_hh_T_dot = np.ascontiguousarray(self.W[:, : self.H].T).dot
-        for _, _, dz, dh_read in reversed(self.steps[self.first :]):
+        for _, _, dz, dh_read, drop in reversed(self.steps[self.first :]):
             if dh_read is not None:
                 dh += dh_read
             dz *= dh  # dL/dz_t = phi'(z_t) dL/dh_t
             W_hh_T_dot(dz, dh)  # dL/dh_{t-1} = W_hh^T dL/dz_t
+            if drop:
+                drop_tiny(dh)
         self.weight_gradient(dz_all)
 
 
@@ -362,7 +372,8 @@ class LSTM(Cell):
         dz_o, dz_i, *dz_f, dz_g = self.by_gate(self.dz)
         dz_f = dz_f[0] if forget_gate else [None] * T
         dh_reads = [None] * (T - outputs) + list(self.dh_read)
-        self.backward_steps = list(zip(self.dz, dz_o, dz_i, dz_f, dz_g, self.f, self.dc_dh, dh_reads))
+        self.backward_steps = list(zip(
+            self.dz, dz_o, dz_i, dz_f, dz_g, self.f, self.dc_dh, dh_reads, self.drops))
 
     def by_gate(self, array):
         """Splits (T, k H, B) into k views (T, H, B), a gate each, in the order of self.gates."""
@@ -392,7 +403,7 @@ class LSTM(Cell):
         W_hh_T = np.ascontiguousarray((self.W * self.fold**2)[:, : self.H].T)
         dh, dc, part, W_hh_T_dot, multiply = self.dh, self.dc, self.part, W_hh_T.dot, np.multiply
         dc[:] = 0
-        for dz, dz_o, dz_i, dz_f, dz_g, f, dc_dh, dh_read in reversed(self.backward_steps[self.first :]):
+        for dz, dz_o, dz_i, dz_f, dz_g, f, dc_dh, dh_read, drop in reversed(self.backward_steps[self.first :]):
             if dh_read is not None:
                 dh += dh_read
             dz_o *= dh  # dL/dz_o = tanh(c_t) sigma'(z_o) dL/dh_t
@@ -403,6 +414,9 @@ class LSTM(Cell):
                 dz_f *= dc  # dL/dz_f = c_{t-1} sigma'(z_f) dL/dc_t
                 dc *= f  # dL/dc_{t-1} = f_t dL/dc_t
             W_hh_T_dot(dz, dh)  # dL/dh_{t-1} = W_hh^T dL/dz_t
+            if drop:
+                drop_tiny(dh)
+                drop_tiny(dc)
         self.weight_gradient(dz_all)
         self.dW *= self.fold**2
 
@@ -411,7 +425,7 @@ class LSTM(Cell):
         dh_t/dc_t, for all steps at once."""
         used = slice(self.first, self.T)
         a, dz, tanh_c, dc_dh = self.a[used], self.dz[used], self.tanh_c[used], self.dc_dh[used]
-        np.multiply(a, a, out=dz)
+        np.square(a, out=dz)
         np.subtract(1, dz, out=dz)
         dz_o, dz_i, *dz_f, dz_g = self.by_gate(dz)
         dz_o *= tanh_c
@@ -419,7 +433,7 @@ class LSTM(Cell):
         dz_g *= self.i[used]
         for dz_forget in dz_f:
             dz_forget *= self.c[used]
-        np.multiply(tanh_c, tanh_c, out=dc_dh)
+        np.square(tanh_c, out=dc_dh)
         np.subtract(1, dc_dh, out=dc_dh)
         dc_dh *= self.o[used]
         return dz
@@ -461,7 +475,7 @@ class GRU(Cell):
             self.S, self.a, self.a[:, : 2 * H], self.sigmoids, self.r, self.z, self.m, self.n,
             self.S[:-1, :H], self.change, self.h))
         dh_reads = [None] * (T - outputs) + list(self.dh_read)
-        self.backward_steps = list(zip(self.dz, self.dz.reshape(T, 4, H, B), self.z, dh_reads))
+        self.backward_steps = list(zip(self.dz, self.dz.reshape(T, 4, H, B), self.z, dh_reads, self.drops))
 
     def forward(self, x):
         """y (outputs, n_out, B) for x (T', n_in, B), T' <= T."""
@@ -486,13 +500,15 @@ class GRU(Cell):
         dz_all = self.local_derivatives()
         W_hh_T = np.ascontiguousarray((self.W * self.fold**2)[:, : self.H].T)
         dh, kept, W_hh_T_dot, multiply = self.dh, self.part, W_hh_T.dot, np.multiply
-        for dz, dz_by_gate, z, dh_read in reversed(self.backward_steps[self.first :]):
+        for dz, dz_by_gate, z, dh_read, drop in reversed(self.backward_steps[self.first :]):
             if dh_read is not None:
                 dh += dh_read
             dz_by_gate *= dh  # dL/dz = dh_t/dz dL/dh_t, of r, z, m and n
             multiply(z, dh, kept)
             W_hh_T_dot(dz, dh)
             dh += kept  # dL/dh_{t-1} = W_hh^T dL/dz_t + z_t dL/dh_t
+            if drop:
+                drop_tiny(dh)
         self.weight_gradient(dz_all)
         self.dW *= self.fold**2
 
@@ -502,13 +518,13 @@ class GRU(Cell):
         dz, r, z, n = self.dz[used], self.r[used], self.z[used], self.n[used]
         dz_rz, H = dz[:, : 2 * self.H], self.H
         dz_r, dz_z, dz_m, dz_n = (dz[:, row : row + H] for row in range(0, 4 * H, H))
-        np.multiply(n, n, out=dz_n)
+        np.square(n, out=dz_n)
         np.subtract(1, dz_n, out=dz_n)
         np.subtract(1, z, out=dz_m)
         dz_n *= dz_m  # (1 - z_t) (1 - n_t^2)
         np.multiply(dz_n, r, out=dz_m)
         a_rz = self.a[used, : 2 * H]
-        np.multiply(a_rz, a_rz, out=dz_rz)
+        np.square(a_rz, out=dz_rz)
         np.subtract(1, dz_rz, out=dz_rz)
         dz_r *= self.m[used]
         dz_r *= dz_n
@@ -576,6 +592,8 @@ def squared_error(y, target):
 def clip_norm(grad, limit):
     """Scales grad in place so that its L2 norm is at most limit (Pascanu, Mikolov & Bengio 2013)."""
     norm = math.sqrt(grad.dot(grad))
+    if norm == math.inf:  # in float32 the squares may overflow where the norm does not
+        norm = math.sqrt(np.square(grad, dtype=float).sum())
     if norm > limit:
         grad *= limit / norm
 # --- end shared ---
@@ -664,7 +682,7 @@ def gradcheck(cell, T=30, H=4, B=3, updates=0, cell_sources=None):
     """Checks every weight of a tiny net, at a random start or after some updates. Returns
     check_gradient's rows, and one for the tensors that the cell does without, if there are any."""
     settings = Settings(
-        cell=cell, cell_sources=cell_sources, T=T, hidden=H, batch=B, input_scale=0.5)
+        cell=cell, cell_sources=cell_sources, T=T, hidden=H, batch=B, input_scale=0.5, dtype="float64")
     rng, net = streams(0), build(settings, B)
     initialise(net, settings, rng["init"])
     for name, tensor in net.tensors(net.theta).items():

@@ -10,6 +10,10 @@ HEADLINE = {"LSTM": dict(), "tanh RNN": dict(cell="rnn")}  # as many iterations 
 # The tanh RNN with the seed document's iterations: the same run, stopped while the rate still falls
 STOPPED = {"tanh RNN, 5000 iterations": dict(cell="rnn", iters=5000)}
 
+# The same in double precision, where nothing but time is to change
+HEADLINE_FLOAT64 = {
+    name: settings | dict(dtype="float64") for name, settings in (HEADLINE | STOPPED).items()}
+
 SMOKE = {
     name: dict(T=10, hidden=4, iters=500, cell=cell)
     for name, cell in (("LSTM", "lstm"), ("tanh RNN", "rnn"))}
@@ -54,6 +58,7 @@ SEARCH = {
     "--best: the same, 16 units, clip 0.05, forget bias 3": ap.BEST,
     "--best with 32 units, rate 0.015, clip 0.02": ap.BEST | dict(hidden=32, lr=0.015, clip=0.02),
 }
+SEARCH = {name: settings | dict(dtype="float64") for name, settings in SEARCH.items()}  # as it was made
 
 
 # The cell of 1997 at longer lags, its candidate with and without the units and the bias
@@ -146,6 +151,7 @@ STUDIES = [
           HEADLINE | STOPPED, range(1), 0.3, snapshot_every=400, keep=("history", "weights", "snapshots")),
     study("adding-headline", "the adding problem's recipe over ten seeds, LSTM and tanh RNN",
           HEADLINE | STOPPED, TEN, 2.6, keep=("history", "weights")),
+    study("adding-headline-float64", "the same runs in double precision", HEADLINE_FLOAT64, TEN, 4.5),
     study("adding-cells", "which cell learns T = 100: five cells", CELLS, TEN, 6),
     study("adding-gru", "the headline's recipe with a GRU", GRU, TEN, 2.5),
     study("adding-lags", "T = 100, 500, 1000", LAGS, THREE, 9, eval_every=1000),

@@ -9,6 +9,8 @@ HEADLINE = {
     (task, init): dict(task=task, init=init)
     for task in rp.HEADLINE_TASKS for init in rp.HEADLINE_INITS}
 
+HEADLINE_FLOAT64 = {label: settings | dict(dtype="float64") for label, settings in HEADLINE.items()}
+
 RADII = (0.8, 1.0, 1.1)
 START_KINDS = {
     "orthogonal": "ortho", "identity": "identity", "N(0, 1/H)": "gaussian",
@@ -267,6 +269,7 @@ STUDIES = [
           0.3, keep=("history", "weights"), keep_weights=True),
     study("headline", "orthogonal and small random start on three tasks, ten seeds",
           HEADLINE, TEN, 7),
+    study("headline-float64", "the same runs in double precision", HEADLINE_FLOAT64, TEN, 7),
     study("xor", "XOR with a curriculum and mixed lengths, T = 30", XOR_30, TEN, 1.2, eval_every=4),
     study("xor-longer", "XOR with a curriculum and mixed lengths, T = 60 to 200",
           XOR_LONGER, FIVE, 1.8, eval_every=8),
