@@ -18,6 +18,11 @@ def column_words(column):
     return "mu = 0" if column[1] == 0 else f"{kind} {column[1]}"
 
 
+def clip_words(limit):
+    """The limit of the gradient's norm in words."""
+    return "none" if limit == grids.NO_CLIP else f"{limit:g}"
+
+
 def measure_of(name):
     """What is counted as wrong in a task, in words."""
     return "share of wrong sequences" if name in ("addition", "multiplication") else "wrong symbols a sequence"

@@ -75,7 +75,7 @@ SOURCES_1000 = {sources: SOURCES[sources] | dict(T=1000, iters=4000) for sources
 # Equal budgets, equal search
 # --------------------------------------------------------------------------------------------------
 
-FAIR_SEARCH_SEEDS = range(100, 103)
+FAIR_SEARCH_SEEDS, LONG_SEARCH_SEEDS = range(100, 102), range(100, 103)
 # Nets of 8 units and, of the plain ones, with as many weights as the LSTM: 358 to its 361
 FAIR_CELLS = {
     "LSTM": dict(),
@@ -176,6 +176,6 @@ STUDIES = [
     study("adding-fair", "each cell at its best of that grid: what it can do in 256,000 sequences",
           FAIR, FRESH, 5, eval_every=100),
     study("adding-long-search", "what was tried at T = 1000, on validation sequences", LONG_SEARCH,
-          FAIR_SEARCH_SEEDS, 30, eval_every=1000, keep=()),
+          LONG_SEARCH_SEEDS, 30, eval_every=1000, keep=()),
     study("adding-long", "--long on fresh seeds, T = 100 to 2000", LONG, FRESH, 70, eval_every=250),
 ]
