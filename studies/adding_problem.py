@@ -105,13 +105,13 @@ FAIR_SEARCH = {
     for cell, settings in FAIR_CELLS.items() for rate in FAIR_RATES for clip in FAIR_CLIPS
     for k, start in enumerate(fair_starts(cell))}
 FAIR_CHOSEN = {  # of each cell's twelve settings: rate, clip, start
-    "LSTM": (0.02, 1.0, 0),
+    "LSTM": (0.02, 0.05, 1),
     "tanh RNN, Gaussian": (0.005, 1.0, 0),
-    "tanh RNN, orthogonal": (0.005, 1.0, 0),
-    "IRNN": (0.005, 1.0, 0),
-    "tanh RNN, Gaussian, 17 units": (0.005, 1.0, 0),
-    "tanh RNN, orthogonal, 17 units": (0.005, 1.0, 0),
-    "IRNN, 17 units": (0.005, 1.0, 0),
+    "tanh RNN, orthogonal": (0.02, 0.05, 1),
+    "IRNN": (0.005, 0.05, 1),
+    "tanh RNN, Gaussian, 17 units": (0.001, 0.05, 1),
+    "tanh RNN, orthogonal, 17 units": (0.02, 0.05, 0),
+    "IRNN, 17 units": (0.02, 1.0, 0),
 }
 FAIR = {cell: FAIR_SEARCH[cell, *chosen] for cell, chosen in FAIR_CHOSEN.items()}
 
