@@ -249,8 +249,8 @@ def reber(found):
     last = runs[rows[-1], REBER[-1][0]]
     early = [n for n in last.reached if n <= 30_000]
     figure.suptitle(
-        f"Embedded Reber grammar, 3 blocks, rate 0.5: with wide ranges and a tolerance {len(early)} of 30 trials stop by\n"
-        f"30,000 sequences, after {np.mean(early):,.0f} in the mean (paper {rows[-1].paper:,}); "
+        f"Embedded Reber grammar, 3 blocks, rate 0.5: with wide ranges and a tolerance {len(early)} of 30 trials\n"
+        f"stop by 30,000 sequences, after {np.mean(early):,.0f} in the mean (paper {rows[-1].paper:,}); "
         f"the last of all 30 after {max(last.reached):,}")
     return figure
 
