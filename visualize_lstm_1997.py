@@ -465,7 +465,8 @@ def book(flags):
         "constant_sources_2c": lambda: constant_sources_2c(studies.arms(results, "constant-sources-connections")),
         "complexity": complexity, "error_flow": functools.partial(error_flow, adding),
         "cec": functools.partial(cec, adding, order), "paper_vs_ours": functools.partial(paper_vs_ours, found),
-        "reber": functools.partial(reber, found), "scaling_2c": functools.partial(scaling_2c, found), "first_weights": functools.partial(first_weights, found)}
+        "reber": functools.partial(reber, found), "scaling_2c": functools.partial(scaling_2c, found),
+        "first_weights": functools.partial(first_weights, found)}
 
 
 def main(argv=None):
