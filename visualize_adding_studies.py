@@ -7,7 +7,8 @@
     python3 visualize_adding_studies.py --outdir viz
 
 Writes adding_lags.png, adding_cells.png, adding_hidden.png, adding_lesions.png,
-adding_weak_seeds.png and adding_recipes.png. Nothing is trained here: where records are missing,
+adding_weak_seeds.png, adding_recipes.png and, where their studies have been run, adding_fair.png
+and adding_long.png. Nothing is trained here: where records of the first six are missing,
 reproduce.py is run for their study first, which may take an hour."""
 
 import functools
@@ -178,6 +179,36 @@ def recipes(search, best):
     return figure
 
 
+def fair(found):
+    """MSE and solve rate of each cell at its best of the same search, a dot per seed."""
+    plain = [records for cell, records in found.items() if cell.startswith("tanh")]
+    lstm, irnn, larger = (solved(found[cell]) for cell in ("LSTM", "IRNN", "IRNN, 17 units"))
+    title = (
+        f"T = 100, each cell at its best of twelve settings: of ten seeds {lstm} LSTMs solve the task,\n"
+        f"{irnn} IRNNs ({larger} with 17 units, as many weights as the LSTM) and "
+        f"{sum(map(solved, plain))} of {sum(map(len, plain))} tanh RNNs (line: median)")
+    figure = by_seed(found, title, (BLUE, RED, ORANGE, PURPLE, RED, ORANGE, PURPLE))
+    figure.set_size_inches(12, 5.2)
+    for axis in figure.axes:
+        axis.axvline(3.5, color="black", lw=0.6)
+    return figure
+
+
+def long(found):
+    """Solve rate against training sequences, a panel per length, a line per seed."""
+    figure, axes = pictures.subplots(1, len(found), figsize=(11, 3.9), layout="constrained", sharey=True)
+    for axis, (label, records) in zip(axes, found.items()):
+        for record in records:
+            history = record["history"]
+            axis.plot(np.array(history["train_sequences"]) / 1000, history["solve_rate"], color=BLUE, lw=1, alpha=0.7)
+        solve_rates(axis, f"{label}: {solved(records)} of {len(records)} end solved")
+        axis.set(xlabel="training sequences (thousands)", ylabel="")
+    axes[0].set_ylabel(f"fraction of 512 with |error| < {ap.TOLERANCE}")
+    figure.suptitle(f"--long solves T = 1000 in {solved(found['T = 1000'])} of {len(found['T = 1000'])} fresh seeds "
+                    "(a line per seed)")
+    return figure
+
+
 PICTURES = {
     "adding_lags": (lags, ["adding-lags"]),
     "adding_cells": (cells, ["adding-cells"]),
@@ -186,13 +217,19 @@ PICTURES = {
     "adding_weak_seeds": (weak_seeds, ["adding-crossing"]),
     "adding_recipes": (recipes, ["adding-search", "adding-best"]),
 }
+WHEN_RUN = {  # pictures that are drawn once their studies have been run, and never have them run
+    "adding_fair": (fair, ["adding-fair"]),
+    "adding_long": (long, ["adding-long"]),
+}
 
 
 def book(flags):
     """Every picture by name."""
     results = studies.complete(flags.results, *(name for _, needed in PICTURES.values() for name in needed))
+    there = PICTURES | {name: (draw, needed) for name, (draw, needed) in WHEN_RUN.items()
+                        if studies.are_complete(results, *needed)}
     return {name: functools.partial(draw, *(studies.arms(results, study) for study in needed))
-            for name, (draw, needed) in PICTURES.items()}
+            for name, (draw, needed) in there.items()}
 
 
 def main(argv=None):

@@ -7,7 +7,8 @@
     python3 visualize_rnn_pathological.py               reads results.json, writes viz/*.png
 
 Nothing is trained here. If a record that a picture needs is absent, the command that makes it is
-run first."""
+run first; xor_whole_budget.png, lstm_reach_fair.png and table5_2013.png are drawn only where their
+studies have been run."""
 
 import functools
 import sys
@@ -19,9 +20,11 @@ import pictures
 import rnn_pathological as rp
 import studies
 import studies.rnn_pathological as grids
+from analysis import momentum_2013 as paper_2013
 from pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY
 
 GREY = "#777777"
+LEAST_WRONG = 1e-4  # on a logarithmic axis: one sequence of the 10,000 held-out ones
 COLOUR = {"ortho": BLUE, "random": RED}
 NAME = {"ortho": "orthogonal", "random": "random, N(0, 0.1²)"}
 LOOK = {
@@ -478,6 +481,50 @@ def plot_beyond(results):
     return fig
 
 
+# --------------------------------------------------------------------------------------------------
+# Equal budgets, equal search
+# --------------------------------------------------------------------------------------------------
+
+def plot_xor_whole(results):
+    """Held-out accuracy of XOR at the fixed T = 30 over 24,000 updates, a line for each seed."""
+    found = arms(results, "xor-whole-budget")
+    optimizers = list(dict.fromkeys(key[0] for key in found))
+    looks = {("ortho", 0.1): BLUE, ("random", 0.1): RED, ("ortho", 1.0): GREEN}
+    fig, axes = pictures.subplots(1, len(optimizers), figsize=(9.6, 4.2), sharey=True)
+    for ax, optimizer in zip(axes, optimizers):
+        groups = {key: records for key, records in found.items() if key[0] == optimizer}
+        for (_, init, scale), records in groups.items():
+            plot_each(ax, records, "test_accuracy", looks[init, scale], f"{NAME[init]}, input scale {scale:g}")
+        ax.axhline(rp.TASKS["xor"].solved, color=BLACK, ls="--", lw=1.2, label="bar: solved above this line")
+        ax.set(title=f"{optimizer}: {k_of_n(groups.values())} end solved", xlabel="updates (50 sequences each)",
+               ylim=(0.4, 1.03))
+    axes[0].set_ylabel("held-out accuracy (1/2: chance)")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    updates, grown = next(iter(found.values()))[0]["final"]["update"], arms(results, "xor")["T = 30"]
+    heading(fig, f"XOR at the fixed T = 30: {k_of_n(found.values())} runs end solved after up to {updates:,} updates;",
+            f"with a curriculum and mixed lengths {k_of_n([grown])} within "
+            f"{max(record['final']['update'] for record in grown):,}")
+    return fig
+
+
+def plot_beyond_fair(results):
+    """Solved seeds of tanh RNN and LSTM at growing T, each at its best of the same search."""
+    fig, ax = pictures.subplots(figsize=(8.5, 4.2))
+    found, lengths, ends = arms(results, "beyond-fair"), grids.FAIR_LENGTHS, []
+    for net, colour, marker, shift in zip(grids.FAIR_NETS, (BLUE, ORANGE), "os", (-0.04, 0.04)):
+        groups = [found[net, T] for T in lengths]
+        plot_rates(ax, groups, np.arange(len(lengths)), shift, colour, marker, net)
+        ends.append(", ".join(str(solved([records])[0]) for records in groups))
+    ax.axhline(0.5, color=GREY, ls=":", lw=1.2)
+    ax.set(xticks=np.arange(len(lengths)), xticklabels=lengths, xlabel="T, steps in a sequence", ylim=(-0.03, 1.03),
+           ylabel="share of seeds that end solved")
+    heading(fig, "3-bit memorization after the same search for both: "
+            f"of {len(groups[0])} seeds the LSTM solves {ends[1]},",
+            f"the tanh RNN {ends[0]}, at T = {', '.join(map(str, lengths))} (bars: 95% Wilson intervals)")
+    fig.legend(*ax.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=2)
+    return fig
+
+
 PICTURES = {
     "ortho_vs_random": plot_ortho_vs_random, "summary_table": plot_summary_table, "spectrum_W_hh": plot_spectrum,
     "task_examples": plot_task_examples, "xor_curriculum": plot_xor, "solve_rate_length": plot_length,
@@ -488,12 +535,51 @@ PICTURES = {
 NEEDED = (  # studies; of the hours of pathological-sutskever what there is is drawn
     "headline", "xor", "xor-longer", *XOR_WITHOUT, "length", "scale", "order", "order-lags", "xor-grid", "beyond-fixed",
     "beyond-curriculum")
+def plot_table5_2013(results):
+    """Each task in its columns of Table 5: our seeds beside the paper's figures."""
+    names = [name for name, study in paper_2013.REPORTED.items() if there(results, study)]
+    fig, axes = pictures.subplots(1, len(names), figsize=(2.4 + 2.6 * len(names), 4.4), squeeze=False)
+    reached = columns = 0
+    for ax, name in zip(axes[0], names):
+        found = arms(results, paper_2013.REPORTED[name])
+        for k, (column, records) in enumerate(found.items()):
+            wrong = np.array([paper_2013.wrong(record) for record in records])
+            paper = paper_2013.paper_figure(name, column)
+            aside = np.linspace(-0.18, 0.18, len(wrong))
+            ax.plot(k + aside, np.maximum(wrong, LEAST_WRONG), "o", color=BLUE, ms=5, alpha=0.7,
+                    label="here, a dot for each seed")
+            ax.plot([k - 0.3, k + 0.3], [max(wrong.mean(), LEAST_WRONG)] * 2, color=BLUE, lw=2, label="their mean")
+            ax.plot(k, paper, "D", color=ORANGE, ms=6, mec=BLACK, mew=0.7, label="paper")
+            reached, columns = reached + (wrong.mean() <= paper), columns + 1
+        ax.set(yscale="log", title=name, ylim=(LEAST_WRONG / 2, None), ylabel=paper_2013.measure_of(name))
+        words = [paper_2013.column_words(column) for column in found]
+        ax.set_xticks(range(len(found)), words, rotation=60, ha="right", fontsize=9)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    fig.legend(*zip(*{label: (handle, label) for handle, label in zip(handles, labels)}.values()),
+               loc="outside lower center", ncols=3)
+    heading(fig, f"Table 5 of Sutskever et al. (2013): in {reached} of {columns} columns",
+            "the mean of our seeds is as low as the paper's figure")
+    return fig
+
+
+def there(results, study):
+    """Whether a study of these tasks has been run."""
+    return studies.are_complete(results, f"pathological-{study}")
+
+
+WHEN_RUN = {  # pictures that are drawn once these studies have been run, and never have them run
+    "xor_whole_budget": (plot_xor_whole, ["xor-whole-budget"]),
+    "lstm_reach_fair": (plot_beyond_fair, ["beyond-fair"])}
+WHEN_ANY = {"table5_2013": (plot_table5_2013, list(paper_2013.REPORTED.values()))}  # or any of these
 
 
 def book(flags):
     """Every picture by name."""
     results = studies.complete(flags.results, *(f"pathological-{name}" for name in NEEDED))
-    return {name: functools.partial(plot, results) for name, plot in PICTURES.items()}
+    plots = PICTURES | {
+        name: plot for wanted, enough in ((WHEN_RUN, all), (WHEN_ANY, any))
+        for name, (plot, needed) in wanted.items() if enough(there(results, study) for study in needed)}
+    return {name: functools.partial(plot, results) for name, plot in plots.items()}
 
 
 def main(argv=None):

@@ -95,6 +95,15 @@ def arms(results, name):
     return found
 
 
+def are_complete(results, *names):
+    """Whether every record of these studies is there, with the parts that are to be kept. Not so if
+    there is no study of a name, because a search has yet to choose its rows."""
+    every = load()
+    return set(names) <= every.keys() and not any(
+        every[name].lacks(find(results, every[name].experiment, settings))
+        for name in names for settings in every[name].cells())
+
+
 # --------------------------------------------------------------------------------------------------
 # Commands
 # --------------------------------------------------------------------------------------------------
@@ -124,9 +133,7 @@ def complete(path, *names):
     record. Raises harness.ResultsError for an unusable file, SystemExit with reproduce.py's exit
     code if it fails."""
     results = harness.read_results(path)
-    lacking = [name for name in names if any(
-        load()[name].lacks(find(results, load()[name].experiment, settings))
-        for settings in load()[name].cells())]
+    lacking = [name for name in names if not are_complete(results, name)]
     if lacking:
         harness.say(f"{path} lacks runs of {', '.join(lacking)}: "
                     f"running reproduce.py {' '.join(lacking)}")

@@ -71,6 +71,75 @@ SOURCES = {
 SOURCES_1000 = {sources: SOURCES[sources] | dict(T=1000, iters=4000) for sources in SOURCES}
 
 
+# --------------------------------------------------------------------------------------------------
+# Equal budgets, equal search
+# --------------------------------------------------------------------------------------------------
+
+FAIR_SEARCH_SEEDS, LONG_SEARCH_SEEDS = range(100, 102), range(100, 103)
+# Nets of 8 units and, of the plain ones, with as many weights as the LSTM: 358 to its 361
+FAIR_CELLS = {
+    "LSTM": dict(),
+    "tanh RNN, Gaussian": dict(cell="rnn"),
+    "tanh RNN, orthogonal": dict(cell="rnn", init="ortho"),
+    "IRNN": dict(cell="irnn"),
+    "tanh RNN, Gaussian, 17 units": dict(cell="rnn", hidden=17),
+    "tanh RNN, orthogonal, 17 units": dict(cell="rnn", init="ortho", hidden=17),
+    "IRNN, 17 units": dict(cell="irnn", hidden=17),
+}
+FAIR_RATES, FAIR_CLIPS = (0.02, 0.005, 0.001), (1.0, 0.05)
+
+
+def fair_starts(cell):
+    """Two starts to choose from: what is said to matter for a cell, and the headline's value."""
+    if cell == "LSTM":
+        return [dict(forget_bias=bias) for bias in (1.0, 3.0)]
+    if cell.startswith("IRNN"):
+        return [dict(input_scale=scale) for scale in (0.01, 0.1)]
+    if "orthogonal" in cell:
+        return [dict(input_scale=scale) for scale in (0.5, 0.1)]
+    return [dict(init_scale=scale) for scale in (0.5, 1.0)]
+
+
+FAIR_SEARCH = {
+    (cell, rate, clip, k): settings | start | dict(lr=rate, clip=clip)
+    for cell, settings in FAIR_CELLS.items() for rate in FAIR_RATES for clip in FAIR_CLIPS
+    for k, start in enumerate(fair_starts(cell))}
+FAIR_CHOSEN = {  # of each cell's twelve settings: rate, clip, start
+    "LSTM": (0.02, 0.05, 1),
+    "tanh RNN, Gaussian": (0.005, 1.0, 0),
+    "tanh RNN, orthogonal": (0.02, 0.05, 1),
+    "IRNN": (0.005, 0.05, 1),
+    "tanh RNN, Gaussian, 17 units": (0.001, 0.05, 1),
+    "tanh RNN, orthogonal, 17 units": (0.02, 0.05, 0),
+    "IRNN, 17 units": (0.02, 1.0, 0),
+}
+FAIR = {cell: FAIR_SEARCH[cell, *chosen] for cell, chosen in FAIR_CHOSEN.items()}
+
+
+# --------------------------------------------------------------------------------------------------
+# T = 500 and T = 1000
+# --------------------------------------------------------------------------------------------------
+
+_GATED_LONG = ap.BEST | dict(iters=8000)  # the LSTM with a forget gate, as --best has it
+_OLD_LONG = dict(cell="lstm1997", cell_sources="inputs", batch=8, iters=8000, schedule="cosine", clip=0.05)
+LONG_SEARCH = {
+    label: settings | dict(T=1000) for label, settings in {
+        "LSTM, 16 units, rate 0.02, forget bias 3 (--best)": _GATED_LONG,
+        "LSTM, 16 units, rate 0.005, forget bias 3": _GATED_LONG | dict(lr=0.005),
+        "LSTM, 16 units, rate 0.005, forget bias 6": _GATED_LONG | dict(lr=0.005, forget_bias=6.0),
+        "1997, all sources, 16 units, rate 0.01":
+            _OLD_LONG | dict(cell_sources="all", hidden=16, lr=0.01),
+        "1997, inputs alone, 8 units, rate 0.02": _OLD_LONG | dict(lr=0.02),
+        "1997, inputs alone, 8 units, rate 0.01": _OLD_LONG | dict(lr=0.01),
+        "1997, inputs alone, 8 units, rate 0.005": _OLD_LONG | dict(lr=0.005),
+        "1997, inputs alone, 16 units, rate 0.02": _OLD_LONG | dict(hidden=16, lr=0.02),
+        "1997, inputs alone, 16 units, rate 0.01": _OLD_LONG | dict(hidden=16, lr=0.01),
+        "1997, inputs alone, 16 units, rate 0.005": _OLD_LONG | dict(hidden=16, lr=0.005),
+    }.items()}
+LONG_LENGTHS = (100, 500, 1000, 2000)
+LONG = {f"T = {T}": ap.LONG | dict(T=T) for T in LONG_LENGTHS}
+
+
 def study(name, shows, grid, seeds, minutes, eval_every=100, snapshot_every=0, keep=("history",)):
     options = dict(snapshot_every=snapshot_every, eval_every=eval_every)
     return Study(name, shows, "adding_problem", grid, seeds, minutes, options, keep)
@@ -101,4 +170,12 @@ STUDIES = [
           SOURCES_1000, range(2), 2, eval_every=500),
     study("adding-best", "the best recipe on fresh seeds", {"--best": ap.BEST}, FRESH, 4.3,
           eval_every=1000),
+    # Equal budgets, equal search
+    study("adding-fair-search", "for each cell the same grid of rate, clip and start, on other seeds",
+          FAIR_SEARCH, FAIR_SEARCH_SEEDS, 20, eval_every=400, keep=()),
+    study("adding-fair", "each cell at its best of that grid: what it can do in 256,000 sequences",
+          FAIR, FRESH, 5, eval_every=100),
+    study("adding-long-search", "what was tried at T = 1000, on validation sequences", LONG_SEARCH,
+          LONG_SEARCH_SEEDS, 30, eval_every=1000, keep=()),
+    study("adding-long", "--long on fresh seeds, T = 100 to 2000", LONG, FRESH, 70, eval_every=250),
 ]

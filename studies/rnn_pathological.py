@@ -114,6 +114,43 @@ BEYOND_CURRICULUM = {
         _LSTM: dict(_GROW, cell="lstm", hidden=32, lr=2e-3, input_scale=0.3, forget_bias=3.0),
     }.items()}
 
+# XOR at the fixed T = 30 with the whole budget of the earlier write-up's plan, 800 epochs
+_WHOLE = dict(task="xor", epochs=800)
+_WHOLE_OPTIMIZERS = {"Nesterov": dict(nesterov=True), "Adam": dict(optimizer="adam", lr=1e-3)}
+XOR_WHOLE = {
+    (optimizer, init, scale): _WHOLE | settings | dict(init=init, input_scale=scale)
+    for optimizer, settings in _WHOLE_OPTIMIZERS.items()
+    for init, scale in (("ortho", 0.1), ("random", 0.1), ("ortho", 1.0))}
+
+# Beyond T = 200 with the same search for both nets: rate, input scale, start
+FAIR_NETS = {"tanh RNN, 64 units": dict(), "LSTM, 32 units": dict(cell="lstm", hidden=32)}
+FAIR_RATES, FAIR_SCALES = (0.005, 0.002, 0.001), (0.1, 0.01)
+FAIR_STARTS = {
+    "tanh RNN, 64 units": (dict(spectral_radius=1.0), dict(spectral_radius=1.1)),
+    "LSTM, 32 units": (dict(forget_bias=3.0), dict(forget_bias=6.0))}
+FAIR_SEARCHED, FAIR_LENGTHS = 400, (200, 400, 800, 1600)
+
+
+def grown(T):
+    """3-bit memorization with a curriculum that reaches T in twenty equal steps, and mixed
+    lengths."""
+    return dict(
+        task="3bit_memorization", sequence_len=T, curriculum=f"10:{T // 20}:0.9", mixed_lengths=5,
+        stop_at=0.998, optimizer="adam", epochs=100)
+
+
+FAIR_SEARCH = {
+    (net, rate, scale, k): grown(FAIR_SEARCHED) | settings | start | dict(lr=rate, input_scale=scale)
+    for net, settings in FAIR_NETS.items() for rate in FAIR_RATES for scale in FAIR_SCALES
+    for k, start in enumerate(FAIR_STARTS[net])}
+FAIR_CHOSEN = {  # of each net's twelve settings: rate, input scale, start
+    "tanh RNN, 64 units": (0.001, 0.1, 0),
+    "LSTM, 32 units": (0.002, 0.1, 0),
+}
+FAIR = {
+    (net, T): FAIR_SEARCH[net, *chosen] | grown(T)
+    for T in FAIR_LENGTHS for net, chosen in FAIR_CHOSEN.items()}
+
 # Cells with gates on the headline's tasks
 _GATED = dict(hidden=32, optimizer="adam", lr=5e-3, epochs=20, dtype="float32")
 GATED = {
@@ -149,6 +186,62 @@ TABLE5 = {kind: table5(*kind, lr=lr) for kind, lr in TABLE5_RATES.items()}
 TABLE5_OTHER_RATES = {
     kind: table5(*kind, lr=1e-3)
     for kind in (("addition", "CM", 0.9), ("multiplication", "NAG", 0.995))}
+
+# The whole of their Table 5: tasks, columns (mu = 0 is neither kind), and figures: the share of sequences
+# with |error| > 0.04, or wrong symbols a sequence
+TASKS_2013 = {
+    "addition": dict(task="addition"), "multiplication": dict(task="multiplication"),
+    "five bits": dict(task="noiseless_memorization"),
+    "ten symbols": dict(task="noiseless_memorization", alphabet=5)}
+COLUMNS_2013 = (("CM", 0.0), ("NAG", 0.9), ("NAG", 0.98), ("NAG", 0.995), ("CM", 0.9), ("CM", 0.98), ("CM", 0.995))
+MEMORY_COLUMNS = tuple(column for column in COLUMNS_2013 if column[1] != 0.9)
+FIGURES_2013 = {
+    "addition": (0.39, 0.02, 0.21, 0.00025, 0.43, 0.62, 0.036),
+    "multiplication": (0.48, 0.36, 0.22, 0.0013, 0.029, 0.025, 0.37),
+    "five bits": (1.27, 1.02, 0.96, 0.63, 1.12, 1.09, 0.92),
+    "ten symbols": (5.37, 2.77, 0.0144, 5e-5, 1.75, 0.0017, 0.053)}
+
+
+def of_2013(name, column, **changes):
+    """Settings of a task of 2013 in a column of their Table 5."""
+    task = TASKS_2013[name]
+    momentum = dict(nesterov=column[0] == "NAG", momentum_max=column[1])
+    return rp.sutskever_2013(task["task"], task.get("alphabet")) | task | momentum | changes
+
+
+_BLOWN = of_2013("addition", ("NAG", 0.995), lr=1e-3, epochs=20)
+STABLE_2013 = {  # what keeps Nesterov's momentum of 0.995 from blowing up at a rate of 0.001
+    "as it is": _BLOWN,
+    "float64": _BLOWN | dict(dtype="float64"),
+    "momentum 0.9 for 10,000 updates": _BLOWN | dict(momentum_warmup=10_000),
+    "clip 1": _BLOWN | dict(clip=1.0),
+    "clip 0.1": _BLOWN | dict(clip=0.1),
+    "rate 0.0003": _BLOWN | dict(lr=3e-4),
+    "rate 0.0003 and clip 1": _BLOWN | dict(lr=3e-4, clip=1.0)}
+NO_CLIP = 1e12  # never acts
+# Rates, and limits of the gradient's norm, to choose from by whole runs. Theirs are the rates 1e-3 to
+# 1e-6; at mu = 0 their largest hardly moves a weight here, where a gradient is the mean over the batch
+RATES_2013 = {
+    0.0: ((0.01, NO_CLIP), (0.001, NO_CLIP)), 0.9: ((0.001, NO_CLIP), (0.001, 1.0)),
+    0.98: ((0.001, 1.0), (0.0003, NO_CLIP)), 0.995: ((0.0003, 1.0), (0.0001, NO_CLIP), (0.0001, 1.0))}
+CHOSEN_2013 = {  # rate and limit by task and column: the lowest mean held-out loss
+    "addition": {}, "multiplication": {}, "ten symbols": {}}
+CHOSEN_2013["five bits"] = CHOSEN_2013["ten symbols"]  # not searched: a run takes 19 minutes
+
+
+def searched_2013(name):
+    """The rows of the search of a task, (column, (rate, limit)): settings. Memory tasks have five
+    columns."""
+    columns = COLUMNS_2013 if name in ("addition", "multiplication") else MEMORY_COLUMNS
+    return {
+        (column, (lr, clip)): of_2013(name, column, lr=lr, clip=clip)
+        for column in columns for lr, clip in RATES_2013[column[1]]}
+
+
+def chosen_2013(name):
+    """The rows that are reported, {column: settings}: those whose rate has been chosen."""
+    return {column: of_2013(name, column, lr=lr, clip=clip)
+            for column, (lr, clip) in CHOSEN_2013[name].items()}
 
 
 def order(T, symbols, places, answer, init="ortho"):
@@ -220,4 +313,29 @@ STUDIES = [
           TABLE5, range(4), 112, eval_every=5),
     study("sutskever-other-rates", "the same with rates that blow up",
           TABLE5_OTHER_RATES, range(1), 14, eval_every=5),
+    # Equal budgets, equal search
+    study("xor-whole-budget", "XOR at a fixed length, 24,000 updates of Nesterov's momentum and of Adam",
+          XOR_WHOLE, TEN, 20, eval_every=20),
+    study("beyond-fair-search", "tanh RNN and LSTM to T = 400: the same grid for both, on other seeds",
+          FAIR_SEARCH, range(100, 102), 30, eval_every=10, keep=()),
+    study("beyond-fair", "tanh RNN and LSTM at growing T, each at its best of that grid",
+          FAIR, TEN, 60, eval_every=10),
+    # The whole of Table 5 of 2013, cheapest first
+    study("2013-stable", "what keeps Nesterov's momentum of 0.995 from blowing up, 20,000 updates",
+          STABLE_2013, range(100, 102), 46, eval_every=1),
+    study("2013-rates-addition", "rates of 2013 for addition, by whole runs", searched_2013("addition"),
+          range(100, 102), 227, eval_every=5),
+    study("2013-addition", "addition in all columns of 2013", chosen_2013("addition"), range(4), 199,
+          eval_every=5),
+    study("2013-rates-multiplication", "rates of 2013 for multiplication, by whole runs",
+          searched_2013("multiplication"), range(100, 102), 227, eval_every=5),
+    study("2013-multiplication", "multiplication in all columns of 2013",
+          chosen_2013("multiplication"), range(4), 199, eval_every=5),
+    study("2013-rates-symbols", "rates of 2013 for ten 5-ary symbols, by whole runs",
+          searched_2013("ten symbols"), range(100, 101), 106, eval_every=5),
+    study("2013-symbols", "ten 5-ary symbols in five columns of 2013", chosen_2013("ten symbols"),
+          range(4), 176, eval_every=5),
+    study("2013-bits", "five bits at T = 200 in five columns of 2013", chosen_2013("five bits"),
+          range(4), 372, eval_every=5),
 ]
+STUDIES = [study for study in STUDIES if study.grid]  # the others' rows have yet to be chosen

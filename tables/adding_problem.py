@@ -6,6 +6,7 @@ import adding_problem as ap
 import studies
 from analysis import claim, gates
 from analysis.variance import two_way
+from studies import adding_problem as grids
 from studies.adding_problem import SEARCH_SEEDS, STARTS, STOPPED
 from tables.writing import benchmark, column, count, listed, markdown, seconds, spread
 
@@ -83,9 +84,11 @@ def findings(results):
         f"{solved(rnn)} of 10 reach a solve rate of 0.85 (median MSE "
         f"{np.median(column(lstm, 'test_mse')):.5f} and "
         f"{np.median(column(rnn, 'test_mse')):.3f}); the RNN still falls slowly then.",
+        fair_finding(results) if studies.are_complete(results, "adding-fair") else
         "- The forget gate is not what makes the difference at T = 100: without it "
         f"{solved(cells['LSTM of 1997, no forget gate'])} of 10 reach that. Of the ReLU net with "
         f"identity start (IRNN) {solved(cells['IRNN'])} do, and {stuck} learn next to nothing.",
+        long_finding(results) if studies.are_complete(results, "adding-long") else
         "- With the same recipe no seed of three reaches it at T = 500 or T = 1000.",
         "- The units keep the values together: without what they say to each "
         f"other's candidates at unmarked steps the MSE is {between.min():.2f} to "
@@ -680,6 +683,187 @@ def best_answer(results):
         "the weights and growing the batch did not help.")
 
 
+# --------------------------------------------------------------------------------------------------
+# Equal budgets, equal search; T = 500 and 1000
+# --------------------------------------------------------------------------------------------------
+
+def not_run(*names):
+    """What a block says whose studies lack a record."""
+    return f"Not run yet: `python3 reproduce.py {' '.join(names)}`."
+
+
+def fair_figures(results, cell):
+    """Of a cell's settings, {(rate, clip, start): (seeds that solve the task, minus mean MSE)}, on the
+    validation sequences of the search: the larger, the better. One with a run that diverged is
+    left out."""
+    figures = {}
+    for (name, *chosen), records in studies.arms(results, "adding-fair-search").items():
+        mse, rate = ([record["final"][f"validation_{kind}"] for record in records] for kind in ("mse", "solve_rate"))
+        if name == cell and None not in mse and np.isfinite(mse).all():
+            figures[tuple(chosen)] = sum(value >= 0.85 for value in rate), -np.mean(mse)
+    return figures
+
+
+def fair_choice(results, cell):
+    """The best of a cell's settings."""
+    figures = fair_figures(results, cell)
+    return max(figures, key=figures.get)
+
+
+def fair_weights(cell):
+    """How many weights a net of this cell has."""
+    return ap.build(ap.Settings(**grids.FAIR_CELLS[cell]), 1).theta.size
+
+
+def start_words(cell, k):
+    """A start of a cell in words."""
+    [(name, value)] = grids.fair_starts(cell)[k].items()
+    words = {"forget_bias": "forget bias", "input_scale": "W_xh at", "init_scale": "W_hh at"}
+    return f"{words[name]} {value:g}"
+
+
+def fair_search(results):
+    """What the search chose for each cell, and what else it saw."""
+    if not studies.are_complete(results, "adding-fair-search"):
+        return not_run("adding-fair-search")
+    found, rows, tried = studies.arms(results, "adding-fair-search"), [], len(grids.FAIR_SEARCH_SEEDS)
+    for cell in grids.FAIR_CELLS:
+        rate, clip, k = chosen = fair_choice(results, cell)
+        claim(grids.FAIR_CHOSEN[cell] == chosen, f"the search chooses {chosen} for {cell}")
+        figures, settings = fair_figures(results, cell), sum(label[0] == cell for label in found)
+        mse = column(found[cell, *chosen], "validation_mse")
+        rows.append([
+            cell, fair_weights(cell), f"{rate:g}", f"{clip:g}", start_words(cell, k),
+            f"{figures[chosen][0]} of {tried}", ", ".join(f"{value:.2g}" for value in mse),
+            f"{sum(won for won, _ in figures.values())} of {tried * settings}"])
+    return markdown(
+        ["", "weights", "rate", "clip", "start", "solved with these", "their validation MSE, a number for each seed",
+         "solved with all twelve"], rows)
+
+
+def fair(results):
+    """Each cell at its best of the same grid, beside the headline's recipe."""
+    if not studies.are_complete(results, "adding-fair"):
+        return not_run("adding-fair-search", "adding-fair")
+    picture = "![Each cell at its best of twelve settings](../viz/adding_fair.png)"
+    return f"{table_of(studies.arms(results, 'adding-fair'))}\n\n{picture}"
+
+
+def fair_answer(results):
+    """What each cell can do in 256,000 sequences."""
+    if not studies.are_complete(results, "adding-fair", "adding-fair-search"):
+        return ("Whether this is what the cells can do, or what a recipe made for the LSTM does to the others, is not "
+                "answered yet.")
+    found = studies.arms(results, "adding-fair")
+    mse = {cell: column(records, "test_mse") for cell, records in found.items()}
+    rate = {cell: column(records, "solve_rate") for cell, records in found.items()}
+    wins = {cell: solved(records) for cell, records in found.items()}
+    before = {cell: column(records, "test_mse") for cell, records in zip(
+        ("LSTM", "LSTM of 1997", "tanh RNN, Gaussian", "tanh RNN, orthogonal", "IRNN"),
+        studies.arms(results, "adding-cells").values())}
+    plain = [cell for cell in found if cell.startswith("tanh")]
+    small = [cell for cell in plain if "17" not in cell]
+    claim(wins["LSTM"] == max(wins.values()) >= 9, "the LSTM solves the task in most seeds and no cell in more")
+    claim(max(wins[cell] for cell in plain) == 0, "no tanh RNN solves it, whatever the search chose")
+    claim(all(np.median(mse[cell]) < np.median(before[cell]) for cell in small), "the search helps the tanh RNN")
+    best = min(plain, key=lambda cell: np.median(mse[cell]))
+    return (
+        f"With the same 256,000 sequences and each cell at its best of twelve settings, {wins['LSTM']} of 10 LSTMs solve "
+        f"the task, {wins['IRNN']} IRNNs with 8 units and {wins['IRNN, 17 units']} with 17, and none of the "
+        f"{10 * len(plain)} tanh RNNs, with either start and either size. The search helps the tanh RNN and does not "
+        f"change that: with 8 units its median MSE goes from "
+        + " and ".join(f"{np.median(before[cell]):.3f} to {np.median(mse[cell]):.3f} ({cell.split(', ')[1]})" for cell in small)
+        + f"; the best of its four rows ({best}) has {np.median(mse[best]):.3f}, and no run of them brings more than "
+        f"{max(rate[cell].max() for cell in plain):.0%} of the sums within 0.04. Equal were the sequences, the number of "
+        f"settings and of tuning runs; 8 units are {fair_weights('LSTM')} weights in the LSTM and "
+        f"{fair_weights('IRNN')} in the plain nets, which is why these were also run with 17 ({fair_weights('IRNN, 17 units')}).")
+
+
+def fair_finding(results):
+    """The page's finding on the cells."""
+    found = studies.arms(results, "adding-fair")
+    wins = {cell: solved(records) for cell, records in found.items()}
+    old = solved(studies.arms(results, "adding-cells")["LSTM of 1997, no forget gate"])
+    plain = sum(wins[cell] for cell in wins if cell.startswith("tanh"))
+    return (
+        f"- Each at its best of twelve settings, as many tuning runs for all: {wins['LSTM']} of 10 LSTMs, "
+        f"{wins['IRNN']} of 10 IRNNs ({wins['IRNN, 17 units']} with as many weights as the LSTM), {plain} of 40 tanh RNNs. "
+        f"The forget gate does not make the difference: without it {old} of 10 reach 0.85 with the headline's recipe.")
+
+
+def long_search(results):
+    """What was tried at T = 1000, by the mean of the solve rates on validation sequences."""
+    if not studies.are_complete(results, "adding-long-search"):
+        return not_run("adding-long-search")
+    found = studies.arms(results, "adding-long-search")
+    rates = {label: column(records, "validation_solve_rate") for label, records in found.items()}
+    rows = [[label, *(f"{value:.3f}" for value in rates[label]), f"{column(found[label], 'validation_mse').max():.1e}"]
+            for label in sorted(found, key=lambda label: -rates[label].mean())]
+    seeds = (f"validation solve rate, seed {seed}" for seed in grids.LONG_SEARCH_SEEDS)
+    return markdown(["T = 1000, 8000 iterations of 8 sequences", *seeds, "largest validation MSE"], rows)
+
+
+def long(results):
+    """The recipe on fresh seeds at four lengths, and what a run costs."""
+    if not studies.are_complete(results, "adding-long"):
+        return not_run("adding-long")
+    found, rows = studies.arms(results, "adding-long"), []
+    for label, records in found.items():
+        first = [reached(record, 0.85) for record in records]
+        rows.append([
+            label, spread_e(column(records, "test_mse")), spread(column(records, "solve_rate"), 3),
+            count(solved(records), len(records)), small_range(first), f"{np.median(seconds(records)) / 60:.1f}"])
+    return markdown(
+        ["--long, ten fresh seeds", "test MSE, median [range]", "solve rate, median [range]",
+         "solve rate of 0.85 or more (95% interval)", "sequences until it is measured first: median [range]",
+         "minutes of one core a run"], rows) + "\n\n![--long at four lengths](../viz/adding_long.png)"
+
+
+def reached(record, bar):
+    """Training sequences at the first point of the curve whose solve rate is at the bar; inf if
+    there is none."""
+    history = record["history"]
+    points = zip(history["train_sequences"], history["solve_rate"])
+    return next((sequences for sequences, rate in points if rate >= bar), np.inf)
+
+
+def small_range(values):
+    """Median and range of numbers of sequences, where inf is never."""
+    middle, low, high = ("never" if np.isinf(value) else f"{value:,.0f}" for value in (
+        np.median(values), min(values), max(values)))
+    return f"{middle} [{low}, {high}]"
+
+
+def long_answer(results):
+    """The seed document's open question."""
+    if not studies.are_complete(results, "adding-long", "adding-long-search"):
+        return "A recipe for T = 1000 is there (`--long`); its ten fresh seeds have not been run yet."
+    found, tried = studies.arms(results, "adding-long"), studies.arms(results, "adding-long-search")
+    wins = {label: solved(records) for label, records in found.items()}
+    gated = [label for label in tried if label.startswith("LSTM")]
+    best = {label: column(tried[label], "validation_solve_rate").max() for label in tried}
+    sequences = found["T = 1000"][0]["final"]["train_sequences"]
+    claim(wins["T = 1000"] >= 8 and wins["T = 500"] >= 8, "at least 8 of 10 seeds solve T = 500 and T = 1000")
+    claim(max(best[label] for label in gated) < 0.5, "the LSTM with a forget gate does not, at what was tried")
+    claim(best["1997, all sources, 16 units, rate 0.01"] < 0.5, "nor the cell of 1997 with all its sources")
+    return (
+        f"T = 1000 is solved: `--long` brings {wins['T = 1000']} of 10 fresh seeds to a solve rate of 0.85 after "
+        f"{sequences:,} sequences, {wins['T = 500']} of 10 at T = 500 and {wins['T = 2000']} at T = 2000, in "
+        f"{np.median(seconds(found['T = 1000'])) / 60:.1f} minutes of one core at T = 1000. It is the cell of 1997, without "
+        "a forget gate, whose candidate sees the inputs alone, with 16 units, batches of 8, a cosine from 0.01 and clip "
+        f"0.05. In as many iterations no setting of the LSTM with a forget gate that was tried ({len(gated)}, with "
+        "forget biases of 3 and 6) got anywhere, and the cell of 1997 with all its sources did not, either.")
+
+
+def long_finding(results):
+    """The page's finding on the lags."""
+    wins = {label: solved(records) for label, records in studies.arms(results, "adding-long").items()}
+    return (
+        "- With the headline's recipe no seed of three reaches it at T = 500 or T = 1000. With `--long` (the cell of 1997, "
+        f"whose candidate sees the inputs alone) {wins['T = 500']} of 10 fresh seeds do at T = 500, {wins['T = 1000']} at "
+        f"T = 1000 and {wins['T = 2000']} at T = 2000.")
+
+
 TABLES = {
     "adding:precision": precision,
     "adding:precision_sentence": precision_sentence,
@@ -717,4 +901,10 @@ TABLES = {
     "adding:best": best,
     "adding:weak_seeds": weak_seeds,
     "adding:starts": starts,
+    "adding:fair": fair,
+    "adding:fair_search": fair_search,
+    "adding:fair_answer": fair_answer,
+    "adding:long": long,
+    "adding:long_search": long_search,
+    "adding:long_answer": long_answer,
 }

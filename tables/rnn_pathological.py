@@ -8,6 +8,7 @@ import rnn_pathological as rp
 import studies
 import studies.rnn_pathological as grids
 from analysis import claim
+from analysis import momentum_2013 as paper_2013
 from tables.adding_problem import iterations, ran_on, side_by_side
 from tables.writing import count, listed, markdown, seconds, spread
 
@@ -162,6 +163,12 @@ def findings(results):
     plain = finals(results, "beyond-curriculum")[grids.BEYOND_NETS[0], 400]
     cap = max(final["update"] for final in adam + wide)  # both have runs that use it up
     claim(2 * solved(adam)[0] > len(adam) and 2 * solved(wide)[0] > len(wide), "Adam solves T = 200")
+    unequal = (
+        f"With a curriculum it is solved at T = 400 in {of_all(plain)} seeds by the tanh RNN and "
+        f"{of_all(lstm)} by an LSTM, at unequal settings.")
+    short_xor = (
+        f"XOR at T = 30 is solved in none of {len(fixed)} runs of {LIMIT:,} updates at a fixed length, in "
+        f"{solved(both)[0]} of {len(both)} with a curriculum and mixed lengths.")
     return "\n".join([
         "1. In three tasks at a fixed length (heavy ball, 2400 updates) scale and structure of the "
         f"start decide: at a spectral radius of 0.8 four starts solve {low} of {runs} runs; at 1 "
@@ -171,13 +178,11 @@ def findings(results):
         f"{far['ortho']} (orthogonal start), {far['random']} (small random) and {far['identity']} "
         f"(identity) with 2400 updates of the heavy ball; with {cap} of Adam T = 200 is solved in "
         f"{of_all(adam)} (input scale 0.01) and {of_all(wide)} (0.1).",
-        f"3. With a curriculum it is solved at T = 400 in {of_all(plain)} seeds by the tanh RNN and "
-        f"{of_all(lstm)} by an LSTM, at unequal settings. XOR at T = 30 is solved in none of "
-        f"{len(fixed)} runs of {LIMIT:,} updates at a fixed length, in {solved(both)[0]} of "
-        f"{len(both)} with a curriculum and mixed lengths.",
+        f"3. {fair_finding(results) or unequal} {xor_finding(results) or short_xor}",
         f"4. Temporal order at T = 30 takes {easy:.0f} updates in the median (to an accuracy of 0.9), "
         f"addition {addition:.0f} (to an MSE of 0.05): its symbols have channels of their own, they lie "
         "in two short regions, and the answer needs no arithmetic.",
+        finding_2013(results) or
         "5. Table 5 of Sutskever et al. (2013) is [not reproduced](rnn_pathological_2013.md), and "
         "four seeds do not decide the order of its two methods."])
 
@@ -529,6 +534,8 @@ def xor_budget(results):
     """XOR at a fixed T = 30, every run there is, with its budget."""
     of = [final for name in ("xor-fixed", "xor-fixed-longer") for some in finals(results, name).values() for final in some]
     of += [final for key, some in finals(results, "xor-grid").items() if key[0] == "fixed length" for final in some]
+    if complete(results, "xor-whole-budget"):
+        of += [final for some in finals(results, "xor-whole-budget").values() for final in some]
     claim(not any(final["solved"] or final["updates_to_solve"] for final in of), "at a fixed length no run solves XOR")
     spent, best = [final["update"] for final in of], max(final["test_accuracy"] for final in of)
     claim(best < 0.6, "all of these runs stay near chance")
@@ -604,6 +611,8 @@ def beyond(results):
 
 def beyond_answer(results):
     """Where the plain net's reach ends and what the LSTM does there."""
+    if complete(results, "beyond-fair", "beyond-fair-search"):
+        return beyond_fair_answer(results)
     found = {way: finals(results, f"beyond-{way}") for way in ("fixed", "curriculum")}
 
     def of(net, way, T):
@@ -648,6 +657,161 @@ def cap(settings):
 
 
 # --------------------------------------------------------------------------------------------------
+# Equal budgets, equal search
+# --------------------------------------------------------------------------------------------------
+
+def complete(results, *names):
+    """Whether every record of some studies of these tasks is there."""
+    return studies.are_complete(results, *(f"pathological-{name}" for name in names))
+
+
+def not_run(*names):
+    """What a block says whose studies lack a record."""
+    return f"Not run yet: `python3 reproduce.py {' '.join(f'pathological-{name}' for name in names)}`."
+
+
+def xor_whole(results):
+    """XOR at the fixed T = 30 with 24,000 updates."""
+    if not complete(results, "xor-whole-budget"):
+        return not_run("xor-whole-budget")
+    found = {f"{optimizer}, {START[init]}, input scale {scale:g}": records
+             for (optimizer, init, scale), records in arms(results, "xor-whole-budget").items()}
+    return table_of_runs(found, list(found)) + "\n\n![XOR at a fixed length](../viz/xor_whole_budget.png)"
+
+
+def fair_means(results, net):
+    """Of a net's settings, {(rate, input scale, start): (solved seeds, minus mean updates to solve,
+    mean accuracy)} in the search: the larger, the better. A seed that is never solved counts with
+    all its updates."""
+    means = {}
+    for (name, *chosen), of in finals(results, "beyond-fair-search").items():
+        if name == net:
+            spent = [final["update"] if final["updates_to_solve"] is None else final["updates_to_solve"] for final in of]
+            means[tuple(chosen)] = (solved(of)[0], -np.mean(spent), np.mean([final["test_accuracy"] for final in of]))
+    return means
+
+
+def fair_choice(results, net):
+    """The best of a net's settings; one with a run that diverged is never chosen."""
+    means = {chosen: value for chosen, value in fair_means(results, net).items() if np.isfinite(value).all()}
+    return max(means, key=means.get)
+
+
+def fair_words(net, chosen):
+    """A net's setting in words."""
+    rate, scale, k = chosen
+    [(name, value)] = grids.FAIR_STARTS[net][k].items()
+    return f"rate {rate:g}, input scale {scale:g}, {name.replace('_', ' ')} {value:g}"
+
+
+def beyond_fair_search(results):
+    """What the search chose for each net, and what else it saw."""
+    if not complete(results, "beyond-fair-search"):
+        return not_run("beyond-fair-search")
+    found, rows = finals(results, "beyond-fair-search"), []
+    for net in grids.FAIR_NETS:
+        chosen, means = fair_choice(results, net), fair_means(results, net)
+        claim(grids.FAIR_CHOSEN[net] == chosen, f"the search chooses {chosen} for {net}")
+        runs = [final for (name, *_), of in found.items() if name == net for final in of]
+        rows.append([net, fair_words(net, chosen), of_all(found[net, *chosen]), f"{-means[chosen][1]:.0f}", len(means), of_all(runs)])
+    return table(["T = 400, two seeds a setting", "chosen", "solved with it", "updates to solve, mean", "settings",
+                  "solved over all of them"], rows)
+
+
+def beyond_fair(results):
+    """Both nets at growing T, each at its best of the same search."""
+    if not complete(results, "beyond-fair"):
+        return not_run("beyond-fair-search", "beyond-fair")
+    found = {f"{net}, T = {T}": records for (net, T), records in arms(results, "beyond-fair").items()}
+    return table_of_runs(found, list(found)) + "\n\n![Both nets after the same search](../viz/lstm_reach_fair.png)"
+
+
+def fair_reach(results, net):
+    """The longest T up to which at least half of the seeds end solved at every T, or None."""
+    found, longest = finals(results, "beyond-fair"), None
+    for T in grids.FAIR_LENGTHS:
+        of = found[net, T]
+        if 2 * solved(of)[0] < len(of):
+            break
+        longest = T
+    return longest
+
+
+def fair_wins(results, net):
+    """The solved seeds at each length, as a list in words."""
+    return listed(solved(finals(results, "beyond-fair")[net, T])[0] for T in grids.FAIR_LENGTHS)
+
+
+def weights(net):
+    """How many weights a net of the search has."""
+    settings = rp.Settings(task="3bit_memorization", **grids.FAIR_NETS[net])
+    return rp.build(settings, 1).theta.size
+
+
+def beyond_fair_answer(results):
+    """Where each net's reach ends, after the same search."""
+    plain, lstm = grids.FAIR_NETS
+    found = finals(results, "beyond-fair")
+    reaches = {net: fair_reach(results, net) or 0 for net in (plain, lstm)}
+    caps = {cap(record["settings"]) for records in arms(results, "beyond-fair").values() for record in records}
+    [updates_each] = caps
+    far = grids.FAIR_LENGTHS[-1]
+    claim(reaches[lstm] > reaches[plain], "the LSTM's reach is longer")
+    claim(reaches[plain] < far, "the tanh RNN's reach ends within these lengths")
+    n, lengths = len(found[plain, far]), listed(grids.FAIR_LENGTHS)
+    end = f"its end was not reached at {far}" if reaches[lstm] == far else f"at {2 * reaches[lstm]} it fails, too"
+    until = f"up to T = {reaches[plain]}" if reaches[plain] else "at none of these lengths"
+    return (
+        f"With the same search for both, at T = {lengths}, the LSTM ends solved in {fair_wins(results, lstm)} of {n} "
+        f"seeds and the tanh RNN with orthogonal start in {fair_wins(results, plain)}. At least half of the seeds are "
+        f"solved {until} by the tanh RNN and up to T = {reaches[lstm]} by the LSTM; {end}. Equal were the curriculum (to T "
+        f"in twenty steps) and mixed lengths, Adam, at most {updates_each} updates of 50 sequences, the twelve settings "
+        f"and two seeds of the search, and about the number of weights ({weights(plain)} and {weights(lstm)}).")
+
+
+def fair_finding(results):
+    """Finding 3 on the two nets, None until they have been run."""
+    if not complete(results, "beyond-fair"):
+        return None
+    plain, lstm = grids.FAIR_NETS
+    n, lengths = len(finals(results, "beyond-fair")[plain, grids.FAIR_LENGTHS[0]]), listed(grids.FAIR_LENGTHS)
+    return (
+        f"With a curriculum and the same search for both, the LSTM solves it in {fair_wins(results, lstm)} of {n} seeds "
+        f"at T = {lengths}, the tanh RNN in {fair_wins(results, plain)}.")
+
+
+def xor_finding(results):
+    """Finding 3 on XOR, None until the whole budget has been run."""
+    if not complete(results, "xor-whole-budget"):
+        return None
+    whole = [final for of in finals(results, "xor-whole-budget").values() for final in of]
+    grown = finals(results, "xor")["T = 30"]
+    claim(not any(final["updates_to_solve"] for final in whole) and solved_all(grown),
+          "XOR needs shorter sequences among the training data")
+    return (
+        f"XOR at T = 30 is solved in none of {len(whole)} runs of {whole[0]['update']:,} updates at a fixed length, in "
+        f"{of_all(grown)} with a curriculum and mixed lengths.")
+
+
+def xor_whole_answer(results):
+    """Whether XOR needs shorter sequences."""
+    if not complete(results, "xor-whole-budget"):
+        return "Whether the 24,000 updates that the earlier write-up asks for would do is not answered yet."
+    whole = finals(results, "xor-whole-budget")
+    every = [final for of in whole.values() for final in of]
+    best, grown = max(final["test_accuracy"] for final in every), finals(results, "xor")["T = 30"]
+    claim(not any(final["updates_to_solve"] for final in every), "no run at a fixed length learns XOR")
+    claim(best < 0.6 and solved_all(grown), "all stay near chance, and with sequences that grow it is learned")
+    return (
+        f"The earlier write-up asks for 800 epochs with Nesterov's momentum and both starts: {every[0]['update']:,} updates. "
+        f"None of {len(every)} runs learns XOR at the fixed T = 30, with Nesterov's momentum or with Adam, with the "
+        f"orthogonal or the small random start, with an input scale of 0.1 or 1; the best ends at an accuracy of "
+        f"{best:.2f}. With a curriculum and mixed lengths {of_all(grown)} end solved after at most "
+        f"{max(final['update'] for final in grown):,} updates: what was missing is shorter sequences among the training "
+        "data, not updates.")
+
+
+# --------------------------------------------------------------------------------------------------
 # Table 5 of Sutskever et al. (2013)
 # --------------------------------------------------------------------------------------------------
 
@@ -686,18 +850,20 @@ def table5(results):
 def table5_cost(results):
     """What is left of their Table 5, and what it would take."""
     minutes = np.median(np.concatenate([seconds(records) for records in arms(results, "sutskever").values()])) / 60
-    columns, seeds, rates = 7, 4, 4  # mu = 0, and Nesterov and heavy ball at 0.9, 0.98, 0.995; rates 1e-3 to 1e-6
-    left = {80: 2 * (columns - 2), 210: columns, 100: columns}  # steps: columns that were not run
-    hours = sum(steps / 80 * minutes * n * seeds for steps, n in left.items()) / 60
-    return (f"The rest of their Table 5 was not run: five of the seven columns for these two tasks, and all seven for five bits "
-            "at T = 200 and for ten 5-ary symbols at T = 80. Four seeds of each at one rate are "
-            f"{seeds * sum(left.values())} runs and, at the speed of those above, about "
-            f"{hours:.0f} core-hours, at each of the paper's four rates about "
-            f"{round(rates * hours, -1):.0f}.")
+    seeds, left, steps = 4, {}, {"five bits": 210, "ten symbols": 100}  # steps in a sequence: 80 else
+    for name, study in paper_2013.REPORTED.items():
+        done = len(grids.CHOSEN_2013[name]) if complete(results, study) else 2 * (name in ("addition", "multiplication"))
+        left[name] = len(grids.COLUMNS_2013) - done
+    hours = sum(steps.get(name, 80) / 80 * minutes * n * seeds for name, n in left.items()) / 60
+    words = listed(f"{n} of the seven columns for {name}" for name, n in left.items() if n)
+    return (f"Of their Table 5 there were not run: {words}. Four seeds of each at one rate are {seeds * sum(left.values())} "
+            f"runs and, at the speed of those above, about {hours:.0f} core-hours.")
 
 
 def table5_answer(results):
     """Beside the paper: who is ahead, and by how much."""
+    if complete(results, "2013-addition", "2013-multiplication"):
+        return whole_2013_answer(results)
     wrong = {kind[:2]: [final["wrong_rate"] for final in of] for kind, of in finals(results, "sutskever").items()}
     middle, mean = ({kind: of(values) for kind, values in wrong.items()} for of in (np.median, np.mean))
     best, paper = min(map(min, wrong.values())), grids.PAPER_TABLE5.values()
@@ -727,6 +893,134 @@ def table5_answer(results):
         f"spectral radii of {radii[0]:.0f} and {radii[1]:.0f}. Whether another rate, or clipping, "
         "would reach the paper was not tried. The paper ran every cell at four rates and kept the "
         "best; here three were tried for 2000 updates.")
+
+
+# --------------------------------------------------------------------------------------------------
+# The whole of Table 5
+# --------------------------------------------------------------------------------------------------
+
+def stable_2013(results):
+    """What keeps Nesterov's momentum of 0.995 from blowing up at a rate of 0.001."""
+    if not complete(results, "2013-stable"):
+        return not_run("2013-stable")
+    rows = []
+    for label, records in arms(results, "2013-stable").items():
+        radii = [record["spectrum"]["end"] and record["spectrum"]["end"]["spectral_radius"] for record in records]
+        rows.append([
+            label, ", ".join("not finite" if value is None else three(value) for value in radii),
+            f"{sum(map(paper_2013.blown, records))} of {len(records)}",
+            ", ".join(three(record["history"]["train_loss"][-1]) for record in records),
+            ", ".join(three(record["final"]["wrong_rate"]) for record in records)])
+    return table(["addition, Nesterov 0.995, 20,000 updates", "radius of W_hh at the end, two seeds",
+                  f"blown up (radius above {paper_2013.BLOWN})", "training loss at the end", "wrong"], rows)
+
+
+def stable_answer(results):
+    """The same in a sentence: only what was removed, alone, is a cause."""
+    if not complete(results, "2013-stable"):
+        return "What keeps Nesterov's momentum of 0.995 from blowing up at that rate is not answered yet."
+    found = arms(results, "2013-stable")
+    up = {label: sum(map(paper_2013.blown, records)) for label, records in found.items()}
+    n, learned = len(found["as it is"]), {label: sum(
+        record["history"]["train_loss"][-1] < 0.9 * rp.TASKS["addition"].constant_loss for record in records)
+        for label, records in found.items()}
+    others = [label for label in found if label != "as it is"]
+    keeps = [label for label in others if up[label] == 0]
+    claim(up["as it is"] > 0, "at a rate of 0.001 it blows up")
+    words = f"{listed(keeps)} kept every run from it" if keeps else "nothing that was tried kept every run from it"
+    not_all = [label for label in others if up[label]]
+    rest = f"; {listed(not_all)} did not" if not_all else ""
+    taught = [f"{label} ({learned[label]} of {n})" for label in found if learned[label]]
+    learns = f"Within 20,000 updates it learned with {listed(taught)}." if taught else (
+        "Within 20,000 updates none of them learned anything.")
+    return (f"As it is, {up['as it is']} of {n} runs blow up. Each change was made alone: {words}{rest}. {learns}")
+
+
+def choice_2013(results, name):
+    """Of each column the rate and limit with the lowest mean held-out loss in whole runs; those with
+    which a run diverged are left out unless all are."""
+    losses = {}
+    for (column, pair), records in arms(results, paper_2013.SEARCHED[name]).items():
+        of = [record["final"] for record in records]
+        fine = all(final["status"] == "done" and final["test_loss"] is not None for final in of)
+        losses.setdefault(column, {})[pair] = np.mean([final["test_loss"] for final in of]) if fine else math.inf
+    return {column: min(of, key=of.get) for column, of in losses.items()}
+
+
+def rates_2013(results):
+    """The search for the rates: the measure of each whole run."""
+    parts = []
+    for name, study in paper_2013.SEARCHED.items():
+        if not complete(results, study):
+            parts.append(f"{name.capitalize()}: {not_run(study)}")
+            continue
+        chosen, rows = choice_2013(results, name), []
+        named = grids.CHOSEN_2013[name]
+        claim(all(chosen[column] == pair for column, pair in named.items()), f"the search chooses {chosen} for {name}")
+        for (column, (lr, clip)), records in arms(results, study).items():
+            rows.append([
+                paper_2013.column_words(column), f"{lr:g}", paper_2013.clip_words(clip), ", ".join(three(paper_2013.wrong(record)) for record in records),
+                three(np.mean([record["final"]["test_loss"] for record in records])),
+                f"{sum(map(paper_2013.blown, records))} of {len(records)}", "yes" if chosen[column] == (lr, clip) else ""])
+        parts.append(table([name, "rate", "clip", "wrong, a number for each seed", "mean held-out loss", "blown up", "taken"], rows))
+    return "\n\n".join(parts)
+
+
+def whole_2013(results):
+    """Each task in its columns beside the paper's figures."""
+    parts = []
+    for name, study in paper_2013.REPORTED.items():
+        if not complete(results, study):
+            parts.append(f"{name.capitalize()}: not run yet.")
+            continue
+        rows = []
+        for column, records in arms(results, study).items():
+            wrong = [paper_2013.wrong(record) for record in records]
+            rows.append([
+                paper_2013.column_words(column), f"{records[0]['settings']['lr']:g}",
+                paper_2013.clip_words(records[0]["settings"]["clip"]), three(paper_2013.paper_figure(name, column)),
+                ", ".join(map(three, wrong)), three(np.mean(wrong)), f"{sum(map(paper_2013.blown, records))} of {len(records)}",
+                f"{np.median(seconds(records)) / 60:.0f}"])
+        measure = paper_2013.measure_of(name)
+        parts.append(table(
+            [name, "rate", "clip", f"{measure}, paper", f"{measure} here, a number for each seed", "their mean", "blown up",
+             "minutes a run"], rows))
+    drawn = any(complete(results, study) for study in paper_2013.REPORTED.values())
+    return "\n\n".join(parts + ["![Every column beside the paper's](../viz/table5_2013.png)"] * drawn)
+
+
+def whole_2013_answer(results):
+    """How far the table is reproduced, task by task, in numbers alone."""
+    lines = []
+    for name, study in paper_2013.REPORTED.items():
+        if complete(results, study):
+            mean = {column: np.mean([paper_2013.wrong(record) for record in records])
+                    for column, records in arms(results, study).items()}
+            paper = {column: paper_2013.paper_figure(name, column) for column in mean}
+            best, theirs = (min(of, key=of.get) for of in (mean, paper))
+            met = sum(mean[column] <= paper[column] for column in mean)
+            lines.append(
+                f"- {name.capitalize()}: the lowest mean is {three(mean[best])} ({paper_2013.column_words(best)}), theirs "
+                f"{three(paper[theirs])} ({paper_2013.column_words(theirs)}); {met} of {len(mean)} columns reach their figure; the rank "
+                f"correlation of the columns with theirs is {rank_correlation(list(mean.values()), list(paper.values())):.2f}.")
+    return "\n".join(lines)
+
+
+def finding_2013(results):
+    """Finding 5, None until addition and multiplication have been run in all columns."""
+    if not complete(results, "2013-addition", "2013-multiplication"):
+        return None
+    met = [paper_2013.paper_figure(name, column) >= np.mean([paper_2013.wrong(record) for record in records])
+           for name, study in paper_2013.REPORTED.items() if complete(results, study)
+           for column, records in arms(results, study).items()]
+    return (f"5. Table 5 of Sutskever et al. (2013), rates chosen by whole runs: in {sum(met)} of {len(met)} columns the mean "
+            "of four seeds is as low as [their figure](rnn_pathological_2013.md).")
+
+
+def rank_correlation(a, b):
+    """Spearman's rank correlation; equal values share their mean rank."""
+    ranks = [[np.mean([(other < value) + 0.5 * (other == value) for other in of]) for value in of] for of in (a, b)]
+    return float(np.corrcoef(ranks)[0, 1]) if min(np.ptp(of) for of in ranks) > 0 else 0.0
 
 
 def speed(results):
@@ -828,6 +1122,14 @@ TABLES = {
     "rnn_pathological:beyond": beyond,
     "rnn_pathological:copy": copy,
     "rnn_pathological:copy_answer": copy_answer,
+    "rnn_pathological:xor_whole": xor_whole,
+    "rnn_pathological:xor_whole_answer": xor_whole_answer,
+    "rnn_pathological:beyond_fair": beyond_fair,
+    "rnn_pathological:beyond_fair_search": beyond_fair_search,
+    "rnn_pathological:stable_2013": stable_2013,
+    "rnn_pathological:stable_answer": stable_answer,
+    "rnn_pathological:rates_2013": rates_2013,
+    "rnn_pathological:whole_2013": whole_2013,
     "rnn_pathological:speed": speed,
     "rnn_pathological:speed_sentence": speed_sentence,
 }

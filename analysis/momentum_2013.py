@@ -1,0 +1,46 @@
+"""What the runs of the setting of Sutskever et al. (2013) reach, in the paper's own measure."""
+
+import rnn_pathological as rp
+import studies.rnn_pathological as grids
+
+BLOWN = 3  # a radius of W_hh beyond which a net has blown up: those that learn end below 2
+SEARCHED = {  # studies, without their first word, by task: the search for the rates, and the seeds reported
+    "addition": "2013-rates-addition", "multiplication": "2013-rates-multiplication",
+    "ten symbols": "2013-rates-symbols"}
+REPORTED = {
+    "addition": "2013-addition", "multiplication": "2013-multiplication", "ten symbols": "2013-symbols",
+    "five bits": "2013-bits"}
+
+
+def column_words(column):
+    """A column of their Table 5, (NAG or CM, mu), in words."""
+    kind = {"NAG": "Nesterov", "CM": "heavy ball"}[column[0]]
+    return "mu = 0" if column[1] == 0 else f"{kind} {column[1]}"
+
+
+def clip_words(limit):
+    """The limit of the gradient's norm in words."""
+    return "none" if limit == grids.NO_CLIP else f"{limit:g}"
+
+
+def measure_of(name):
+    """What is counted as wrong in a task, in words."""
+    return "share of wrong sequences" if name in ("addition", "multiplication") else "wrong symbols a sequence"
+
+
+def paper_figure(name, column):
+    """Their figure for a task in a column."""
+    return grids.FIGURES_2013[name][grids.COLUMNS_2013.index(column)]
+
+
+def wrong(record):
+    """Their measure of a run: the share of sequences with |error| > 0.04, or wrong symbols a
+    sequence."""
+    final, task = record["final"], rp.task_of(rp.Settings(**record["settings"]))
+    return (1 - final["test_accuracy"]) * task.scored if task.classes else final["wrong_rate"]
+
+
+def blown(record):
+    """Whether W_hh has left every scale at which something is learned, or is not finite any more."""
+    end = record["spectrum"]["end"]
+    return record["final"]["status"] == "diverged" or end is None or end["spectral_radius"] > BLOWN

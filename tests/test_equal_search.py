@@ -1,0 +1,378 @@
+"""Equal budgets, equal search: what is chosen is what the search says; sentences and pictures are
+there once their runs are, and only while these bear them out."""
+
+import dataclasses
+import json
+
+import pytest
+from conftest import copy_of
+
+import pictures
+import studies
+import tables
+import visualize_adding_studies
+import visualize_rnn_pathological
+from analysis import momentum_2013
+from studies import adding_problem as adding_grids
+from studies import rnn_pathological as pathological_grids
+from tables import adding_problem as adding
+from tables import rnn_pathological as pathological
+
+HISTORIES = {
+    "adding_problem": dict(
+        iteration=[0, 100, 200], train_sequences=[0, 800, 1600], train_mse=[None, 0.5, 0.1],
+        test_mse=[0.7, 0.5, 0.1], solve_rate=[0.04, 0.5, 0.9], solve_rate_1997=[0.1, 0.9, 1.0]),
+    "rnn_pathological": dict(
+        update=[0, 300, 600], train_loss=[None, 0.5, 0.1], test_loss=[0.7, 0.5, 0.1],
+        test_accuracy=[0.5, 0.5, 1.0], wrong_rate=[0.5, 0.5, 0.0], test_mse=[0.2, 0.1, 0.01])}
+ADDING = dict(
+    status="done", iteration=8000, train_sequences=256_000, test_mse=0.2, solve_rate=0.1, solve_rate_1997=0.3,
+    validation_mse=0.2, validation_solve_rate=0.1)
+TASK = dict(
+    status="done", update=3000, train_sequences=150_000, test_loss=0.7, test_accuracy=0.5, wrong_rate=0.5,
+    test_mse=0.1, solved=False, updates_to_solve=None)
+WON = dict(test_mse=1e-4, solve_rate=0.99, solve_rate_1997=1.0, validation_mse=1e-4, validation_solve_rate=0.99)
+SOLVED = dict(test_accuracy=1.0, wrong_rate=0.0, solved=True, updates_to_solve=600)
+
+
+def with_runs(results, name, final_of):
+    """The results with made-up runs of a study in the place of its own: final_of(label, k) gives
+    what the k-th seed's figures have that a run without success has not."""
+    results, study = copy_of(results), studies.load()[name]
+    plain = ADDING if study.experiment == "adding_problem" else TASK
+    for label in study.grid:
+        for k, settings in enumerate(study.row(label)):
+            wanted = json.loads(json.dumps(dataclasses.asdict(settings)))
+            own = [record for record in results[study.experiment] if record["settings"] != wanted]
+            own.append(dict(
+                settings=wanted, history=HISTORIES[study.experiment], final=plain | final_of(label, k),
+                spectrum=dict(start=dict(spectral_radius=1.1), end=dict(spectral_radius=1.2)),
+                provenance=dict(wall_seconds=60.0)))
+            results[study.experiment] = own
+    return results
+
+
+def adding_results(results, cells=("LSTM",), lengths=("T = 100", "T = 500", "T = 1000"), tried=("1997, inputs",)):
+    """Runs of the adding problem's studies in which these cells, lengths and settings succeed."""
+    chosen = adding_grids.FAIR_CHOSEN
+
+    def search(label, k):
+        cell, *setting = label
+        return dict(validation_solve_rate=0.9 if chosen[cell] == tuple(setting) and k == 0 else 0.1)
+
+    for name, final_of in {
+            "adding-fair-search": search,
+            "adding-fair": lambda cell, k: WON if cell in cells else dict(test_mse=0.05),
+            "adding-long-search": lambda label, k: WON if label.startswith(tried) else {},
+            "adding-long": lambda label, k: WON if label in lengths else {}}.items():
+        results = with_runs(results, name, final_of)
+    return results
+
+
+def pathological_results(results, reach=("tanh RNN, 64 units", 200, 800), xor=False):
+    """Runs in which the first net solves up to one length, the other up to a longer one."""
+    chosen, (first, near, far) = pathological_grids.FAIR_CHOSEN, reach
+
+    def search(label, k):
+        net, *setting = label
+        return SOLVED if chosen[net] == tuple(setting) else {}
+
+    for name, final_of in {
+            "pathological-beyond-fair-search": search,
+            "pathological-beyond-fair": lambda label, k: (
+                SOLVED if label[1] <= (near if label[0] == first else far) else dict(test_accuracy=0.1)),
+            "pathological-xor-whole-budget": lambda label, k: dict(update=24_000) | (SOLVED if xor else {})}.items():
+        results = with_runs(results, name, final_of)
+    return results
+
+
+def without(results, *names):
+    """The results without the runs of some studies."""
+    results = copy_of(results)
+    for study in map(studies.load().get, names):
+        gone = [json.loads(json.dumps(dataclasses.asdict(settings))) for settings in study.cells()]
+        results[study.experiment] = [
+            record for record in results[study.experiment] if record["settings"] not in gone]
+    return results
+
+
+NEW = {  # blocks by the studies that they need
+    "adding:fair": ("adding-fair",), "adding:fair_answer": ("adding-fair-search", "adding-fair"),
+    "adding:fair_search": ("adding-fair-search",), "adding:long": ("adding-long",),
+    "adding:long_answer": ("adding-long-search", "adding-long"),
+    "adding:long_search": ("adding-long-search",),
+    "rnn_pathological:xor_whole": ("pathological-xor-whole-budget",),
+    "rnn_pathological:xor_whole_answer": ("pathological-xor-whole-budget",),
+    "rnn_pathological:beyond_fair": ("pathological-beyond-fair",),
+    "rnn_pathological:beyond_fair_search": ("pathological-beyond-fair-search",),
+    "rnn_pathological:stable_2013": ("pathological-2013-stable",),
+    "rnn_pathological:stable_answer": ("pathological-2013-stable",)}
+
+
+# --------------------------------------------------------------------------------------------------
+# The choice
+# --------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("grids", [adding_grids, pathological_grids])
+def test_every_arm_has_as_many_settings_and_one_of_them_is_chosen(grids):
+    arms = {label[0] for label in grids.FAIR_SEARCH}
+    assert arms == set(grids.FAIR_CHOSEN)
+    for arm, chosen in grids.FAIR_CHOSEN.items():
+        settings = [label[1:] for label in grids.FAIR_SEARCH if label[0] == arm]
+        assert len(settings) == len(set(settings)) == 12 and chosen in settings
+
+
+def test_the_seeds_of_the_search_are_not_those_that_are_reported():
+    every = studies.load()
+    for searched, reported in (("adding-fair-search", "adding-fair"), ("adding-long-search", "adding-long"),
+                               ("pathological-beyond-fair-search", "pathological-beyond-fair")):
+        assert not set(every[searched].seeds) & set(every[reported].seeds)
+
+
+def test_what_was_run_is_what_the_search_says(results):
+    if studies.are_complete(results, "adding-fair-search"):
+        assert {cell: adding.fair_choice(results, cell) for cell in adding_grids.FAIR_CELLS} == adding_grids.FAIR_CHOSEN
+    if studies.are_complete(results, "pathological-beyond-fair-search"):
+        found = {net: pathological.fair_choice(results, net) for net in pathological_grids.FAIR_NETS}
+        assert found == pathological_grids.FAIR_CHOSEN
+
+
+def test_another_choice_of_the_search_is_noticed(results):
+    """Solved seeds decide, and then the error; a run without figures is not chosen."""
+    made = adding_results(results)
+    assert adding.fair_choice(made, "IRNN") == adding_grids.FAIR_CHOSEN["IRNN"]
+    other = next(label for label in adding_grids.FAIR_SEARCH if label[0] == "IRNN" and
+                 label[1:] != adding_grids.FAIR_CHOSEN["IRNN"])
+
+    def better(rates, errors=(0.2, 0.2)):
+        study = studies.load()["adding-fair-search"]
+        changed = copy_of(made)
+        for settings, rate, error in zip(study.row(other), rates, errors):
+            final = studies.find(changed, study.experiment, settings)["final"]
+            final |= dict(validation_solve_rate=rate, validation_mse=error)
+        return changed
+
+    assert adding.fair_choice(better([0.84, 0.84], [0.01] * 2), "IRNN") == adding_grids.FAIR_CHOSEN["IRNN"]
+    assert adding.fair_choice(better([0.9, 0.9]), "IRNN") == other[1:]
+    assert adding.fair_choice(better([0.9, 0.1], [0.2, 0.1]), "IRNN") == other[1:]
+    assert adding.fair_choice(better([1.0, 1.0], [0.1, None]), "IRNN") == adding_grids.FAIR_CHOSEN["IRNN"]
+    with pytest.raises(ValueError, match="the search chooses"):
+        adding.fair_search(better([1.0, 0.9]))
+
+
+def test_another_choice_between_the_settings_of_a_net_is_noticed(results):
+    made, study = pathological_results(results), studies.load()["pathological-beyond-fair-search"]
+    for net, chosen in pathological_grids.FAIR_CHOSEN.items():
+        assert pathological.fair_choice(made, net) == chosen
+        other = next(label for label in study.grid if label[0] == net and label[1:] != chosen)
+        for settings in study.row(other):
+            studies.find(made, study.experiment, settings)["final"] |= SOLVED | dict(updates_to_solve=300)
+        assert pathological.fair_choice(made, net) == other[1:]
+        with pytest.raises(ValueError, match="the search chooses"):
+            pathological.beyond_fair_search(made)
+
+
+# --------------------------------------------------------------------------------------------------
+# Blocks and sentences
+# --------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("block", NEW)
+def test_a_block_without_its_runs_says_so_and_shows_no_picture(block, results):
+    for name in NEW[block]:
+        words = tables.load()[block](without(results, name))
+        assert ("Not run yet: `python3 reproduce.py" in words or "yet" in words) and "viz/" not in words
+        assert len(words.splitlines()) == 1
+
+
+def test_the_findings_speak_of_the_equal_search_once_it_was_run(results):
+    made = pathological_results(adding_results(results))
+    bare = without(made, "adding-fair", "adding-long", "pathological-beyond-fair", "pathological-xor-whole-budget")
+    assert "at the best of twelve" not in adding.findings(bare) and "--long" not in adding.findings(bare)
+    assert "at its best of twelve settings" in adding.findings(made) and "--long" in adding.findings(made)
+    assert "unequal settings" in pathological.findings(bare) and "same search" not in pathological.findings(bare)
+    assert "unequal settings" not in pathological.findings(made) and "24,000 updates" in pathological.findings(made)
+    assert "unequal" not in pathological.beyond_answer(made) and "do not have equal" in pathological.beyond_answer(bare)
+    for words in (adding.findings(made), pathological.findings(made)):
+        assert len(words.splitlines()) == 5 and max(map(len, words.splitlines())) <= 300
+    assert "130 runs" not in pathological.xor_budget(bare) and "to 24,000 updates" in pathological.xor_budget(made)
+
+
+def test_the_sentences_of_the_adding_problem_need_their_numbers(results):
+    made = adding_results(results)
+    assert "10 of 10 LSTMs" in adding.fair_answer(made) and "none of the 40 tanh RNNs" in adding.fair_answer(made)
+    assert "10 of 10 fresh seeds" in adding.long_answer(made)
+    for wrong in (adding_results(results, cells=("IRNN",)),
+                  adding_results(results, cells=("LSTM", "tanh RNN, orthogonal, 17 units"))):
+        with pytest.raises(ValueError, match="no longer bears out"):
+            adding.fair_answer(wrong)
+    for wrong in (adding_results(results, lengths=("T = 100", "T = 500")),
+                  adding_results(results, tried=("LSTM", "1997"))):
+        with pytest.raises(ValueError, match="no longer bears out"):
+            adding.long_answer(wrong)
+
+
+def test_the_sentences_of_the_pathological_tasks_need_their_numbers(results):
+    made = pathological_results(results)
+    plain, lstm = pathological_grids.FAIR_NETS
+    for (near, far), words in {
+            (200, 800): "up to T = 200 by the tanh RNN and up to T = 800 by the LSTM; at 1600 it fails",
+            (200, 1600): "its end was not reached", (0, 200): "at none of these lengths by the tanh"}.items():
+        assert words in pathological.beyond_answer(pathological_results(results, (plain, near, far)))
+    for wrong in ((plain, 400, 400), (lstm, 200, 800)):
+        with pytest.raises(ValueError, match="no longer bears out"):
+            pathological.beyond_answer(pathological_results(results, wrong))
+    assert "None of 60 runs" in pathological.xor_whole_answer(made)
+    for make in (pathological.xor_whole_answer, pathological.xor_finding, pathological.xor_budget):
+        with pytest.raises(ValueError, match="no longer bears out"):
+            make(pathological_results(results, xor=True))
+
+
+def test_sequences_until_the_bar():
+    record = dict(history=HISTORIES["adding_problem"])
+    assert [adding.reached(record, bar) for bar in (0.5, 0.85, 0.95)] == [800, 1600, float("inf")]
+    assert adding.small_range([800, 1600, float("inf")]) == "1,600 [800, never]"
+
+
+# --------------------------------------------------------------------------------------------------
+# Pictures
+# --------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("visualizer, make", [
+    (visualize_adding_studies, adding_results), (visualize_rnn_pathological, pathological_results)])
+def test_pictures_are_drawn_where_their_runs_are(visualizer, make, results, monkeypatch):
+    made = make(results)
+    monkeypatch.setattr(studies, "complete", lambda path, *names: made)
+    flags = pictures.Flags()
+    drawings = visualizer.book(flags)
+    assert set(drawings) == visualizer.PICTURES.keys() | visualizer.WHEN_RUN.keys()
+    with pictures.look(getattr(visualizer, "LOOK", None)):
+        for name in visualizer.WHEN_RUN:
+            assert len(pictures.png(drawings[name]())) > 10_000
+    for name, (_, needed) in visualizer.WHEN_RUN.items():
+        prefix = "pathological-" if visualizer is visualize_rnn_pathological else ""
+        made = without(make(results), *(f"{prefix}{study}" for study in needed[:1]))
+        assert name not in visualizer.book(flags)
+
+
+def test_a_title_says_how_many_succeed(results):
+    found = studies.arms(adding_results(results), "adding-fair")
+    with pictures.look():
+        assert "10 LSTMs" in visualize_adding_studies.fair(found)._suptitle.get_text()
+    fails = studies.arms(adding_results(results, cells=("IRNN",)), "adding-fair")
+    with pictures.look():
+        title = visualize_adding_studies.fair(fails)._suptitle.get_text()
+    assert "0 LSTMs" in title and "10 IRNNs" in title
+
+
+def test_the_long_recipe_is_a_flag(tmp_path, capsys):
+    import adding_problem as ap
+
+    [settings], options, _ = ap.parse(["--long", "--out", str(tmp_path / "r.json")])
+    assert settings == ap.Settings(**ap.LONG) and options.eval_every == 400
+    [settings], _, _ = ap.parse(["--long", "--T", "500", "--out", str(tmp_path / "r.json")])
+    assert settings == ap.Settings(**ap.LONG | dict(T=500))
+    with pytest.raises(SystemExit) as end:
+        ap.parse(["--long", "--best"])
+    assert end.value.code == 2 and capsys.readouterr().err.count("\n") == 1
+
+
+# --------------------------------------------------------------------------------------------------
+# Table 5 of 2013 by whole runs
+# --------------------------------------------------------------------------------------------------
+
+RATE_2013 = {column: pathological_grids.RATES_2013[column[1]][-1] for column in pathological_grids.COLUMNS_2013}
+
+
+@pytest.fixture
+def chosen_2013(monkeypatch):
+    """All studies of 2013, with the lowest rate chosen for every column."""
+    every = dict(studies.load())
+    for name, study in momentum_2013.REPORTED.items():
+        columns = RATE_2013 if "bit" not in name and "symbol" not in name else {
+            column: RATE_2013[column] for column in pathological_grids.MEMORY_COLUMNS}
+        monkeypatch.setitem(pathological_grids.CHOSEN_2013, name, columns)
+        every[f"pathological-{study}"] = pathological_grids.study(
+            study, "a test", pathological_grids.chosen_2013(name), range(4), 1)
+    monkeypatch.setattr(studies, "load", lambda: every)
+
+
+def results_of_2013(results, better=0.001, wrong=0.5, stable=("clip 0.1", "rate 0.0003")):
+    """Runs in which each lowest rate ends with the lowest loss, every seed with this share of wrong
+    sequences or symbols, and some of the changes keep W_hh from blowing up."""
+    lowest = dict(test_loss=better, wrong_rate=wrong, test_accuracy=1 - wrong / 10)
+    for name, study in momentum_2013.SEARCHED.items():
+        chosen = pathological_grids.CHOSEN_2013[name]
+        results = with_runs(results, f"pathological-{study}", lambda label, k, chosen=chosen: (
+            lowest if chosen[label[0]] == label[1] else {}))
+    for study in momentum_2013.REPORTED.values():
+        results = with_runs(results, f"pathological-{study}", lambda label, k: lowest)
+    results = with_runs(results, "pathological-2013-stable", lambda label, k: {})
+    for label, records in studies.arms(results, "pathological-2013-stable").items():
+        for record in records:
+            radius = 1.2 if label in stable else 50.0
+            record |= dict(spectrum=dict(start=dict(spectral_radius=1.1), end=dict(spectral_radius=radius)))
+    return results
+
+
+def test_the_rates_of_2013_are_those_that_whole_runs_choose(results, chosen_2013):
+    made = results_of_2013(results)
+    for name in momentum_2013.SEARCHED:
+        assert pathological.choice_2013(made, name) == pathological_grids.CHOSEN_2013[name]
+    assert "| addition | rate |" in pathological.rates_2013(made)
+    for final in (dict(test_loss=0.9), dict(status="diverged", test_loss=None)):
+        worse = copy_of(made)
+        study = studies.load()["pathological-2013-rates-addition"]
+        for settings in study.row((next(iter(study.grid))[0], pathological_grids.RATES_2013[0.0][-1])):
+            studies.find(worse, study.experiment, settings)["final"] |= final
+        with pytest.raises(ValueError, match="the search chooses"):
+            pathological.rates_2013(worse)
+
+
+def test_the_rates_named_are_what_the_records_say(results):
+    for name, study in momentum_2013.SEARCHED.items():
+        if studies.are_complete(results, f"pathological-{study}") and pathological_grids.CHOSEN_2013[name]:
+            assert pathological.choice_2013(results, name) == pathological_grids.CHOSEN_2013[name]
+
+
+def test_table_5_is_told_in_its_own_measure(results, chosen_2013):
+    made = results_of_2013(results, wrong=0.03)
+    words = pathological.table5_answer(made)
+    assert "- Addition: the lowest mean is 0.03 (mu = 0), theirs 0.00025 (Nesterov 0.995); 5 of 7" in words
+    assert "- Ten symbols: the lowest mean is 0.03" in words
+    assert pathological.finding_2013(made).startswith("5. Table 5") and "figure](rnn" in pathological.finding_2013(made)
+    assert len(pathological.finding_2013(made)) <= 300
+    assert "2 of the seven columns for five bits" in pathological.table5_cost(made)
+    bare = copy_of(made)  # the other columns are also those of the older study
+    bare["rnn_pathological"] = [
+        record for record in made["rnn_pathological"]
+        if (record["settings"]["task"], record["settings"]["momentum_max"]) != ("addition", 0.0)]
+    assert pathological.finding_2013(bare) is None
+    assert "Addition: not run yet" in pathological.whole_2013(bare)
+
+
+def test_only_what_was_removed_alone_is_a_cause(results, chosen_2013):
+    words = pathological.stable_answer(results_of_2013(results))
+    assert "2 of 2 runs blow up" in words and "clip 0.1 and rate 0.0003 kept every run from it" in words
+    assert "as it is did not" not in words and "none of them learned anything" in words
+    assert "nothing that was tried" in pathological.stable_answer(results_of_2013(results, stable=()))
+    with pytest.raises(ValueError, match="it blows up"):
+        pathological.stable_answer(results_of_2013(results, stable=tuple(pathological_grids.STABLE_2013)))
+
+
+def test_rank_correlation():
+    assert pathological.rank_correlation([1, 2, 3], [10, 20, 30]) == pytest.approx(1)
+    assert pathological.rank_correlation([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
+    assert pathological.rank_correlation([1, 1, 2], [5, 5, 9]) == pytest.approx(1)
+    assert pathological.rank_correlation([1, 1, 1], [1, 2, 3]) == 0
+
+
+def test_the_picture_of_table_5_takes_what_has_been_run(results, chosen_2013, monkeypatch):
+    made = without(results_of_2013(results), "pathological-2013-bits")
+    monkeypatch.setattr(studies, "complete", lambda path, *names: made)
+    drawn = visualize_rnn_pathological.book(pictures.Flags())["table5_2013"]
+    with pictures.look(visualize_rnn_pathological.LOOK):
+        figure = drawn()
+    assert [axis.get_title() for axis in figure.axes] == ["addition", "multiplication", "ten symbols"]
+    assert "of 19 columns" in figure._suptitle.get_text()
+    made = without(made, *(f"pathological-{study}" for study in momentum_2013.REPORTED.values()))
+    assert "table5_2013" not in visualize_rnn_pathological.book(pictures.Flags())
