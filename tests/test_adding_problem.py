@@ -707,7 +707,7 @@ def test_evaluation_stops_on_a_signal(monkeypatch):
 
 
 def test_the_docstring_promises_what_the_records_bear_out(results):
-    """8 of 10 and none, a median of 0.09, a range of 0.04 to 0.7, three of ten with next to nothing."""
+    """8 of 10 and none, a median of 0.40, a range of 0.03 to 0.7, four of ten with next to nothing."""
     lstm, rnn, _ = studies.arms(results, "adding-headline").values()
     lstm_solved, rnn_solved = (
         sum(record["final"]["solve_rate"] >= 0.85 for record in records) for records in (lstm, rnn))
@@ -715,4 +715,4 @@ def test_the_docstring_promises_what_the_records_bear_out(results):
     mse = np.array([record["final"]["test_mse"] for record in rnn])
     said = f"a median of {np.median(mse):.2f} and a range of {mse.min():.2f} to {mse.max():.1f}"
     assert rnn_solved == 0 and said in " ".join(ap.__doc__.split())
-    assert mse[0] > 0.6 and sum(mse > 0.6) == 3
+    assert mse[0] > 0.6 and sum(mse > 0.6) == 4
