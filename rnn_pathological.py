@@ -550,7 +550,7 @@ def means(settings):
 # --- shared: cells ---
 def drop_tiny(array):
     """Sets to 0 what is below 1e-25. In float32 a derivative that vanishes over some 80 steps ends in
-    denormal numbers, below 1e-38, which change no sum, do not get smaller, and are slow to compute with."""
+    denormal numbers, below 1e-38, which change no weight, do not get smaller, and are slow to compute with."""
     array *= abs(array) > 1e-25
 
 

@@ -1,17 +1,17 @@
 """Times one training iteration of the adding problem beside plain numpy, torch and JAX, one thread each.
 
-    python benchmarks/bench_adding_problem.py [--rounds 7] [--out benchmarks/adding_problem.json]
+    python3 benchmarks/bench_adding_problem.py            into benchmarks/adding_problem.json, a record per SIMD level
+    python3 benchmarks/bench_adding_problem.py --avx2     the same without AVX-512 (see processor.py)
 
-An iteration is forward, backward, global clip and Adam on a batch that arrives as numpy arrays; drawing the batch is
-not counted. All start from the same weights, see the same batches, and must agree after ten iterations before they are
-timed. Rounds are interleaved; the table gives medians and the ratio to this project's float64 iteration. Whole commands
-and peak memory are measured in processes of their own.
+An iteration is forward, backward, global clip and Adam on a batch that arrives as numpy arrays in double precision;
+drawing the batch is not counted. All start from the same weights, see the same batches, and must agree after twenty
+iterations before they are timed. Rounds are interleaved; the table gives medians of processor time and, round by round,
+the ratio to this project's float32 iteration. torch.compile: of an LSTM or RNN written as a loop over time, which it
+unrolls. What is not installed is left out. Whole commands and peak memory are measured in processes of their own.
 """
 
 import argparse
-import json
-import os
-import platform
+import contextlib
 import re
 import statistics
 import subprocess
@@ -22,19 +22,27 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
-os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+import processor
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
-import textbook  # noqa: E402
-import torch  # noqa: E402
+processor.prepare()  # before numpy
 
-import adding_problem as ap  # noqa: E402
+import numpy as np
+import textbook
 
-jax.config.update("jax_enable_x64", True)
-torch.set_num_threads(1)
+import adding_problem as ap
+
+INSTALLED = {"this project", "plain numpy"}
+with contextlib.suppress(ImportError):
+    import torch
+
+    torch.set_num_threads(1)
+    INSTALLED |= {"torch eager", "torch.compile"}
+with contextlib.suppress(ImportError):
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    INSTALLED |= {"JAX jitted step", "JAX one scan"}
 LR, CLIP = 5e-3, 1.0
 H, B = 8, 32
 N_BATCHES = 20
@@ -42,7 +50,7 @@ N_BATCHES = 20
 
 class Ours:
     def __init__(self, cell, weights, batches, dtype):
-        self.net = ap.build(cell, H, len(batches[0][0]), B, np.dtype(dtype))
+        self.net = ap.build(ap.Settings(cell=cell, T=len(batches[0][0]), hidden=H, batch=B, dtype=dtype), B)
         for name, tensor in self.net.tensors(self.net.theta).items():
             tensor[:] = weights[name]
         self.optimizer, self.batches = ap.Adam(self.net.theta), batches
@@ -87,18 +95,45 @@ class Torch:
         self.parameters = [p for p in (*self.rnn.parameters(), *self.readout.parameters()) if p.requires_grad]
         self.optimizer = torch.optim.Adam(self.parameters, lr=LR)
 
+    def last_state(self, x):
+        return self.rnn(x)[0][-1]
+
     def run(self, n):
         for k in range(n):
             x, target = self.batches[k % N_BATCHES]
             x, target = torch.from_numpy(x).permute(0, 2, 1).to(self.dtype), torch.from_numpy(target).to(self.dtype)
             self.optimizer.zero_grad()
-            loss = 0.5 * (self.readout(self.rnn(x)[0][-1])[:, 0] - target).square().mean()
+            loss = 0.5 * (self.readout(self.last_state(x))[:, 0] - target).square().mean()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.parameters, CLIP)
             self.optimizer.step()
 
     def weights(self):
         return {"W_hy": self.readout.weight.detach().numpy()}
+
+
+class TorchCompiled(Torch):
+    """The same with the recurrence as a loop over time, compiled as one graph."""
+
+    def __init__(self, cell, weights, batches, dtype):
+        super().__init__(cell, weights, batches, dtype)
+        W_x, W_h, b = self.rnn.weight_ih_l0, self.rnn.weight_hh_l0, self.rnn.bias_ih_l0
+
+        def last_state(x):
+            h = c = torch.zeros(x.shape[1], H, dtype=self.dtype)
+            for z in (x @ W_x.T + b).unbind():
+                z = z + h @ W_h.T
+                if cell == "rnn":
+                    h = torch.tanh(z)
+                else:
+                    i, f, g, o = z.chunk(4, 1)
+                    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+                    h = torch.sigmoid(o) * torch.tanh(c)
+            return h
+
+        if processor.level() == "AVX2":
+            torch._inductor.config.cpp.simdlen = 256
+        self.last_state = torch.compile(last_state)
 
 
 def jax_loss(weights, x, target):
@@ -170,64 +205,124 @@ class JaxScan(Jax):
         jax.block_until_ready(self.state)
 
 
-COMPETITORS = {
-    "this project, float64": (Ours, "float64", 100),
-    "this project, float32": (Ours, "float32", 100),
-    "plain numpy, float64": (Textbook, "float64", 20),
-    "torch eager, float64": (Torch, "float64", 20),
+COMPETITORS = {  # name: what builds it, precision, iterations in a round
+    "this project, float32": (Ours, "float32", 60),
+    "this project, float64": (Ours, "float64", 60),
+    "plain numpy, float64": (Textbook, "float64", 10),
     "torch eager, float32": (Torch, "float32", 20),
-    "JAX jitted step, float64": (Jax, "float64", 100),
-    "JAX jitted step, float32": (Jax, "float32", 100),
-    "JAX one scan, float64": (JaxScan, "float64", 100),
-    "JAX one scan, float32": (JaxScan, "float32", 100),
+    "torch eager, float64": (Torch, "float64", 20),
+    "torch.compile, float32": (TorchCompiled, "float32", 20),
+    "torch.compile, float64": (TorchCompiled, "float64", 20),
+    "JAX jitted step, float32": (Jax, "float32", 60),
+    "JAX jitted step, float64": (Jax, "float64", 60),
+    "JAX one scan, float32": (JaxScan, "float32", 60),
+    "JAX one scan, float64": (JaxScan, "float64", 60),
 }
 
 
-def bench(cell, T, rounds):
-    """Microseconds per iteration of every competitor: list of dicts with the median and its ratio to the first."""
-    settings, rng = ap.Settings(cell=cell, T=T), ap.streams(0)
-    start = ap.build(cell, H, 1, 1)
+def bench(cell, T, rounds, times=1, competitors=tuple(COMPETITORS)):
+    """Microseconds per iteration of the competitors: a dict each, with the median, and the median, least and greatest
+    ratio to this project's float32 within a round. times: a factor on the iterations in a round."""
+    settings, rng = ap.Settings(cell=cell, T=T, dtype="float64"), ap.streams(0)
+    start = ap.build(settings, 1)
     ap.initialise(start, settings, rng["init"])
     weights = {name: tensor.copy() for name, tensor in start.tensors(start.theta).items()}
     batches = [(np.ascontiguousarray(x), y.copy()) for (x, y), _ in
                zip(ap.training_batches(rng["train"], T, B), range(N_BATCHES))]
-    runners = {name: make(cell, weights, batches, dtype) for name, (make, dtype, _) in COMPETITORS.items()}
-    for name, runner in runners.items():
+    runners = {name: COMPETITORS[name][0](cell, weights, batches, COMPETITORS[name][1]) for name in competitors}
+    for runner in runners.values():
         runner.run(N_BATCHES)
+    for name, runner in runners.items():
         difference = abs(runner.weights()["W_hy"] - runners["this project, float64"].weights()["W_hy"]).max()
         if difference > (1e-9 if "64" in name else 1e-2):
             raise SystemExit(f"{name} does not compute the same update: W_hy differs by {difference:.1e}")
-    times = {name: [] for name in runners}
+    taken = {name: [] for name in runners}
     for _ in range(rounds):
         for name, runner in runners.items():
-            n = COMPETITORS[name][2]
-            start = time.perf_counter()
+            n = max(1, round(times * COMPETITORS[name][2]))
+            start = time.process_time()
             runner.run(n)
-            times[name].append((time.perf_counter() - start) / n * 1e6)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    ours = medians["this project, float64"]
-    return [{"cell": cell, "T": T, "H": H, "B": B, "name": name, "microseconds": round(value, 1),
-             "ratio": round(value / ours, 2)} for name, value in medians.items()]
+            taken[name].append((time.process_time() - start) / n * 1e6)
+    rows = []
+    for name, values in taken.items():
+        ratios = [theirs / ours for theirs, ours in zip(values, taken["this project, float32"])]
+        rows.append({"cell": cell, "T": T, "H": H, "B": B, "name": name,
+                     "microseconds": round(statistics.median(values), 1),
+                     "ratio": [round(of(ratios), 3) for of in (statistics.median, min, max)]})
+    return rows
 
 
-def whole_command(iters=8000):
-    """Seconds of the whole headline command, and of the same training in plain numpy (no evaluation, data drawn)."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(ROOT / "adding_problem.py"), "--quiet", "--iters", str(iters)]
-        start = time.perf_counter()
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
-        ours = time.perf_counter() - start
-    settings, rng = ap.Settings(iters=iters), ap.streams(0)
-    net = ap.build("lstm", H, 1, 1)
+def numpy_calls(times=1):
+    """Microseconds of the calls that a step is made of, on the sizes of the headline: {call: {precision: us}}. Many
+    arrays in turn, so that no processor learns the branches of one; denormal: all products below 1e-38 (1e-308)."""
+    rng, found = np.random.default_rng(0), {}
+    for dtype in ("float32", "float64"):
+        gates = rng.normal(size=(64, 4 * H, B)).astype(dtype)
+        units, out = np.ascontiguousarray(gates[:, :H]), np.empty_like(gates[0])
+        tiny = (units * np.finfo(dtype).tiny).astype(dtype)
+        W, S = rng.normal(size=(4 * H, H + 3)).astype(dtype), rng.normal(size=(64, H + 3, B)).astype(dtype)
+        calls = {
+            "tanh of 1024 elements": lambda k: np.tanh(gates[k], out),
+            "exp of 1024 elements": lambda k: np.exp(gates[k], out),
+            "multiply of 1024 elements": lambda k: np.multiply(gates[k], gates[k - 1], out),
+            "multiply of 256 elements": lambda k: np.multiply(units[k], units[k - 1], out[:H]),
+            "multiply of 256 denormal elements": lambda k: np.multiply(units[k], tiny[k], out[:H]),
+            "dot of (32, 11) and (11, 32)": lambda k: W.dot(S[k], out)}
+        for name, call in calls.items():
+            rounds = []
+            for _ in range(max(1, round(31 * times))):
+                start = time.process_time()
+                for k in range(64):
+                    call(k)
+                rounds.append((time.process_time() - start) / 64 * 1e6)
+            found.setdefault(name, {})[dtype] = round(statistics.median(rounds), 3)
+    return found
+
+
+def wider(rounds, times=1):
+    """How much longer an iteration of the LSTM takes with twice the sequences, {precision: ratio}: two seeds in
+    lockstep, each with its own weights, would take no less."""
+    found = {}
+    for dtype in ("float32", "float64"):
+        learning = [ap.learn(ap.Settings(batch=batch, dtype=dtype, iters=10**7)) for batch in (B, 2 * B)]
+        seconds = [[], []]
+        for _ in range(rounds):
+            for one, taken in zip(learning, seconds):
+                start = time.process_time()
+                for _ in range(max(1, round(40 * times))):
+                    next(one)
+                taken.append(time.process_time() - start)
+        found[dtype] = round(statistics.median(two / one for one, two in zip(*seconds)), 2)
+    return found
+
+
+def whole_command(iters=8000, T=100):
+    """Seconds of the whole headline command in either precision, and of the same training in plain numpy and in torch's
+    eager float32 (data drawn, no evaluation)."""
+    seconds = {}
+    for dtype in ("float32", "float64"):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, str(ROOT / "adding_problem.py"), "--quiet", "--iters", str(iters), "--T", str(T),
+                       "--dtype", dtype]
+            start = time.perf_counter()
+            subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+            seconds[f"this project, {dtype}"] = time.perf_counter() - start
+    settings, rng = ap.Settings(iters=iters, T=T, dtype="float64"), ap.streams(0)
+    net = ap.build(settings, 1)
     ap.initialise(net, settings, rng["init"])
-    model = textbook.LSTM(net.tensors(net.theta))
-    optimizer, batches = textbook.Adam(model.w), ap.training_batches(rng["train"], 100, B)
-    start = time.perf_counter()
-    for k in range(iters):
-        _, grad = model.loss_and_gradient(*next(batches))
-        optimizer.step(model.w, grad, LR * 0.5 ** (k // 1500), CLIP)
-    plain = time.perf_counter() - start
-    return {"ours_seconds": round(ours, 1), "plain_numpy_seconds": round(plain, 1), "ratio": round(plain / ours, 2)}
+    weights = {name: tensor.copy() for name, tensor in net.tensors(net.theta).items()}
+    for name, (make, dtype, _) in COMPETITORS.items():
+        if name in ("plain numpy, float64", "torch eager, float32"):
+            if name.split(",")[0] not in INSTALLED:
+                continue
+            drawn = ap.training_batches(ap.streams(0)["train"], T, B)
+            runner = make("lstm", weights, [next(drawn)] * N_BATCHES, dtype)
+            start = time.perf_counter()
+            for _ in range(iters):
+                runner.batches = [next(drawn)]
+                runner.run(1)
+            seconds[name] = time.perf_counter() - start
+    return {name: round(value, 2) for name, value in seconds.items()}
 
 
 def peak_memory(T=1000):
@@ -238,26 +333,34 @@ def peak_memory(T=1000):
     return round(int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024, 1)
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--times", type=float, default=1, help="a factor on the iterations in a round")
+    parser.add_argument("--T", type=int, default=100)
+    parser.add_argument("--iters", type=int, default=8000, help="of the whole command")
+    parser.add_argument("--without", nargs="*", default=[], help="competitors to leave out, such as torch.compile")
     parser.add_argument("--out", default=str(ROOT / "benchmarks" / "adding_problem.json"))
-    args = parser.parse_args()
-    rows = []
+    args = parser.parse_args(argv)
+    chosen, rows = [name for name in COMPETITORS if name.split(",")[0] in INSTALLED - {*args.without}], []
+    machine = processor.described(ap.CODE)
+    print(f"{machine['processor']}, {machine['level']}{' (simulated)' if machine['simulated'] else ''}, "
+          f"BLAS kernel {machine['blas_kernel']}")
     for cell in ("lstm", "rnn"):
-        print(f"\n{cell}, T = 100, H = {H}, B = {B}: one training iteration")
-        for row in bench(cell, 100, args.rounds):
-            print(f"  {row['name']:28s} {row['microseconds']:10.0f} us {row['ratio']:7.2f} x")
+        print(f"\n{cell}, T = {args.T}, H = {H}, B = {B}: one training iteration")
+        for row in bench(cell, args.T, args.rounds, args.times, chosen):
+            print(f"  {row['name']:28s} {row['microseconds']:10.0f} us {row['ratio'][0]:7.2f} x")
             rows.append(row)
-    command, memory = whole_command(), peak_memory()
-    print(f"\nheadline command {command['ours_seconds']} s, plain numpy {command['plain_numpy_seconds']} s, "
-          f"ratio {command['ratio']}; peak memory at T = 1000: {memory} MB")
-    versions = {"python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__,
-                "jax": jax.__version__, "processor": ap.provenance(0)["processor"]}
-    result = {"rounds": args.rounds, "iteration": rows, "headline_command": command,
-              "peak_memory_T1000_MB": memory, "versions": versions, "date": time.strftime("%Y-%m-%d")}
-    Path(args.out).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(f"wrote {args.out}")
+    calls, double = numpy_calls(args.times), wider(args.rounds, args.times)
+    command, memory = whole_command(args.iters, args.T), peak_memory()
+    for name, taken in calls.items():
+        print(f"  {name:36s} {taken['float32']:8.2f} us in float32 {taken['float64']:8.2f} us in float64")
+    print(f"an iteration with twice the sequences: {double}")
+    print(f"\nseconds of the headline command: {command}; peak memory at T = 1000: {memory} MB")
+    processor.write(args.out, {
+        "rounds": args.rounds, "iteration": rows, "numpy_calls": calls, "twice_the_sequences": double,
+        "headline_command": command, "peak_memory_T1000_MB": memory,
+        "machine": machine | {name: sys.modules[name].__version__ for name in ("torch", "jax") if name in sys.modules}})
 
 
 if __name__ == "__main__":

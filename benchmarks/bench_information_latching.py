@@ -8,11 +8,6 @@ give the same loss before they are timed. Rounds are interleaved, one thread eac
 rounds. GRU: the variant that torch has.
 """
 
-import os
-
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_variable] = "1"
-
 import argparse
 import json
 import statistics
@@ -20,12 +15,15 @@ import sys
 import time
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+import processor
+
+processor.prepare()  # before numpy
+
 import numpy as np
 import torch
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-import harness
 import information_latching as latching
 
 REPEATS, T, BATCH = 30, 100, 16
@@ -126,10 +124,8 @@ def main():
         print(f"{cell:5s}", "  ".join(f"{name} {value:.3f}" for name, value in rows[-1]["ms"].items()))
         ratios = (f"{name}: {m} [{low}, {high}]" for name, (m, low, high) in rows[-1]["ratio"].items())
         print("      30 x", "  ".join(ratios))
-    machine = harness.provenance(latching.CODE, 0)
-    keep = ("git_commit", "python", "numpy", "blas", "platform", "processor", "date")
     result = {"rows": rows, "repeats": REPEATS, "T": T, "batch": BATCH, "rounds": args.rounds, "times": args.times,
-              "torch": torch.__version__, "provenance": {name: machine[name] for name in keep}}
+              "torch": torch.__version__, "provenance": processor.described(latching.CODE)}
     Path(args.out).write_text(json.dumps(result, indent=1) + "\n")
 
 

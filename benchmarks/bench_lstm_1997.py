@@ -1,6 +1,7 @@
 """Speed of lstm_1997.py on the adding task (Experiment 4): us per training sequence and trial, side by side.
 
-    python3 benchmarks/bench_lstm_1997.py               writes benchmarks/lstm_1997.json
+    python3 benchmarks/bench_lstm_1997.py               into benchmarks/lstm_1997.json, a record per SIMD level
+    python3 benchmarks/bench_lstm_1997.py --avx2        the same without AVX-512 (see processor.py)
 
 The lockstep trainer with 10 trials and with 60; one trial as a textbook writes it, a forward and a backward loop over
 time with the equations line by line; the same net in eager torch, 10 trials in one batch, with the truncation by
@@ -11,23 +12,21 @@ Then section A.1.4: time per step and weight, and peak memory, of the algorithm 
 with an error and a change of the weights at every step) as the number of weights and the length of the sequence grow.
 """
 
-import os
-
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
-
 import argparse
-import json
 import sys
 import time
 import tracemalloc
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+import processor
+
+if __name__ == "__main__":
+    processor.prepare()  # before numpy
+
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-import harness
 import lstm_1997 as lstm
 
 ALPHA = 0.5
@@ -79,6 +78,8 @@ def textbook(W, W_out, x, target):
 def torch_learner(theta, layout):
     """A function (x, end, target) that trains all trials by one sequence each in eager torch."""
     import torch
+
+    torch.set_num_threads(1)
 
     torch.set_num_threads(1)
     W, _, W_out, _ = (torch.tensor(part, requires_grad=part.size > 0) for part in layout.split(theta))
@@ -172,10 +173,10 @@ def forward_mode(p, T):
     return layout.weights, seconds, peak
 
 
-def scaling(rounds):
+def scaling(rounds, sizes):
     """Medians over some rounds, for growing nets at 100 steps and growing sequences at 3064 weights."""
     rows = []
-    for p, T in [(p, 100) for p in (125, 500, 2000, 8000, 32_000)] + [(500, T) for T in (200, 400, 800)]:
+    for p, T in [(p, 100) for p in sizes] + [(500, T) for T in (200, 400, 800)][: len(sizes) - 2]:
         measured = [forward_mode(p, T) for _ in range(rounds)]
         weights, seconds, peak = measured[0][0], float(np.median([row[1] for row in measured])), measured[0][2]
         rows.append(dict(
@@ -190,7 +191,9 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--T", type=int, nargs="+", default=[100, 1000])
-    parser.add_argument("--out", default=str(Path(__file__).with_suffix("").parent / "lstm_1997.json"))
+    parser.add_argument("--p", type=int, nargs="+", default=[125, 500, 2000, 8000, 32_000],
+                        help="distractors of the nets of section A.1.4")
+    parser.add_argument("--out", default=str(ROOT / "benchmarks" / "lstm_1997.json"))
     args = parser.parse_args(argv)
     rows = []
     for T in args.T:
@@ -214,8 +217,8 @@ def main(argv=None):
                 T=T, implementation=name, us_per_sequence_and_trial=round(1e6 * median, 1),
                 times_lockstep_10=round(median / ours, 2)))
             print(f"T={T:5d}  {name:24s} {1e6 * median:10.1f} us per sequence and trial  {median / ours:6.2f}")
-    Path(args.out).write_text(json.dumps(
-        dict(rows=rows, scaling=scaling(args.rounds), provenance=harness.provenance(lstm.CODE, 0.0)), indent=1) + "\n")
+    processor.write(args.out, dict(
+        rows=rows, scaling=scaling(args.rounds, args.p), machine=processor.described(lstm.CODE)))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Every lockstep trains as in a real run, its trials side by side, in double preci
 rounds interleaved, medians. Until the cap: as if no trial ever stopped, so an upper bound.
 """
 
+import argparse
 import json
 import statistics
 import sys
@@ -13,13 +14,13 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-import harness
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+import processor
+
+processor.prepare()  # before numpy
+
 import lstm_1997 as lstm
 import lstm_1997_rivals as rivals
-
-ROUNDS = 3
-SECONDS = 0.3  # processor time of a round, at least
 
 
 def stacks():
@@ -40,22 +41,26 @@ def learner(rows):
     return learn
 
 
-def seconds_per_sequence(learn):
+def seconds_per_sequence(learn, at_least):
     start, count = time.process_time(), 0
-    while time.process_time() - start < SECONDS:
+    while not count or time.process_time() - start < at_least:
         learn(count)
         count += 1
     return (time.process_time() - start) / count
 
 
-def main():
-    harness.blas_threads(1)
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=0.3, help="processor time of a round, at least")
+    parser.add_argument("--out", default=str(ROOT / "benchmarks" / "lstm_1997_rivals.json"))
+    args = parser.parse_args(argv)
     groups = stacks()
     learners = [learner(rows) for rows in groups]
     times = [[] for _ in groups]
-    for _ in range(ROUNDS):
+    for _ in range(args.rounds):
         for learn, seconds in zip(learners, times):
-            seconds.append(seconds_per_sequence(learn))
+            seconds.append(seconds_per_sequence(learn, args.seconds))
     table = []
     for rows, seconds in zip(groups, times):
         row, median = rows[0], statistics.median(seconds)
@@ -65,8 +70,8 @@ def main():
             trials=sum(row.trials for row in rows), us_per_sequence=round(1e6 * median, 1), cap=row.max_sequences,
             core_hours_to_cap=round(median * row.max_sequences / 3600, 3)))
         print(table[-1])
-    text = json.dumps(dict(rows=table), indent=1) + "\n"
-    (ROOT / "benchmarks" / "lstm_1997_rivals.json").write_text(text, encoding="utf-8")
+    text = json.dumps(dict(rows=table, machine=processor.described(rivals.CODE)), indent=1) + "\n"
+    Path(args.out).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,34 +1,42 @@
 """Time of one training iteration of the pathological tanh RNN: numpy, torch and JAX side by side, one thread each.
 
 Forward, backward, clip, momentum step on the same batch, T = 60, H = 64, B = 50 by default. Interleaved rounds, the
-median over rounds. Prints a table and writes benchmarks/rnn_pathological.json.
+median of processor time over rounds. Prints a table and writes it into benchmarks/rnn_pathological.json, a record per
+SIMD level.
 
     python3 benchmarks/bench_rnn_pathological.py
+    python3 benchmarks/bench_rnn_pathological.py --avx2     the same without AVX-512 (see processor.py)
 """
 
 import argparse
-import json
-import os
+import contextlib
 import sys
 import time
 from pathlib import Path
 
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_variable] = "1"
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+import processor
 
-import jax
-import jax.numpy as jnp
+processor.prepare()  # before numpy
+
 import numpy as np
-import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-import harness
 import rnn_pathological as rp
 
-jax.config.update("jax_enable_x64", True)
-jax.config.update("jax_platforms", "cpu")
-torch.set_num_threads(1)
+INSTALLED = {"this project", "plain numpy"}
+with contextlib.suppress(ImportError):
+    import torch
+
+    torch.set_num_threads(1)
+    INSTALLED |= {"torch eager", "torch.compile"}
+with contextlib.suppress(ImportError):
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_platforms", "cpu")
+    INSTALLED |= {"JAX jitted step", "JAX one scan"}
 SCAN = 20  # iterations inside one jitted scan
 
 
@@ -57,7 +65,41 @@ def in_numpy(T, H, B, dtype):
     return iterate
 
 
-def in_torch(T, H, B, dtype):
+def in_plain_numpy(T, H, B, dtype):
+    """The equations as they read, a line each: see textbook.py."""
+    settings, net, x, target = problem(T, H, B, dtype)
+    W = {name: tensor.copy() for name, tensor in net.tensors(net.theta).items()}
+    v, inputs = {name: np.zeros_like(w) for name, w in W.items()}, x.transpose(0, 2, 1)
+
+    def iterate(n):
+        for _ in range(n):
+            states = [np.zeros((B, H), dtype)]
+            for x_t in inputs:
+                states.append(np.tanh(x_t @ W["W_xh"].T + states[-1] @ W["W_hh"].T + W["b_h"]))
+            y = states[-1] @ W["W_hy"].T + W["b_y"]
+            y = np.exp(y - y.max(1, keepdims=True))
+            y /= y.sum(1, keepdims=True)
+            loss = -np.log(y[np.arange(B), target[0]]).mean()
+            y[np.arange(B), target[0]] -= 1
+            dy = y / B
+            grad = {name: np.zeros_like(w) for name, w in W.items()}
+            grad["W_hy"], grad["b_y"], dh = dy.T @ states[-1], dy.sum(0), dy @ W["W_hy"]
+            for t in reversed(range(T)):
+                dz = dh * (1 - states[t + 1] ** 2)
+                grad["W_xh"] += dz.T @ inputs[t]
+                grad["W_hh"] += dz.T @ states[t]
+                grad["b_h"] += dz.sum(0)
+                dh = dz @ W["W_hh"]
+            norm = np.sqrt(sum((g**2).sum() for g in grad.values()))
+            for name in W:
+                v[name] = settings.momentum * v[name] - settings.lr * min(1, settings.clip / norm) * grad[name]
+                W[name] = W[name] + v[name]
+        return float(loss)
+
+    return iterate
+
+
+def in_torch(T, H, B, dtype, compiled=False):
     settings, net, x, target = problem(T, H, B, dtype)
     kind = getattr(torch, dtype)
     recurrent, linear = torch.nn.RNN(x.shape[1], H).to(kind), torch.nn.Linear(H, len(net.b_y)).to(kind)
@@ -72,10 +114,20 @@ def in_torch(T, H, B, dtype):
     optimizer = torch.optim.SGD(parameters, lr=settings.lr, momentum=settings.momentum)
     inputs, goal = torch.tensor(x.transpose(0, 2, 1).copy()), torch.tensor(target[0])
 
+    def loop(inputs):
+        h = torch.zeros(B, H, dtype=kind)
+        for z in (inputs @ recurrent.weight_ih_l0.T + recurrent.bias_hh_l0).unbind():
+            h = torch.tanh(z + h @ recurrent.weight_hh_l0.T)
+        return h
+
+    if processor.level() == "AVX2":
+        torch._inductor.config.cpp.simdlen = 256
+    last_state = torch.compile(loop) if compiled else lambda inputs: recurrent(inputs)[0][-1]
+
     def iterate(n):
         for _ in range(n):
             optimizer.zero_grad()
-            loss = torch.nn.functional.cross_entropy(linear(recurrent(inputs)[0][-1]), goal)
+            loss = torch.nn.functional.cross_entropy(linear(last_state(inputs)), goal)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
             optimizer.step()
@@ -120,42 +172,45 @@ def in_jax(T, H, B, dtype, scan):
     return iterate
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--T", type=int, default=60)
     parser.add_argument("--hidden", type=int, default=64)
     parser.add_argument("--batch", type=int, default=50)
-    parser.add_argument("--rounds", type=int, default=41)
+    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--without", nargs="*", default=[], help="contenders to leave out, such as torch.compile")
     parser.add_argument("--out", default=str(Path(__file__).with_name("rnn_pathological.json")))
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     size = (args.T, args.hidden, args.batch)
-    contenders = {
-        f"{name}, {dtype}": make(dtype) for dtype in ("float64", "float32") for name, make in (
-            ("numpy, this project", lambda dtype: in_numpy(*size, dtype)),
-            ("torch eager", lambda dtype: in_torch(*size, dtype)),
-            ("JAX, one jitted step", lambda dtype: in_jax(*size, dtype, scan=False)),
-            (f"JAX, {SCAN} iterations in one scan", lambda dtype: in_jax(*size, dtype, scan=True)))}
+    makers = {
+        "this project": lambda dtype: in_numpy(*size, dtype),
+        "plain numpy": lambda dtype: in_plain_numpy(*size, dtype),
+        "torch eager": lambda dtype: in_torch(*size, dtype),
+        "torch.compile": lambda dtype: in_torch(*size, dtype, compiled=True),
+        "JAX jitted step": lambda dtype: in_jax(*size, dtype, scan=False),
+        "JAX one scan": lambda dtype: in_jax(*size, dtype, scan=True)}
+    contenders = {f"{name}, {dtype}": make(dtype) for name, make in makers.items() for dtype in ("float32", "float64")
+                  if name in INSTALLED - {*args.without} and (name, dtype) != ("plain numpy", "float32")}
     losses = {name: iterate(SCAN) for name, iterate in contenders.items()}  # compiles, warms up
     double = [loss for name, loss in losses.items() if "float64" in name]
     assert np.allclose(double, double[0], rtol=1e-6), losses  # the same net, the same batch; torch's clip adds 1e-6
-    times = {name: [] for name in contenders}
+    assert np.allclose(list(losses.values()), double[0], rtol=1e-3), losses
+    taken = {name: [] for name in contenders}
     for _ in range(args.rounds):
         for name, iterate in contenders.items():
-            start = time.perf_counter()
+            start = time.process_time()
             iterate(SCAN)
-            times[name].append((time.perf_counter() - start) / SCAN * 1e6)
-    medians = {name: float(np.median(values)) for name, values in times.items()}
-    base = medians["numpy, this project, float64"]
-    print(f"T = {args.T}, H = {args.hidden}, B = {args.batch}; us per iteration, median of {args.rounds} rounds")
-    for name, value in medians.items():
-        print(f"{name:48s} {value:8.0f}  {value / base:5.2f} x numpy float64")
-    machine = harness.provenance(rp.CODE, 0)
-    record = {
-        "T": args.T, "hidden": args.hidden, "batch": args.batch, "rounds": args.rounds,
-        "us_per_iteration": {name: round(value, 1) for name, value in medians.items()},
-        "torch": torch.__version__, "jax": jax.__version__,
-        **{name: machine[name] for name in ("python", "numpy", "blas", "processor", "date", "fingerprint")}}
-    Path(args.out).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            taken[name].append((time.process_time() - start) / SCAN * 1e6)
+    machine, rows = processor.described(rp.CODE), []
+    print(f"{machine['processor']}, {machine['level']}; T = {args.T}, H = {args.hidden}, B = {args.batch}")
+    for name, values in taken.items():
+        ratios = [theirs / ours for theirs, ours in zip(values, taken["this project, float32"])]
+        rows.append({"name": name, "microseconds": round(float(np.median(values)), 1),
+                     "ratio": [round(float(of(ratios)), 3) for of in (np.median, min, max)]})
+        print(f"  {name:28s} {rows[-1]['microseconds']:10.0f} us {rows[-1]['ratio'][0]:7.2f} x")
+    processor.write(args.out, {
+        "T": args.T, "hidden": args.hidden, "batch": args.batch, "rounds": args.rounds, "iteration": rows,
+        "machine": machine | {name: sys.modules[name].__version__ for name in ("torch", "jax") if name in sys.modules}})
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from analysis import claim, gates
 from analysis.variance import two_way
 from studies import adding_problem as grids
 from studies.adding_problem import SEARCH_SEEDS, STARTS, STOPPED
-from tables.writing import benchmark, column, count, markdown, seconds, spread
+from tables.writing import benchmark, column, count, listed, markdown, seconds, spread
 
 # A seed's figures in the earlier public write-up: MSE and solve rate
 SEED_DOCUMENT = {
@@ -184,6 +184,47 @@ def rnn_slopes(results):
         [f"{ITERS} iterations", "test MSE", "slope on the first value", "slope on the second value"], rows)
 
 
+def both_precisions(results):
+    """The headline's records in float32 and in float64, by net: {name: (float32's, float64's)}."""
+    pairs = zip(headline_arms(results), studies.arms(results, "adding-headline-float64").values())
+    return dict(zip(NET_NAMES, pairs))
+
+
+def verdicts(records):
+    return [bool(record["final"]["solve_rate"] >= 0.85) for record in records]
+
+
+def precision(results):
+    rows = []
+    for name, pair in both_precisions(results).items():
+        agree = sum(a == b for a, b in zip(*map(verdicts, pair)))
+        for records, dtype in zip(pair, ("float32", "float64")):
+            rows.append([f"{name}, {dtype}", count(solved(records), 10), spread(column(records, "test_mse"), 5),
+                         spread(column(records, "solve_rate"), 3), f"{agree} of 10" if dtype == "float32" else None])
+    return markdown(["seeds 0-9", "solve rate of 0.85 or more (95% interval)", "test MSE: median [range]",
+                     "solve rate: median [range]", "seeds with the same verdict"], rows)
+
+
+def precision_sentence(results):
+    """Only while the two precisions cannot be told apart: by counts, by medians, or seed by seed."""
+    pairs = both_precisions(results)
+    single, double = ([column(pair[k], "test_mse") for pair in pairs.values()] for k in (0, 1))
+    counts = [[solved(records) for records in pair] for pair in pairs.values()]
+    claim(all(abs(a - b) <= 2 for a, b in counts), "as many seeds solve the task in either precision")
+    ratios = [np.median(a) / np.median(b) for a, b in zip(single, double)]
+    claim(all(2 / 3 < ratio < 3 / 2 for ratio in ratios), "the medians of the errors agree")
+    lower = [int((a < b).sum()) for a, b in zip(single, double)]
+    claim(all(2 <= k <= 8 for k in lower), "neither precision is better seed by seed")
+    claim(all(max(a.min(), b.min()) < min(a.max(), b.max()) for a, b in zip(single, double)), "the ranges overlap")
+    agree = sum(a == b for pair in pairs.values() for a, b in zip(*map(verdicts, pair)))
+    return (
+        f"Nothing but time changes with the precision: {counts[0][0]} of 10 LSTMs solve the task in float32 and "
+        f"{counts[0][1]} in float64, {counts[1][0]} and {counts[1][1]} of the RNNs, the medians of the MSE lie within a "
+        f"factor of {max(max(ratio, 1 / ratio) for ratio in ratios):.2f} of each other, and float32 ends lower on "
+        f"{listed(lower)} of ten seeds in the three rows. Single seeds end elsewhere, since rounding sends them "
+        f"another way; {agree} of 30 keep their verdict.")
+
+
 # --------------------------------------------------------------------------------------------------
 # Gates and lesions
 # --------------------------------------------------------------------------------------------------
@@ -319,50 +360,100 @@ def lesions_sentence(results):
         f"{np.median(units.max(1)):.2f} (medians).")
 
 
-def machines(results):
-    """The headline's LSTMs, trained twice: for the headline and for the lesions."""
-    pairs = list(zip(ten_seeds(results)[0], studies.arms(results, "adding-lesions")["LSTM"], strict=True))
-    names = [{record["provenance"]["processor"] for record in records} for records in zip(*pairs)]
-    claim(all(len(each) == 1 for each in names) and names[0] != names[1], "each was trained on two machines")
-    first, second = (each.pop() for each in names)
-    claim("Xeon" in second, "the second machine is the one on which another kernel was tried")
-    claim(all(float(f"{one['final']['test_mse']:.6g}") == other["final"]["test_mse"] for one, other in pairs),
-          "they end at the same MSE")
-    return (
-        f"The headline's ten LSTMs were each trained twice, once on a machine with an {first} "
-        f"and once on one with an {second}, with the same package versions, and end at the "
-        "same MSE to six digits. That is no promise: a third machine, whose processor has the name "
-        f"of the first, ended seed 0 at 0.00096 instead of {pairs[0][0]['final']['test_mse']:.5f}. "
-        "One thing tried gives 0.00096 as well: on the second machine, OPENBLAS_CORETYPE=Haswell, "
-        "which has OpenBLAS use another kernel ([trust.md](trust.md#the-same-bits-and-where-not)). "
-        "Whether the third machine had that kernel was not recorded; records made since then name "
-        "the processor's instruction sets, the kernel that BLAS chose and its threads.")
-
-
 # --------------------------------------------------------------------------------------------------
 # Speed
 # --------------------------------------------------------------------------------------------------
 
+def iterations(name, **chosen):
+    """The rows of a benchmark's record by SIMD level: {level: {name: row}}."""
+    return {level: {row["name"]: row for row in record["iteration"] if row.items() >= chosen.items()}
+            for level, record in benchmark(name).items()}
+
+
+def side_by_side(columns):
+    """A table of times and ratios: columns is {heading: {name: row}}; a row that a machine lacks stays empty."""
+    names = list(dict.fromkeys(name for rows in columns.values() for name in rows))
+    header = [cell for heading in columns for cell in (f"{heading}, µs", "ratio")]
+    body = [[name, *(cell for rows in columns.values() for cell in (
+        (f"{rows[name]['microseconds']:,.0f}", f"{rows[name]['ratio'][0]:.2f}") if name in rows else (None, None)))]
+        for name in names]
+    return ["one training iteration", *header], body
+
+
 def speed(results):
-    by_cell = {cell: [row for row in benchmark("adding_problem")["iteration"] if row["cell"] == cell]
-               for cell in ("lstm", "rnn")}
-    rows = [[lstm["name"], f"{lstm['microseconds']:.0f}", f"{lstm['ratio']:.2f}", f"{rnn['microseconds']:.0f}",
-             f"{rnn['ratio']:.2f}"] for lstm, rnn in zip(by_cell["lstm"], by_cell["rnn"], strict=True)]
-    return markdown(
-        ["one training iteration, T = 100, H = 8, B = 32", "LSTM, us", "ratio", "tanh RNN, us", "ratio"], rows)
+    cells = {"LSTM": "lstm", "tanh RNN": "rnn"}
+    return markdown(*side_by_side({
+        f"{cell}, {level}": rows for cell, short in cells.items()
+        for level, rows in iterations("adding_problem", cell=short).items()}))
+
+
+def ran_on(name):
+    """On which processors a benchmark was run, in words."""
+    words = []
+    for level, record in sorted(benchmark(name).items(), reverse=True):
+        machine = record["machine"]
+        how = (", the same with AVX-512 switched off in numpy, OpenBLAS, torch and XLA, in place of a processor without it"
+               if machine["simulated"] else "")
+        words.append(f"{level}: {machine['processor']}{how} (OpenBLAS kernel {machine['blas_kernel']})")
+    versions = ", ".join(f"{library} {machine[library]}" for library in ("numpy", "torch", "jax") if library in machine)
+    return f"{'; '.join(words)}. {versions.replace('jax', 'JAX')}; one thread each"
 
 
 def speed_sentence(results):
-    measured = benchmark("adding_problem")
-    command, versions = measured["headline_command"], measured["versions"]
+    records, lines = benchmark("adding_problem"), []
+    ahead = {level: rows["torch eager, float32"]["ratio"] for level, rows in
+             iterations("adding_problem", cell="lstm").items()}
+    claim(ahead["AVX2"][0] >= 1.8, "without AVX-512 torch's eager float32 takes at least 1.8 times as long")
+    for level, record in sorted(records.items(), reverse=True):
+        seconds_of = record["headline_command"]
+        ours, plain, eager = (seconds_of[name] for name in (
+            "this project, float32", "plain numpy, float64", "torch eager, float32"))
+        lines.append(
+            f"with {level} the whole headline command takes {ours:.1f} s ({seconds_of['this project, float64']:.1f} s "
+            f"with `--dtype float64`), the same iterations in plain numpy's float64 {plain:.1f} s, in torch's eager "
+            f"float32 {eager:.1f} s")
+    first = next(iter(records.values()))
     return (
-        f"Medians of {measured['rounds']} interleaved rounds in one process, one thread each, on "
-        f"an {versions['processor']} (numpy {versions['numpy']}, torch {versions['torch']}, JAX "
-        f"{versions['jax']}). All start from the same weights and agree after 20 iterations before "
-        f"they are timed. The whole headline command took {command['ours_seconds']} s; the same "
-        f"8000 iterations in plain numpy {command['plain_numpy_seconds']} s, {command['ratio']} "
-        f"times as long. Peak memory of a run at T = 1000: {measured['peak_memory_T1000_MB']} MB, "
+        f"{ran_on('adding_problem')}. Medians of {first['rounds']} interleaved rounds, processor time, T = 100, 8 "
+        "units, 32 sequences; the ratio is to this project's float32, the default. All start from the same weights and "
+        "agree after 20 iterations before they are timed. For the headline's LSTM torch's eager float32 takes "
+        + " and ".join(f"{middle:.1f} times as long ({low:.1f} to {high:.1f} by round) with {level}"
+                       for level, (middle, low, high) in sorted(ahead.items(), reverse=True))
+        + f". Run once each, {'; '.join(lines)}. Peak memory of a run at T = 1000: {first['peak_memory_T1000_MB']} MB, "
         "the whole process.")
+
+
+def limits(results):
+    """What numpy's calls cost, by SIMD level and precision."""
+    records = dict(sorted(benchmark("adding_problem").items(), reverse=True))
+    header = [f"{level}, {dtype}" for level in records for dtype in ("float32", "float64")]
+    names = next(iter(records.values()))["numpy_calls"]
+    return markdown(["µs per call", *header], [
+        [name, *(f"{record['numpy_calls'][name][dtype]:.2f}" for record in records.values()
+                 for dtype in ("float32", "float64"))] for name in names])
+
+
+def limits_sentence(results):
+    records = benchmark("adding_problem")
+    calls = {level: record["numpy_calls"] for level, record in records.items()}
+    fast, slow = (calls[level]["tanh of 1024 elements"] for level in ("AVX-512", "AVX2"))
+    small, large = (calls["AVX-512"][f"multiply of {n} elements"]["float32"] for n in (256, 1024))
+    denormal = calls["AVX-512"]["multiply of 256 denormal elements"]["float32"]
+    claim(slow["float64"] > 3 * fast["float64"] and slow["float32"] > 2 * fast["float32"], "tanh is slow without AVX-512")
+    claim(large < 2 * small, "four times the elements cost less than twice as much")
+    claim(denormal > 2 * small, "denormal numbers are slow")
+    twice = " and ".join(f"{record['twice_the_sequences']['float32']:.2f} with {level}"
+                         for level, record in sorted(records.items(), reverse=True))
+    most = 2 / min(record["twice_the_sequences"]["float32"] for record in records.values())
+    claim(most < 1.5, "lockstep could gain less than half again")
+    return (
+        f"numpy's own limits. Without AVX-512 its tanh takes {slow['float64'] / fast['float64']:.1f} times as long in "
+        f"float64 and {slow['float32'] / fast['float32']:.1f} times in float32: that is what the two levels differ by. "
+        f"A call costs about as much as its work: a multiplication of 1024 elements takes {large / small:.1f} times one "
+        f"of 256, and a step of the LSTM makes 17 calls and two of tanh. numpy cannot be told to treat denormal numbers "
+        f"as 0, so the backward pass has to drop them itself; a product of 256 of them takes {denormal / small:.1f} "
+        f"times as long. Two seeds in lockstep, each with its own weights, take at least as long as twice the sequences, "
+        f"which is {twice} times as long: a gain of at most {most:.2f} on one core, where processes (`--jobs 2`) have two.")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -774,12 +865,13 @@ def long_finding(results):
 
 
 TABLES = {
+    "adding:precision": precision,
+    "adding:precision_sentence": precision_sentence,
     "front:adding": front,
     "front:adding_headline": front_headline,
     "front:adding_table": front_table,
     "adding:findings": findings,
     "adding:last_line": last_line,
-    "adding:machines": machines,
     "adding:headline": headline,
     "adding:ten_seeds": ten_seeds_table,
     "adding:every_seed": every_seed,
@@ -792,6 +884,8 @@ TABLES = {
     "adding:lesions": lesions_table,
     "adding:lesions_sentence": lesions_sentence,
     "adding:speed": speed,
+    "adding:limits": limits,
+    "adding:limits_sentence": limits_sentence,
     "adding:speed_sentence": speed_sentence,
     "adding:lags": table("adding-lags"),
     "adding:hidden": table("adding-hidden"),

@@ -11,8 +11,11 @@ import sys
 import types
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+hypothesis.settings.register_profile("tests", deadline=None)  # how long an example takes says nothing
+hypothesis.settings.load_profile("tests")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "reference")]
 

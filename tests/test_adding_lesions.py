@@ -20,7 +20,7 @@ SMALL = dict(T=10, hidden=3, iters=20)
 def net():
     """A small net with random weights after a forward pass over seven sequences, its weights by
     name, the sequences and their targets."""
-    settings = ap.Settings(T=12, hidden=3)
+    settings = ap.Settings(T=12, hidden=3, dtype="float64")
     net, rng = ap.build(settings, 7), np.random.default_rng(1)
     net.theta[:] = rng.normal(0, 0.7, net.theta.size)
     x, target = ap.make_sequences(rng, 12, 7)

@@ -30,7 +30,7 @@ def generator(seed=0):
 
 
 def built(cell, H, T=2, B=1):
-    return ap.build(ap.Settings(cell=cell, hidden=H, T=T), B)
+    return ap.build(ap.Settings(cell=cell, hidden=H, T=T, dtype="float64"), B)
 
 
 def train(options=OPTIONS, **settings):
@@ -95,7 +95,7 @@ def test_gradient_check_rejects_a_gradient_that_is_zero_throughout():
 BACKWARD = {
     "class RNN(Cell)": [
         ("np.subtract(1, dz_all, out=dz_all)", "pass", "rnn"),
-        ("np.multiply(h_all, h_all, out=dz_all)", "dz_all[:] = h_all", "rnn"),
+        ("np.square(h_all, out=dz_all)", "dz_all[:] = h_all", "rnn"),
         ("dz *= dh", "dz *= 2 * dh", "rnn"),
         ("dz *= dh", "dz[:] = dh", "rnn"),
         ("dz *= dh", "dz *= -dh", "rnn"),
@@ -269,7 +269,7 @@ def test_gradcheck_command_fails_on_a_mutant_and_passes_without(tmp_path):
 
 
 def our_figures(cell, theta, x, target, **choice):
-    net = ap.build(ap.Settings(cell=cell, hidden=5, T=len(x), **choice), len(target))
+    net = ap.build(ap.Settings(cell=cell, hidden=5, T=len(x), dtype="float64", **choice), len(target))
     net.theta[:] = theta
     y = net.forward(x)
     loss, dy = ap.squared_error(y, target)
@@ -342,7 +342,7 @@ def test_several_outputs(cell, outputs):
 
 def test_starts():
     def start(**settings):
-        settings = ap.Settings(hidden=64, **settings)
+        settings = ap.Settings(hidden=64, dtype="float64", **settings)
         net = ap.build(settings, 1)
         ap.initialise(net, settings, generator())
         return net.tensors(net.theta)
@@ -406,7 +406,7 @@ def test_record(batch):
     for name, tensor in net.tensors(net.theta).items():
         tensor[:] = record["weights"][name]
     error = net.forward(x)[0, 0] - target
-    assert final["test_mse"] == pytest.approx(np.mean(error**2), rel=1e-12)  # the mean of squares, not half of it
+    assert final["test_mse"] == pytest.approx(np.mean(error**2), rel=1e-6)  # the mean of squares, not half of it
     assert final["solve_rate"] == np.mean(abs(error) < 0.04)
     assert final["solve_rate_1997"] == np.mean(abs(error) < 0.16)
 
@@ -452,7 +452,7 @@ def test_the_batch_doubles_at_equal_intervals():
 
 def test_averaged_weights_are_what_is_evaluated():
     mean = None
-    for net, theta, _, _ in ap.learn(ap.Settings(**SMALL | dict(iters=5), average=0.9)):
+    for net, theta, _, _ in ap.learn(ap.Settings(**SMALL | dict(iters=5), average=0.9, dtype="float64")):
         mean = net.theta.copy() if mean is None else 0.9 * mean + 0.1 * net.theta
         np.testing.assert_allclose(theta, mean, rtol=1e-12)
     plain, averaged = train(), train(average=0.9)
@@ -463,7 +463,7 @@ def test_averaged_weights_are_what_is_evaluated():
     for name, tensor in net.tensors(net.theta).items():
         tensor[:] = averaged["weights"][name]
     assert ap.evaluate(net, *ap.held_out(settings))["test_mse"] == pytest.approx(
-        averaged["final"]["test_mse"], rel=1e-12)
+        averaged["final"]["test_mse"], rel=1e-6)
 
 
 def test_init_seed_draws_the_first_weights_and_nothing_else(monkeypatch):
@@ -493,7 +493,7 @@ def test_validation_sequences_are_of_a_stream_of_their_own():
     for name, tensor in net.tensors(net.theta).items():
         tensor[:] = train()["weights"][name]
     error = net.forward(x)[0, 0] - target
-    assert final["validation_mse"] == pytest.approx(np.mean(error**2), rel=1e-12)
+    assert final["validation_mse"] == pytest.approx(np.mean(error**2), rel=1e-6)
     assert final["validation_solve_rate"] == np.mean(abs(error) < 0.04)
 
 
@@ -511,9 +511,54 @@ def test_it_learns_a_short_lag():
 
 
 def test_float32_trains_like_float64():
-    single, double = train(dtype="float32"), train()
+    single, double = train(), train(dtype="float64")
+    assert single["settings"]["dtype"] == "float32"  # the default
     assert single["final"]["test_mse"] == pytest.approx(double["final"]["test_mse"], rel=1e-3)
     assert single["final"]["test_mse"] != double["final"]["test_mse"]
+
+
+def test_derivatives_that_vanish_are_dropped_before_they_are_denormal():
+    """Over 800 steps the derivatives of this start shrink below 1e-38. With and without dropping, the trained weights
+    have the same bits; without, hundreds of derivatives are denormal."""
+    def trained():
+        net = built_from(ap.Settings(T=800, batch=4, cell=cell))
+        optimizer, x, target = ap.Adam(net.theta), *ap.make_sequences(generator(), 800, 4)
+        for _ in range(3):
+            ap.update(net, optimizer, x, target, 5e-3, 1.0)
+        assert net.theta.dtype == np.float32
+        return net.theta, ((net.dz != 0) & (abs(net.dz) < np.finfo(np.float32).tiny)).sum()
+
+    for cell in ("lstm", "gru", "rnn"):
+        weights, denormal = trained()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ap, "drop_tiny", lambda array: None)
+            other_weights, other_denormal = trained()
+        assert np.array_equal(weights, other_weights)
+        assert denormal < 50 and other_denormal > 300, (cell, denormal, other_denormal)
+
+
+def test_what_is_dropped_is_tiny_and_nothing_else():
+    array = np.array([1, -2e-25, 2e-25, 9e-26, -1e-38, 1e-45, 0, np.inf, -np.inf, np.nan], np.float32)
+    ap.drop_tiny(array)
+    np.testing.assert_array_equal(array, np.array([1, -2e-25, 2e-25, 0, 0, 0, 0, np.inf, -np.inf, np.nan], np.float32))
+
+
+def test_a_gradient_whose_squares_overflow_is_clipped_by_its_norm():
+    gradient = np.array([3e30, -4e30], np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        ap.clip_norm(gradient, 1.0)
+        np.testing.assert_allclose(gradient, [0.6, -0.8], rtol=1e-6)
+        gradient[0] = np.inf
+        ap.clip_norm(gradient, 1.0)
+    assert np.isnan(gradient[0])  # and the run has diverged
+
+
+def test_gradient_checks_are_in_double_precision_whatever_the_default(monkeypatch):
+    seen, build = [], ap.build
+    monkeypatch.setattr(ap, "build", lambda settings, *more, **named: seen.append(settings.dtype)
+                        or build(settings, *more, **named))
+    assert ap.Settings().dtype == "float32" and all(row[-1] for row in ap.gradcheck("rnn", updates=1))
+    assert set(seen) == {"float64"}
 
 
 def test_divergence_is_not_finite_or_a_hundred_losses_over_the_limit():

@@ -23,7 +23,7 @@ def headline(results):
 def random_lstm():
     """Weights of a small LSTM, and a sequence."""
     rng = np.random.default_rng(1)
-    settings = ap.Settings(T=12, hidden=3)
+    settings = ap.Settings(T=12, hidden=3, dtype="float64")
     net = ap.build(settings, 1)
     net.theta[:] = rng.normal(0, 0.7, net.theta.size)
     x = rng.normal(0, 1, (12, 2, 1))

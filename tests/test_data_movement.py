@@ -224,7 +224,7 @@ def assert_step_equal_to_numpy(module, cell, T=11, H=3, error=0.1, at_end=False)
 
     error: the net's error on it, by which the gradient, unclipped at 0.1, is clipped or not.
     """
-    net = ap.build(ap.Settings(cell=cell, hidden=H, T=T), 1)
+    net = ap.build(ap.Settings(cell=cell, hidden=H, T=T, dtype="float64"), 1)
     net.theta[:] = np.random.Generator(np.random.PCG64(1)).normal(0, 0.6, net.theta.size)
     x, _ = ap.make_sequences(ap.streams(5)["train"], T, 1)
     target = net.forward(x)[0, 0] - error

@@ -4,6 +4,7 @@ results.json; planted faults are noticed; bad input is one line.
 What needs node is skipped where there is none, unless REQUIRE_NODE is set. The page itself is tried in a browser by
 tests/browser/test_page.py."""
 
+import dataclasses
 import json
 import os
 import re
@@ -512,7 +513,7 @@ def test_trained_nets_of_the_page_do_what_numpys_do(results, data):
         record = studies.find(results, ap.EXPERIMENT, settings)
         x, _ = ap.make_sequences(generator(7), settings.T, 1)
         for stage, snapshot in zip(net["copies"][0]["stages"], record["snapshots"], strict=True):
-            cell = ap.build(settings, 1)
+            cell = ap.build(dataclasses.replace(settings, dtype="float64"), 1)
             for name, tensor in cell.tensors(cell.theta).items():
                 tensor[:] = snapshot["weights"][name]
                 assert (unpacked(stage[2])[name] == tensor).all()
@@ -520,7 +521,7 @@ def test_trained_nets_of_the_page_do_what_numpys_do(results, data):
     for net, init in zip((net for net in data["nets"] if net["task"] == "threeBits"), ("ortho", "random")):
         settings = rp.Settings(task="3bit_memorization", init=init)
         x, _ = rp.task_of(settings).generate(generator(8), settings.sequence_len, 1)
-        cell = rp.build(settings, 1)
+        cell = rp.build(dataclasses.replace(settings, dtype="float64"), 1)
         rp.initialise(cell, settings, rp.streams(0)["init"])
         add(net, net["copies"][0]["stages"][0], x[:, :, 0], cell.forward(x)[0, :, 0])
         record = studies.find(results, rp.EXPERIMENT, settings)

@@ -42,10 +42,11 @@ def check_layouts(arrays, name, x, y):
 
 def test_the_adding_problem_as_training_and_evaluation_see_it(tmp_path, capsys):
     path, out = tmp_path / "data.npz", tmp_path / "results.json"
-    flags = ["--T", "12", "--seed", "3", "--batch", "8", "--export-sequences", "50", "--out", str(out)]
+    flags = ["--T", "12", "--seed", "3", "--batch", "8", "--dtype", "float64", "--export-sequences", "50"]
+    flags += ["--out", str(out)]
     assert ap.main([*flags, "--export", str(path)]) == 0
     assert "is written" in capsys.readouterr().out and not out.exists()  # it stops: nothing is trained
-    arrays, settings = read(path), ap.Settings(T=12, seed=3, batch=8)
+    arrays, settings = read(path), ap.Settings(T=12, seed=3, batch=8, dtype="float64")
     x, target = ap.held_out(settings)
     check_layouts(arrays, "test", x, target[:, None])
     assert arrays["train_x_torch"].shape == (12, 56, 2)  # whole batches
@@ -172,7 +173,8 @@ CELLS = [
 def test_exported_weights_answer_as_the_trained_net(choice, kind, tmp_path):
     path, out = tmp_path / "weights.npz", tmp_path / "results.json"
     words = [f"{harness.flag_of(name)}={value}" for name, value in choice.items()]
-    flags = ["--T", "9", "--hidden", "4", "--iters", "40", "--batch", "8", "--quiet", "--out", str(out), *words]
+    flags = ["--T", "9", "--hidden", "4", "--iters", "40", "--batch", "8", "--dtype", "float64", "--quiet", *words]
+    flags += ["--out", str(out)]
     assert ap.main([*flags, "--export-weights", str(path)]) == 0
     state, [record] = read(path), json.loads(out.read_text())["adding_problem"]
     settings = ap.Settings(**record["settings"])
@@ -187,7 +189,7 @@ def test_exported_weights_answer_as_the_trained_net(choice, kind, tmp_path):
 
 
 def test_the_order_of_gates_matters_to_that_test():
-    net, x = ap.build(ap.Settings(T=6, hidden=3), 5), np.random.default_rng(0).normal(size=(6, 2, 5))
+    net, x = ap.build(ap.Settings(T=6, hidden=3, dtype="float64"), 5), np.random.default_rng(0).normal(size=(6, 2, 5))
     net.theta[:] = np.random.default_rng(1).normal(size=net.theta.size)
     state, y = records.torch_state(net.tensors(net.theta)), net.forward(x)[0]
     np.testing.assert_allclose(torch_forward(state, "LSTM", x)[-1], y, rtol=1e-12)
@@ -203,6 +205,7 @@ def test_weights_of_a_pathological_task_at_every_output(cell, tmp_path, monkeypa
     monkeypatch.setattr(rp, "N_CURVE", 100)
     path, out = tmp_path / "weights.npz", tmp_path / "results.json"
     flags = ["--task", "copy_memory", "--sequence-len", "5", "--hidden", "6", "--epochs", "1", "--cell", cell]
+    flags += ["--dtype", "float64"]
     assert rp.main([*flags, "--quiet", "--out", str(out), "--export-weights", str(path)]) == 0
     [record] = json.loads(out.read_text())["rnn_pathological"]
     x, target = next(rp.held_out(rp.Settings(**record["settings"]), 100))
@@ -216,7 +219,7 @@ def test_torch_loads_the_exported_weights(choice, kind):
         pytest.importorskip("torch")
     import torch
 
-    net = ap.build(ap.Settings(T=8, hidden=4, **choice), 5)
+    net = ap.build(ap.Settings(T=8, hidden=4, dtype="float64", **choice), 5)
     net.theta[:] = np.random.default_rng(2).normal(size=net.theta.size)
     x = np.random.default_rng(3).normal(size=(8, 2, 5))
     module = torch.nn.Module()

@@ -128,7 +128,7 @@ def test_the_verdict_table_counted_by_hand(results):
             assert line[5].endswith(f"({np.mean(stopped) / row.paper:.2f})")
         counts["common"] += len(stopped)
     words = page.settled_counts(results)
-    assert f"| {counts['literal']} of 516 |" in words and f"| {counts['common']} of 476 |" in words
+    assert f"| {counts['literal']} of 516 |" in words and f"| {counts['common']} of 516 |" in words
 
 
 def is_common(settings):
@@ -165,7 +165,7 @@ def test_the_closest_means_leave_no_reading_of_the_papers_net_out(results, found
             closest[row] = min(closest.get(row, 99), ratio, key=lambda ratio: abs(np.log(ratio)))
     near, far = page.closest_means(found)
     assert {run.row: pytest.approx(run.over_paper) for run in (*near, *far)} == closest
-    assert (len(near), len(far)) == (12, 12) and any(run.row.q == 100 for run in near)
+    assert (len(near), len(far)) == (13, 11) and any(run.row.q == 100 for run in near)
 
 
 def test_verdicts_are_those_of_made_up_rows(found):
@@ -233,6 +233,11 @@ def of_experiment(name, **wanted):
     ("lstm_1997:recurrence_lead", "lstm_1997", of_experiment("2c", cell_sources="inputs", q=1000), None),
     ("constant_sources:findings", "constant_sources", of_experiment("4", T=500, constant="slow"), None),
     ("constant_sources:findings", "constant_sources", of_experiment("4", T=500, constant="learn"), 1000),
+    ("constant_sources:findings", "constant_sources", of_experiment("4", T=500, constant="absent"), None),
+    ("constant_sources:findings", "constant_sources", of_experiment("2c", connections="cc,cg,gg"), 1000),
+    ("constant_sources:findings", "constant_sources", of_experiment("2c", connections="cg,gg"), None),
+    ("constant_sources:findings", "lstm_1997", of_experiment("4", T=500, cell_rate=0.1), None),
+    ("lstm_1997:reber_tail", "lstm_1997", of_experiment("1", blocks=3, lr=0.5, ranges="wide", tolerance=0.3), None),
     ("constant_sources:elsewhere", "lstm_1997", of_experiment("3a", T=1000), 1000),
     ("front:verdicts_caption", "lstm_1997", of_experiment("2c", cell_sources="inputs"), None),
     ("lstm_1997:stuck_answer", "lstm_1997", of_experiment("1", gate_start=0.5), 1000),
@@ -323,7 +328,29 @@ def test_2c_is_hollow_where_some_trials_do_not_stop(found):
     circles = [line for axis in above for line in axis.lines if line.get_marker() == "o"]
     hollow = sum(line.get_markerfacecolor() == "white" for line in circles)
     left = [run for run in found if run.common and run.row.experiment == "2c" and len(run.reached) < 20]
-    assert hollow == len(left) == 1
+    assert hollow == len(left) == 3
+
+
+def test_the_picture_of_2c_claims_nothing_that_its_trials_do_not_show(results):
+    connections = studies.arms(results, "constant-sources-connections")
+    figure = visualize_lstm_1997.constant_sources_2c(connections)
+    assert title(figure).endswith("weights to the gates do no harm, weights to the cells do")
+    counts = [text for text in texts(figure) if text.isdigit()]
+    assert counts == [str(record["final"]["trials_stopped"]) for [record] in connections.values()]
+    changed = stopping(results, "constant_sources", of_experiment("2c", connections="gc"), 1000)
+    with pytest.raises(ValueError, match="no longer bears out"):
+        visualize_lstm_1997.constant_sources_2c(studies.arms(changed, "constant-sources-connections"))
+
+
+def test_the_stops_of_experiment_1_are_drawn_one_by_one(found):
+    figure = visualize_lstm_1997.reber(found)
+    first = figure.axes[0]
+    last = {readings.letters(run.settings): run for run in found if run.row is page.rows_of("1")[-1]}
+    for line, (words, _, _) in zip(first.lines[::2], visualize_lstm_1997.REBER):
+        run = last[words]
+        assert list(line.get_xdata()[1:-1] * 1000) == pytest.approx(sorted(run.reached))
+        assert line.get_ydata()[-1] == len(run.reached)
+    assert "26 of 30 trials stop by" in title(figure)
 
 
 def test_every_count_of_the_lags_has_its_cap(results, found):
@@ -359,7 +386,7 @@ def plan():
 def test_every_line_of_the_plan_was_committed_before_its_result():
     if git("cat-file", "-e", "49c4b0d:docs/lstm_1997_plan.md") is None:
         pytest.skip("no history here")
-    assert len(plan()) == 64
+    assert len(plan()) == 65
     same = 0
     for date, row, reading, _, commit, result in plan():
         assert git("cat-file", "-e", f"{commit}:docs/lstm_1997_plan.md") is not None

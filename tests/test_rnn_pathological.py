@@ -244,7 +244,7 @@ def test_training_batches_follow_the_lengths():
 @pytest.mark.parametrize("model", MODELS)
 def test_a_short_sequence_in_long_buffers_is_the_same_sequence(task, model):
     def answer(T):
-        settings = rp.Settings(task=task, hidden=5, sequence_len=T, batch=3, **MODELS[model])
+        settings = rp.Settings(task=task, hidden=5, sequence_len=T, batch=3, dtype="float64", **MODELS[model])
         net = rp.build(settings, 3)
         net.forward(np.random.default_rng(9).normal(size=(rp.task_of(settings).steps(T), rp.task_of(settings).n_in, 3)))
         rp.initialise(net, settings, rp.streams(3)["init"])
@@ -360,7 +360,7 @@ def test_gradient_check_passes_everywhere(capsys):
 # (scope, old, new): each old stands once in its scope
 RNN_MUTANTS = [
     ("class RNN", "np.subtract(1, dz_all, out=dz_all)", "np.subtract(1.01, dz_all, out=dz_all)"),
-    ("class RNN", "np.multiply(h_all, h_all, out=dz_all)", "np.multiply(h_all, 1, out=dz_all)"),
+    ("class RNN", "np.square(h_all, out=dz_all)", "np.multiply(h_all, 1, out=dz_all)"),
     ("class RNN", "            dz *= dh  #", "            dz *= 0.5 * dh  #"),
     ("class RNN", "            dz *= dh  #", "            dz += dh  #"),
     ("class RNN", "np.ascontiguousarray(self.W[:, : self.H].T).dot", "np.ascontiguousarray(self.W[:, : self.H]).dot"),
@@ -757,7 +757,7 @@ def test_runs_alone_in_an_empty_folder_and_jobs_change_nothing(tmp_path, small_t
 
 
 @pytest.mark.parametrize("settings", [
-    dict(sequence_len=800), dict(sequence_len=800, dtype="float32"), dict(sequence_len=1500, hidden=8, batch=200),
+    dict(sequence_len=800), dict(sequence_len=800, dtype="float64"), dict(sequence_len=1500, hidden=8, batch=200),
     dict(sequence_len=400, cell="lstm", hidden=32), dict(sequence_len=400, cell="gru", hidden=32),
     dict(sequence_len=800, hidden=64, batch=8),
     dict(task="random_permutation", sequence_len=200), dict(task="xor", sequence_len=1500, hidden=4, centre=True),
@@ -777,9 +777,9 @@ def test_the_memory_that_is_admitted_is_what_is_needed(settings, monkeypatch):
 
 
 def test_what_needs_more_memory_than_is_admitted_is_refused():
-    assert rp.Settings(sequence_len=20_000, hidden=64).bytes_needed() > 3.8e9
+    assert rp.Settings(sequence_len=20_000, hidden=64, dtype="float64").bytes_needed() > 3.8e9
     with pytest.raises(ValueError, match="about 19 GB of memory"):
-        rp.Settings(sequence_len=100_000)
+        rp.Settings(sequence_len=100_000, dtype="float64")
 
 
 def test_evaluation_stops_on_a_signal_and_counts_in_the_progress(monkeypatch, small_test_set):

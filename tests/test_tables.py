@@ -4,6 +4,7 @@ numbers must bear out."""
 import ast
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -131,7 +132,6 @@ UNSOLVED = dict(solved=False, updates_to_solve=None)
     ("adding:rnn_sentence", "adding-headline", "tanh RNN", dict(solve_rate=0.9)),
     ("adding:rnn_sentence", "adding-headline", "tanh RNN, 5000 iterations", dict(test_mse=0.05)),
     ("adding:lesions_sentence", "adding-lesions", "LSTM", dict(random_mse=[0.6] * 20)),
-    ("adding:machines", "adding-lesions", "LSTM", dict(test_mse=0.00096)),
     ("adding:cells_answer", "adding-cells", "IRNN", dict(solve_rate=0.0)),
     ("adding:weak_seeds_answer", "adding-crossing", "cosine", dict(validation_solve_rate=0.7)),
     ("adding:best_answer", "adding-search", "the same, averaged weights", dict(validation_mse=1e-9)),
@@ -223,14 +223,67 @@ def test_the_matrix_summed_at_the_end_is_compared_with_the_states(results):
         data_movement.answer(results)
 
 
+def in_float32(results, name, change=lambda final: None):
+    """Results in which a study has records in float32 too: those in float64, the final figures changed."""
+    results = copy_of(results)
+    study = studies.load()[name]
+    records = [record for label in study.grid for record in studies.arms(results, f"{name}-float64")[label]]
+    for record in copy_of(records):
+        record["settings"]["dtype"] = "float32"
+        change(record["final"])
+        results[study.experiment] = [other for other in results[study.experiment]
+                                     if other["settings"] != record["settings"]] + [record]
+    return results
+
+
+@pytest.mark.parametrize("make, name, changes", [
+    (adding_problem.precision_sentence, "adding-headline", [
+        dict(solve_rate=0.9), dict(solve_rate=0.5), lambda final: dict(test_mse=2 * final["test_mse"]),
+        lambda final: dict(test_mse=0.99 * final["test_mse"])]),
+    (rnn_pathological.precision_sentence, "pathological-headline", [
+        dict(solved=True), dict(solved=False), lambda final: {
+            metric: 0.999 * final[metric] for metric in ("test_mse", "test_accuracy") if metric in final}])])
+def test_only_equal_precisions_are_said_to_differ_in_time_alone(make, name, changes, results):
+    counter = iter(range(10**6))
+
+    def noise(final):
+        factor = 1 + 1e-3 * (-1) ** next(counter)
+        final.update({metric: factor * final[metric] for metric in ("test_mse", "test_accuracy") if metric in final})
+
+    assert make(in_float32(results, name, noise)).startswith("Nothing but time changes")
+    for change in changes:
+        def changed(final, change=change):
+            final.update(change(final) if callable(change) else change)
+        with pytest.raises(ValueError, match="no longer bears out"):
+            make(in_float32(results, name, changed))
+
+
 def test_the_gain_over_torch_is_that_of_the_benchmarks(monkeypatch):
-    times = writing.benchmark("rnn_pathological")
-    assert "2.4 for the LSTM" in rnn_pathological.speed_sentence(None)
-    monkeypatch.setattr(rnn_pathological, "benchmark", lambda name: (
-        {"us_per_iteration": dict.fromkeys(times["us_per_iteration"], 1.0)} if name == "rnn_pathological"
-        else writing.benchmark(name)))
-    with pytest.raises(ValueError, match="gain over torch"):
-        rnn_pathological.speed_sentence(None)
+    """Said with its precision and processor; where torch is as fast, it is not said."""
+    def equal(name):
+        every = copy_of(writing.benchmark(name))
+        for record in every.values():
+            for row in record["iteration"]:
+                row.update(microseconds=1.0, ratio=[1.0, 1.0, 1.0])
+        return every
+
+    gain = {level: rows["torch eager, float32"]["ratio"][0]
+            for level, rows in adding_problem.iterations("adding_problem", cell="lstm").items()}
+    assert f"{gain['AVX2']:.1f} times as long" in adding_problem.speed_sentence(None) and gain["AVX2"] >= 1.8
+    assert "(float32, AVX2)" in rnn_pathological.speed_sentence(None)
+    assert "times as long in float64" in adding_problem.limits_sentence(None)
+    monkeypatch.setattr(adding_problem, "benchmark", equal)
+    for make in (adding_problem.speed_sentence, rnn_pathological.speed_sentence):
+        with pytest.raises(ValueError, match="torch"):
+            make(None)
+
+
+def test_a_page_never_says_faster_than_torch_without_precision_and_processor():
+    for page in tables.pages():
+        for sentence in re.split(r"(?<=[.:|]) |\n\n", page.read_text(encoding="utf-8")):
+            if re.search(r"torch", sentence) and re.search(r"[\d.]+ times|faster", sentence):
+                assert re.search(r"float(32|64)", sentence), (page.name, sentence)
+                assert re.search(r"AVX|processor|EPYC|Xeon", sentence), (page.name, sentence)
 
 
 def test_the_rates_of_the_2013_table_follow_from_the_trials(results):

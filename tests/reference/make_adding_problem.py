@@ -23,7 +23,7 @@ if __name__ == "__main__":
     arrays |= {"x": x, "target": target}
     for seed, cell in enumerate(("lstm", "lstm1997", "rnn", "irnn", "gru")):
         rng = np.random.Generator(np.random.PCG64(seed))
-        net = ap.build(ap.Settings(cell=cell, hidden=H, T=T), B)
+        net = ap.build(ap.Settings(cell=cell, hidden=H, T=T, dtype="float64"), B)
         net.theta[:] = rng.normal(0, 0.4, net.theta.size)
         weights = {name: value.copy() for name, value in net.tensors(net.theta).items()}
         y, loss, gradients = loss_and_gradient(cell, weights, x, target)

@@ -22,7 +22,7 @@ UPDATES, LR, MU = 20, 0.05, 0.9
 
 def case(task, model):
     """Settings, start and batch of a case: (settings, theta, x, target)."""
-    size = dict(hidden=5, sequence_len=12, batch=3, input_scale=0.4)
+    size = dict(hidden=5, sequence_len=12, batch=3, input_scale=0.4, dtype="float64")
     settings = rp.Settings(task=task, **size, **CASES[task], **MODELS[model])
     net, rng = rp.build(settings, settings.batch), rp.streams(7)
     rp.initialise(net, settings, rng["init"])
