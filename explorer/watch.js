@@ -318,9 +318,11 @@ const Watch = (() => {
     return el("div", { class: "card" }, parts.stepTitle, parts.stepEdit, parts.stepNumbers);
   }
 
-  // Views to begin with, as links.
+  // Views to begin with, as links: those whose net is here.
   function tryCard() {
     const whole = { stage: null, cut: null, between: null };
+    const { task, nets: alike } = Scene.chosen(nets);
+    const here = ([, { net }]) => !net || alike.some((each) => slug(each.name) === net);
     return el(
       "div",
       { class: "card" },
@@ -328,7 +330,7 @@ const Watch = (() => {
       el(
         "ul",
         { class: "try" },
-        [...Words.TASKS[Scene.chosen(nets).task].try, ["Everything as it was", {}]].map(([words, changes]) =>
+        [...Words.TASKS[task].try.filter(here), ["Everything as it was", {}]].map(([words, changes]) =>
           el("li", {}, Address.anchor(words, { ...whole, ...changes })),
         ),
       ),

@@ -15,6 +15,7 @@ const Words = (() => {
         ["The LSTM before training", { net: "lstm", stage: 0 }],
         ["The LSTM with no weights between its units", { net: "lstm", between: "cut" }],
         ["The tanh RNN, trained just as long", { net: "rnn" }],
+        ["The GRU, trained just as long", { net: "gru" }],
       ],
       nets: { lstm: "LSTM", rnn: "tanh RNN", lstm1997: "LSTM of 1997", irnn: "IRNN", gru: "GRU" },
     },
@@ -85,7 +86,7 @@ const Words = (() => {
       "its only memory.",
     z: "The update gate: how much of the old state stays. 1 keeps all of it.",
     n: "The candidate: the new state that is offered.",
-    r: "The reset gate: how much of the old state the candidate sees.",
+    r: "The reset gate: how much of what the units say to the candidate gets through to it.",
     s:
       "The state of a memory cell, its memory: at each step the input gate times the candidate is added; " +
       "nothing is forgotten.",

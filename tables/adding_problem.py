@@ -7,7 +7,7 @@ import studies
 from analysis import claim, gates
 from analysis.variance import two_way
 from studies.adding_problem import SEARCH_SEEDS, STARTS, STOPPED
-from tables.writing import arms_if_run, benchmark, column, count, markdown, seconds, spread
+from tables.writing import arms_if_run, benchmark, column, count, listed, markdown, seconds, spread
 
 # A seed's figures in the earlier public write-up: MSE and solve rate
 SEED_DOCUMENT = {
@@ -401,6 +401,15 @@ def gru(results):
         "many units the GRU has three blocks of weights, the LSTM four."])
 
 
+CELL_NAMES = {"lstm": "LSTM", "lstm1997": "LSTM of 1997", "gru": "GRU", "rnn": "tanh RNN", "irnn": "IRNN"}
+
+
+def watched(results):
+    """The nets of seed 0 that explorer.html shows: those whose record keeps snapshots."""
+    found = {cell: studies.find(results, ap.EXPERIMENT, dict(cell=cell)) for cell in CELL_NAMES}
+    return listed([CELL_NAMES[cell] for cell, record in found.items() if record and record.get("snapshots")])
+
+
 SOURCES = {"inputs": "the inputs alone", "all": "units, inputs and a bias"}
 
 
@@ -630,6 +639,7 @@ TABLES = {
     "adding:cells": table("adding-cells"),
     "adding:lags_answer": lags_answer,
     "adding:gru": gru,
+    "adding:watched": watched,
     "adding:sources": sources,
     "adding:sources_answer": sources_answer,
     "adding:cells_answer": cells_answer,
