@@ -3,6 +3,9 @@
 // What the page says of tasks and cells.
 
 const Words = (() => {
+  // Of a net of 1997: how it departs from the paper's text, if it does
+  const reading = (net) => (net.changes.length ? "with some changes" : "word for word");
+
   // Of the tasks: name, what the net has to do, how to change the sequence, views to begin with
   // (words and what they change in the address), and names of nets that are not those of the records.
   const TASKS = {
@@ -46,8 +49,8 @@ const Words = (() => {
     },
     adding1997: {
       title: "Adding, 1997",
-      question: () =>
-        "The paper's own net and algorithm. Two numbers are marked. What is 0.5 + (their sum) / 4?",
+      question: (net) =>
+        `The paper's net and algorithm, ${reading(net)}. Two numbers are marked. What is 0.5 + (their sum) / 4?`,
       help: "Drag an orange dot up or down to change a marked number, its triangle to move the mark.",
       try: [
         ["Before training: the gates do not know the marks", { stage: 0 }],
@@ -59,8 +62,9 @@ const Words = (() => {
     },
     order1997: {
       title: "Order, 1997",
-      question: () =>
-        "The paper's own net and algorithm. Two letters, X or Y, hide among others. Which, in which order?",
+      question: (net) =>
+        `The paper's net and algorithm, ${reading(net)}. Two letters, X or Y, hide among others. ` +
+        "Which, in which order?",
       help: "Drag an orange letter to another step; click it to change X into Y.",
       try: [
         ["Before training", { stage: 0 }],
