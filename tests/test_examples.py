@@ -72,7 +72,15 @@ def test_our_line_is_that_of_the_same_settings(torch_cell, monkeypatch, capsys):
     torch_cell.main(["adding", "--seed", "3", "--iters", "1"])
     assert capsys.readouterr().out.splitlines()[-1] == f"ours: {ap.summary(record(seed=3))}"
     torch_cell.main(["adding", "--seed", "2", "--iters", "1"])
-    assert "no record" in capsys.readouterr().out.splitlines()[-1]
+    assert capsys.readouterr().out.splitlines()[-1].endswith("this makes it: python3 adding_problem.py --seed 2")
+
+
+@pytest.mark.parametrize("flags", [["--iters", "0"], ["--iters", "-5"], ["--seed", "-1"], ["--seed", "x"]])
+def test_bad_input_is_said_before_any_work(flags, torch_cell, capsys):
+    with pytest.raises(SystemExit) as ended:
+        torch_cell.main(["adding", *flags])
+    output = capsys.readouterr()
+    assert ended.value.code == 2 and output.out == "" and f"argument {flags[0]}" in output.err.splitlines()[-1]
 
 
 def test_torch_sees_our_sequences(torch_cell, small, monkeypatch):
