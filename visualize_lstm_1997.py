@@ -3,7 +3,7 @@
 # dependencies = ["numpy>=2.2", "matplotlib>=3.8"]
 # ///
 """Pictures of lstm_1997.py from results.json, into viz/: paper_vs_ours, scaling_2c, cec, error_flow,
-complexity, first_weights, constant_sources.
+complexity, first_weights, reber, constant_sources, constant_sources_2c.
 
     python3 visualize_lstm_1997.py --outdir viz
 
@@ -121,18 +121,17 @@ def scaling_2c(found):
         above.plot(x, [row.paper for row in chosen], color=BLACK, linewidth=1)
         above.plot(x, [row.paper for row in chosen], **PAPER)
         for color, which, shift in ((BLUE, readings.literal, -0.2), (GREEN, readings.common, 0.2)):
-            pairs = [(at, readings.best(found, row, which)) for at, row in zip(x, chosen)]
-            at_x, runs = zip(*((at, run) for at, run in pairs if run))
+            runs = [readings.best(found, row, which) for row in chosen]
             if color == GREEN:
                 means = [np.mean(run.reached) for run in runs]
-                above.plot(at_x, means, "-", color=color, linewidth=1)
-                for at, mean, run in zip(at_x, means, runs):
+                above.plot(x, means, "-", color=color, linewidth=1)
+                for at, mean, run in zip(x, means, runs):
                     face = color if len(run.reached) == run.settings.trials else "white"
                     above.plot(at, mean, "o", color=color, markerfacecolor=face, markersize=7)
                 claim(all(run.settings.max_sequences == 2 * run.row.paper for run in runs), "the axis' label")
             share = np.array([run.within / run.settings.trials for run in runs])
-            below.bar(np.array(at_x) + shift, share, 0.38, color=color)
-            for at, run in zip(at_x, runs):
+            below.bar(x + shift, share, 0.38, color=color)
+            for at, run in zip(x, runs):
                 below.text(at + shift, run.within / run.settings.trials - 0.1 if run.within else 0.03, run.within,
                            color="white" if run.within else color, ha="center", fontsize=10)
         above.set_yscale("log")
@@ -163,7 +162,7 @@ def scaling_2c(found):
     figure.suptitle(
         f"Experiment 2c within twice the paper's mean: word for word {literal} of {sum(row.trials for row in rows)} "
         f"trials stop, with cells that\nsee the inputs only {sum(run.within for run in common)} of "
-        f"{sum(run.row.trials for run in common)} (two rows not run to their end)")
+        f"{sum(run.row.trials for run in common)}")
     return figure
 
 
@@ -209,6 +208,53 @@ def first_weights(found):
     return figure
 
 
+# --- reber.png ------------------------------------------------------------------------------------
+
+REBER = (  # letters: name, colour; of the two literal readings the better one
+    ("S", "word for word (weights change after every step)", BLUE),
+    ("J T0.2", "one reading for all rows (J T0.2)", GREEN),
+    ("W N T0.3", "W N T0.3: wide ranges, cells that see cells, tolerance 0.3", ORANGE))
+
+
+def reber(found):
+    """Experiment 1: how many trials have stopped after so many sequences, row by row."""
+    runs = {(run.row, readings.letters(run.settings)): run for run in found}
+    rows = [row for row in lstm.TABLE_ROWS if row.experiment == "1"]
+    figure, axes = pictures.subplots(2, 3, figsize=(11, 7.2), sharey=True, layout="constrained")
+    for axis, row in zip(axes.flat, reversed(rows)):
+        for words, _, color in REBER:
+            run = runs[row, words]
+            x = np.array([0, *sorted(run.reached), run.settings.max_sequences]) / 1000
+            axis.plot(x, [*range(len(run.reached) + 1), len(run.reached)], color=color, drawstyle="steps-post", lw=2)
+            axis.plot(x[-1], len(run.reached), "o", color=color, markersize=5)
+        axis.axvline(row.paper / 1000, color=BLACK, linestyle=":", linewidth=1)
+        axis.plot(row.paper / 1000, readings.papers_trials(row), **PAPER)
+        axis.set_title(f"{row.blocks} blocks, rate {row.lr:g}", loc="left")
+        axis.set_xscale("log")
+        axis.set_xlim(1, 500)
+        axis.set_xticks([1, 3, 10, 30, 100, 300], ["1", "3", "10", "30", "100", "300"])
+        axis.minorticks_off()
+        axis.set_ylim(0, 31)
+        axis.grid(color="#dddddd", linewidth=0.6)
+        axis.set_xlabel("training sequences, thousands")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("trials that have stopped, of 30")
+    rest = axes.flat[-1]
+    rest.axis("off")
+    handles = [Line2D([], [], color=color, lw=2, label=name.replace(": ", ":\n").replace(" (", "\n("))
+               for _, name, color in REBER]
+    handles.append(Line2D([], [], label="paper: mean, and how many stop", **(PAPER | dict(linestyle=":"))))
+    handles.append(Line2D([], [], color="#777777", marker="o", linestyle="", label="where a run was given up"))
+    rest.legend(handles=handles, loc="center")
+    last = runs[rows[-1], REBER[-1][0]]
+    early = [n for n in last.reached if n <= 30_000]
+    figure.suptitle(
+        f"Embedded Reber grammar, 3 blocks, rate 0.5: with wide ranges and a tolerance {len(early)} of 30 trials stop by\n"
+        f"30,000 sequences, after {np.mean(early):,.0f} in the mean (paper {rows[-1].paper:,}); "
+        f"the last of all 30 after {max(last.reached):,}")
+    return figure
+
+
 # --- constant_sources.png -------------------------------------------------------------------------
 
 CONSTANT = {  # what weights to the cells from gates and bias do: name, colour
@@ -217,31 +263,81 @@ CONSTANT = {  # what weights to the cells from gates and bias do: name, colour
 
 
 def constant_sources(arms):
-    """Experiment 4: the size of the output weights during training, by what the weights from
+    """Experiment 4: the size of output weights and states during training, by what the weights from
     constant sources do."""
     lengths = sorted({T for T, _ in arms})
-    figure, axes = pictures.subplots(1, len(lengths), figsize=(11, 4.8), sharey=True, layout="constrained")
-    for axis, T in zip(axes, lengths):
+    figure, axes = pictures.subplots(
+        2, len(lengths), figsize=(11, 7.6), sharex="col", sharey="row", layout="constrained")
+    for column, T in zip(axes.T, lengths):
         for constant, (_, color) in CONSTANT.items():
-            if (T, constant) not in arms:
-                continue
             [record] = arms[T, constant]
-            moments, w_out = start.first_block(record, "w_out")
-            running = ~np.isnan(w_out).any(1)  # while no trial has ended
-            x, w_out = moments[running], w_out[running]
-            axis.plot(x, np.median(w_out, 1), color=color, lw=2.2, zorder=3)
-            axis.fill_between(x, w_out.min(1), w_out.max(1), color=color, alpha=0.15, linewidth=0)
-        axis.set_xscale("log")
-        axis.set_yscale("log")
-        axis.set_title(f"T = {T}", loc="left")
-        axis.set_xlabel("training sequences")
-        axis.grid(color="#dddddd", linewidth=0.6)
-    axes[0].set_ylabel("|output weight| of the first block's cells")
+            for axis, trace in zip(column, ("w_out", "state")):
+                moments, values = start.first_block(record, trace)
+                running = ~np.isnan(values).any(1)  # while no trial has ended
+                x, values = moments[running], values[running]
+                axis.plot(x, np.median(values, 1), color=color, lw=2.2, zorder=3)
+                axis.fill_between(x, values.min(1), values.max(1), color=color, alpha=0.15, linewidth=0)
+        column[0].set_title(f"T = {T}", loc="left")
+        column[1].set_xlabel("training sequences")
+        for axis in column:
+            axis.set_xscale("log")
+            axis.set_yscale("log")
+            axis.grid(color="#dddddd", linewidth=0.6)
+    axes[0, 0].set_ylabel("|output weight| of the first block's cells")
+    axes[1, 0].set_ylabel("|state| at the end of a sequence")
     figure.legend(
         handles=[Line2D([], [], color=color, lw=2.2, label=name) for name, color in CONSTANT.values()], ncol=2,
         loc="outside lower center", title="The weights that lead from gates and bias to the cells\n"
         "(line: median of ten trials, until the first one stops; shade: all ten)")
     figure.suptitle("The paper's net stops listening to its cells; with T = 100 it learns to do so again")
+    return figure
+
+
+# --- constant_sources_2c.png ----------------------------------------------------------------------
+
+
+CONNECTIONS = {"cc": "cells to cells", "cg": "cells to gates", "gc": "gates to cells", "gg": "gates to gates"}
+TO_CELLS = {  # hidden units that lead to the cells, by connections: name, colour
+    "cc,cg,gc,gg": ("gates and cells (the paper)", BLUE), "cg,gc,gg": ("gates", PURPLE),
+    "cc,cg,gg": ("cells", ORANGE), "cg,gg": ("none: the cells see the inputs only", GREEN)}
+
+
+def constant_sources_2c(connections):
+    """Experiment 2c: left the states at the end of a sequence, right how many trials stop, by which
+    weights between hidden units exist."""
+    figure, (left, right) = pictures.subplots(1, 2, figsize=(11, 4.8), layout="constrained", width_ratios=(1, 1.1))
+    for kinds, (name, color) in TO_CELLS.items():
+        [record] = connections[kinds]
+        moments, state = start.first_block(record, "state")
+        running = ~np.isnan(state).any(1)  # while no trial has ended
+        x, state = moments[running], state[running]
+        left.plot(x, np.median(state, 1), color=color, lw=2.2, zorder=3, label=name)
+        left.fill_between(x, state.min(1), state.max(1), color=color, alpha=0.15, linewidth=0)
+    left.set_xscale("log")
+    left.set_yscale("log")
+    left.set_xlabel("training sequences")
+    left.set_ylabel("|state| at the end of a sequence\n(line: median of ten trials, shade: all)")
+    left.grid(color="#dddddd", linewidth=0.6)
+    left.legend(title="hidden units that lead to the cells", fontsize=9)
+    for k, (kinds, [record]) in enumerate(connections.items()):
+        own = [name for kind, name in CONNECTIONS.items() if kind in kinds.split(",")]
+        to_cells = {"cc", "gc"} & set(kinds.split(","))
+        stop = record["final"]["trials_stopped"]
+        right.barh(-k, stop, 0.7, color=BLUE if to_cells else GREEN)
+        right.text(stop + 0.15, -k, f"{stop}", va="center")
+        label = "all (the paper)" if len(own) == 4 else "\n".join(own) or "none"
+        right.text(-0.25, -k, label, ha="right", va="center", fontsize=9)
+    right.set_yticks([])
+    right.set_xlim(0, 11)
+    [[record]] = [records for kinds, records in connections.items() if kinds == "none"]
+    q, cap = (record["settings"][name] for name in ("q", "max_sequences"))
+    right.set_xlabel(f"of ten trials stop by {cap:,} sequences")
+    right.set_title("Weights between hidden units that exist", loc="left")
+    stops = {kinds: record["final"]["trials_stopped"] for kinds, [record] in connections.items()}
+    to_cells = [stop for kinds, stop in stops.items() if {"cc", "gc"} & set(kinds.split(","))]
+    figure.suptitle(claim(
+        stops["cg,gg"] == 10 and not any(to_cells),
+        f"Experiment 2c, q = {q}: weights to the gates do no harm, weights to the cells do"))
     return figure
 
 
@@ -366,9 +462,10 @@ def book(flags):
     found = readings.runs(results)
     return {
         "constant_sources": lambda: constant_sources(studies.arms(results, "constant-sources-4")),
+        "constant_sources_2c": lambda: constant_sources_2c(studies.arms(results, "constant-sources-connections")),
         "complexity": complexity, "error_flow": functools.partial(error_flow, adding),
         "cec": functools.partial(cec, adding, order), "paper_vs_ours": functools.partial(paper_vs_ours, found),
-        "scaling_2c": functools.partial(scaling_2c, found), "first_weights": functools.partial(first_weights, found)}
+        "reber": functools.partial(reber, found), "scaling_2c": functools.partial(scaling_2c, found), "first_weights": functools.partial(first_weights, found)}
 
 
 def main(argv=None):

@@ -214,8 +214,8 @@ class Run(NamedTuple):
 
 # Studies of whole rows. Those of other gate biases and rates have tables of their own
 OF_ROWS = (
-    grids.PAPER, grids.SOURCES_2C, grids.COMMON, grids.NEAREST, grids.NEAREST_3A, grids.OUTPUT_GATES, grids.RIDDLE_1,
-    grids.RIDDLE_2C, grids.RIDDLE_4, grids.FIRST_WEIGHTS, dict(list(grids.FULL_GRADIENT.items())[:2]))
+    grids.PAPER, grids.SOURCES_2C, grids.SLOW, grids.COMMON, grids.NEAREST, grids.NEAREST_3A, grids.OUTPUT_GATES,
+    grids.RIDDLE_1, grids.RIDDLE_2C, grids.RIDDLE_4, grids.FIRST_WEIGHTS, dict(list(grids.FULL_GRADIENT.items())[:2]))
 
 
 def runs(results, *parts):

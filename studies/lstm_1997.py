@@ -166,7 +166,7 @@ NEAREST_3A = rows(signals("3a", 100, 3), {"common, cells see cells": dict(
 NEAREST = NEAREST_1 | {
     label: TABLE_2[label] for label in TABLE_2 if label[1] == "named changes"} | {
     label: TABLES_4_TO_6[label] for label in TABLES_4_TO_6 if label == ("3a T=100 N=3", "steeper")}
-COMMON = COMMON_1 | COMMON_2AB | COMMON_2C | COMMON_SHORT | COMMON_LONG
+COMMON = COMMON_1 | COMMON_2AB | COMMON_2C | COMMON_2C_LONG | COMMON_SHORT | COMMON_LONG
 
 # Section 6.1 and the remarks that the precise values hardly matter
 _COUNT = {"literal": LITERAL, "gate biases at 0": dict(bias_scale=0.0)}

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+import constant_sources
 import lstm_1997 as lstm
 import studies
 from analysis import claim, readings
@@ -12,7 +13,7 @@ from studies import constant_sources as grids
 from studies import lstm_1997 as lstm_grids
 from tables import adding_problem as adding_tables
 from tables import lstm_1997 as lstm_tables
-from tables.writing import listed, markdown, thousands, three
+from tables.writing import count, listed, markdown, thousands, three
 
 CONDITIONS = {  # of the weights to the cells from gates and bias
     "learn": "learn like all others: the paper", "slow": "learn at a hundredth of the rate",
@@ -25,8 +26,8 @@ def stopped(record):
 
 
 def trials(record):
-    """Of how many trials, and by when."""
-    return (f"{len(stopped(record))}/{record['settings']['trials']} by "
+    """Of how many trials, with the 95% interval of the share, and by when."""
+    return (f"{count(len(stopped(record)), record['settings']['trials'])} by "
             f"{thousands(record['settings']['max_sequences'])}")
 
 
@@ -52,7 +53,7 @@ def adding(results):
             mean_and_range(stopped(record))])
     return markdown(
         ["T", "weights to the cells from gates and bias", "output weights at first", "at their smallest",
-         "sequences until a tenth is left (-: not within the run)", "trials that stop", "mean of those [range]"], lines)
+         "sequences until a tenth is left (-: not within the run)", "trials that stop (95% interval)", "mean of those [range]"], lines)
 
 
 def least(w_out):
@@ -70,13 +71,87 @@ def calculation(results):
     for T in grids.CAPS:
         decay, growth = start.rates(T)
         shrink = start.sequences_until(arms[T, "learn"][0], TENTH)
-        absent = arms.get((T, "absent"))
-        grow = moments(start.sequences_until(absent[0], 1 / TENTH)) if absent else "-"
+        grow = moments(start.sequences_until(arms[T, "absent"][0], 1 / TENTH))
         lines.append([T, f"{decay / growth:,.0f}", thousands(max(1, math.log(10) / decay)), moments(shrink),
                       thousands(math.log(10) / growth), grow])
     return markdown(
         ["T", "decay over growth, calculated", "sequences to a tenth: calculated", "measured, the paper's net",
          "sequences to ten times: calculated", "measured, no constant sources"], lines)
+
+
+def lag(results):
+    """Experiment 2c: states and slopes at the end of a sequence, early and late."""
+    lines, last = [], None
+    runs = {(q, "gates and cells: the paper" if constant == "learn" else "cells"): record
+            for (q, constant), [record] in studies.arms(results, "constant-sources-2c").items()}
+    inputs_only = studies.arms(results, "constant-sources-connections")["cg,gg"][0]
+    runs[inputs_only["settings"]["q"], "none"] = inputs_only
+    for (q, leading), record in sorted(runs.items(), key=lambda run: run[0][0]):
+        moment, state = start.first_block(record, "state")
+        _, slope = start.first_block(record, "slope")
+        chosen = [int(np.argmin(abs(moment - n))) for n in (1, 1000, min(grids.STATES_CAP, moment[-1]))]
+        lines.append([
+            q if q != last else "", leading,
+            *(f"{np.nanmedian(state[k]):.2g}" for k in chosen), *(tiny(np.nanmedian(slope[k])) for k in chosen)])
+        last = q
+    at = [f"after {thousands(n)}" for n in (1000, grids.STATES_CAP)]
+    return markdown(
+        ["q", "hidden units that lead to the cells", "state: first sequence", *at, "h': first sequence", *at], lines)
+
+
+def tiny(value):
+    """A slope with one digit; below a millionth, that."""
+    return f"{value:.1g}" if value >= 1e-6 else "< 1e-6"
+
+
+def connections(results):
+    """Experiment 2c: which connections may stay."""
+    names = {"cc": "cells to cells", "cg": "cells to gates", "gc": "gates to cells", "gg": "gates to gates"}
+    lines = []
+    for kinds, [record] in studies.arms(results, "constant-sources-connections").items():
+        there = [name for kind, name in names.items() if kind in kinds.split(",")]
+        lines.append([
+            listed(there) if there else "none", record["final"]["weights"], trials(record),
+            mean_and_range(stopped(record))])
+    return markdown(["weights between hidden units", "weights", "trials that stop (95% interval)", "mean of those [range]"], lines)
+
+
+def connections_answer(results):
+    """The same in a sentence."""
+    arms = {kinds: record for kinds, [record] in studies.arms(results, "constant-sources-connections").items()}
+    to_gates = [len(stopped(record)) for kinds, record in arms.items() if not {"cc", "gc"} & set(kinds.split(","))]
+    to_cells = [len(stopped(record)) for kinds, record in arms.items() if {"cc", "gc"} & set(kinds.split(","))]
+    q = constant_sources.Settings(**arms["none"]["settings"]).q
+    claim(min(to_gates) == max(to_gates) > max(to_cells), "weights to the gates do no harm, weights to the cells do")
+    return (
+        f"2c, q = {q}: if gates or cells lead to the cells, {'no trial stops' if not max(to_cells) else 'few trials stop'}; if "
+        f"they lead to the gates only, {max(to_gates)} of 10.")
+
+
+def slow(results):
+    """The paper's net with slow weights to the cells from hidden units and the bias."""
+    lines = []
+    for run in readings.runs(results, lstm_grids.SLOW):
+        settings, reached = run.settings, run.reached
+        literal = lstm_tables.most_given(readings.runs(results), run.row)
+        lines.append([
+            settings.named, f"{lstm.Layout(settings).weights}", thousands(run.row.paper),
+            f"{len(literal.reached)}/{literal.settings.trials} by {thousands(literal.settings.max_sequences)}",
+            f"{len(reached)}/{settings.trials} by {thousands(settings.max_sequences)}", mean_and_range(reached),
+            f"{run.over_paper:.2f}" if reached else "-"])
+    return markdown(
+        ["row", "weights", "paper: mean", "literal", "a tenth of the rate to the cells, error t - y", "mean [range]",
+         "over the paper's"], lines)
+
+
+def slow_answer(results):
+    """The same in a sentence."""
+    runs = [run for run in readings.runs(results, lstm_grids.SLOW) if run.row.experiment == "4"]
+    claim(all(run.solved for run in runs), "slow weights serve Experiment 4")
+    counts = listed(f"{three(np.mean(run.reached))} with T = {run.row.T} (paper {thousands(run.row.paper)})" for run in runs)
+    return (
+        "Adding (Experiment 4) in the paper's own net, all weights kept, those to the cells from hidden units and the bias at a "
+        f"tenth of the rate, error t - y: all trials stop, after {counts}.")
 
 
 def elsewhere(results):
@@ -103,26 +178,26 @@ def findings(results):
     """The page's findings."""
     arms = studies.arms(results, "constant-sources-4")
     tenth = start.sequences_until(arms[500, "learn"][0], TENTH)
-    rest = {constant: len(stopped(arms[500, constant][0])) for constant in ("slow", "frozen")}
-    claim(not stopped(arms[500, "learn"][0]) and min(rest.values()) > 5, "T = 500")
+    rest = {constant: stopped(arms[500, constant][0]) for constant in ("slow", "frozen", "absent")}
+    claim(not stopped(arms[500, "learn"][0]) and min(map(len, rest.values())) > 5, "T = 500")
+    claim(len(rest["absent"]) == 10, "without constant sources all trials stop")
     row = next(row for row in lstm.TABLE_ROWS if (row.experiment, row.T) == ("4", 500))
-    common = readings.best(readings.runs(results), row, readings.common)
-    claim(common.solved, "without them all trials stop")
     alone = [run for run in readings.runs(results, lstm_grids.SOURCES_2C) if run.all_stop]
     return "\n".join([
-        "1. Weights to the cells from gates and bias, which say about the same at every step, turn the states into noise as "
-        "they learn, and the net stops listening to its cells. Adding with T = 500: a tenth of the output weights is left "
+        f"1. {slow_answer(results)}",
+        "2. Such weights, from gates and bias, which say about the same at every step, turn the states into noise as "
+        "they learn, and the net stops listening to its cells. With T = 500 a tenth of the output weights is left "
         f"after {moments(tenth)} sequences (median, range), and no trial learns.",
-        f"2. It is their learning: at a hundredth of the rate {rest['slow']} of 10 trials stop by "
-        f"{thousands(grids.CAPS[500])} sequences, left as they start {rest['frozen']}. If the cells see the inputs and "
-        f"their own, slow bias only, all {len(common.reached)} do, after {three(np.mean(common.reached))} (paper "
-        f"{thousands(row.paper)}).",
-        "3. 2c word for word, but for cells that see the inputs only: "
+        f"3. It is their learning: at a hundredth of the rate {len(rest['slow'])} of 10 trials stop by "
+        f"{thousands(grids.CAPS[500])} sequences, left as they start {len(rest['frozen'])}; without these weights all 10 do, "
+        f"after {three(np.mean(rest['absent']))} (paper {thousands(row.paper)}).",
+        f"4. {connections_answer(results)} Then the paper's counts come out: "
         f"{sum(len(run.reached) for run in alone)} of {sum(run.row.trials for run in alone)} trials stop with q = "
-        f"{listed(run.row.q for run in alone)}, after {listed(f'{run.over_paper:.2f}' for run in alone)} times the paper's "
-        "mean. The gates keep all their sources."])
+        f"{listed(run.row.q for run in alone)}, after {listed(f'{run.over_paper:.2f}' for run in alone)} times its mean."])
 
 
 TABLES = {
-    "constant_sources:findings": findings, "constant_sources:adding": adding,
-    "constant_sources:calculation": calculation, "constant_sources:elsewhere": elsewhere}
+    "constant_sources:findings": findings, "constant_sources:slow": slow,
+    "constant_sources:adding": adding, "constant_sources:calculation": calculation, "constant_sources:lag": lag,
+    "constant_sources:connections": connections,
+    "constant_sources:elsewhere": elsewhere}

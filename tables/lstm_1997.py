@@ -13,7 +13,7 @@ from analysis.readings import literal, stopped_by
 from tables.writing import benchmark, listed, markdown, thousands, three
 
 TIMES = 1.5  # a mean is near the paper's within this factor
-LATE = 100_000  # sequences by which Experiment 1 is counted besides
+EARLY, LATE = 30_000, 100_000  # sequences by which Experiment 1 is counted besides
 
 
 # --------------------------------------------------------------------------------------------------
@@ -93,8 +93,11 @@ def verdict(found, rows):
         return f"no: at most {most} of {rows[0].trials} in time"
     missing = [row for row in rows if row not in in_some]
     few, word = (missing, "all but") if len(missing) < len(in_some) else (in_some, "only")
-    one = len({row.experiment for row in rows}) == 1
-    return f"partly: {word} {listed(short(row).split(', ')[0] if one else named(row) for row in few)}"
+    if len({row.experiment for row in rows}) > 1:
+        return f"partly: {word} {listed(map(named, few))}"
+    names = [short(row).split(", ")[0] for row in few]
+    alike = len(set(names)) < len(names)
+    return f"partly: {word} {'; '.join(map(short, few)) if alike else listed(names)}"
 
 
 def front_verdicts(results):
@@ -129,13 +132,13 @@ def findings(results):
     late = {run.row for run in found if run.literal and run.all_stop} - reached
     claim(late <= taken_further, "the rows that come out late were run for longer")
     in_one = [run for run in found if run.common]
-    claim(len(in_one) > 0.9 * len(rows), "the common reading has been run in nearly every row")
+    claim(len(in_one) == len(rows), "the common reading has been run in every row")
     whole = [run for run in in_one if run.solved]
     long = [run for run in in_one if run.row in long_rows()]
     word_for_word = [most_given(found, run.row) for run in long]
-    claim(len(long) == len(long_rows()) - 2, "two rows of 2c have not been run to their end")
-    claim(sum(run.within for run in long) > 0.95 * sum(run.row.trials for run in long)
-          and not any(run.within for run in word_for_word), "the long rows")
+    short_of = [run for run in long if not run.solved]
+    claim(not any(run.within for run in word_for_word), "word for word none of the long rows")
+    claim(all(run.row.q == 1000 for run in short_of) and len(short_of) == 3, "the others are in 2c with q = 1000")
     reber = [run for run in in_one if run.row.experiment == "1"]
     wider = [run for run in readings.runs(results, grids.NEAREST) if run.row is rows_of("1")[-1]]
     stopped = stopped_by(wider[0].sequences, LATE)
@@ -143,13 +146,14 @@ def findings(results):
     return "\n".join([
         f"1. Word for word {len(reached)} of {len(rows)} rows come out: as many trials as in the paper stop within twice "
         f"its mean; with the {number(len(late)).lower()} that take longer, {len(reached | late)}.",
-        f"2. In one reading that is the same for all rows, run in {len(in_one)}, {len(whole)} come out: the cells see the inputs and their own, "
+        f"2. In one reading that is the same for all rows {len(whole)} come out: the cells see the inputs and their own, "
         f"slowly learning bias only. There {sum(run.within for run in in_one)} of "
         f"{sum(run.row.trials for run in in_one)} trials stop in time. With changes chosen row by row "
         f"{len(readings.solved_rows(found))} rows come out.",
-        "3. The longest lags (2c but for two rows; 4 with T = 500, 1000; 3b with T = 1000): word for word "
+        "3. The longest lags (2c; 4 with T = 500, 1000; 3b with T = 1000): word for word "
         f"{sum(run.within for run in word_for_word)} of {sum(run.row.trials for run in word_for_word)} trials stop in "
-        f"time, in the common reading {sum(run.within for run in long)}. In the way is "
+        f"time, in the common reading {sum(run.within for run in long)} (2c, q = 1000, p = 200, 100, 50: "
+        f"{listed(run.within for run in short_of)} of 20). In the way is "
         "[what gates and biases tell the cells](constant_sources.md); in 2c and 4 that was tried alone.",
         f"4. The Reber grammar stays open: in the common reading {min(run.within for run in reber)} to "
         f"{max(run.within for run in reber)} of 30 trials a row stop in time, in the paper 29 or 30. By "
@@ -187,9 +191,9 @@ def settled(results):
     lines = []
     for row, *three_runs in three_readings(results):
         cells = []
-        for run, missing in zip(three_runs, ("", "not run to its end", "")):
+        for run in three_runs:
             if run is None:
-                cells += [missing, ""]
+                cells += ["", ""]
                 continue
             over = f"{three(np.mean(run.reached))} ({run.over_paper:.2f})" if run.reached else "-"
             cells += [by(len(run.reached), run.settings.trials, run.settings.max_sequences), over]
@@ -364,6 +368,22 @@ def first_stops(*experiments):
     return generate
 
 
+def reber_tail(results):
+    """How the trials of Experiment 1 spread in the reading nearest to the common one: most stop
+    early, some late."""
+    nearest = {run.row: run for run in readings.runs(results, grids.NEAREST_1)}
+    by_early = [stopped_by(run.sequences, EARLY) for run in nearest.values()]
+    last = nearest[rows_of("1")[-1]]
+    claim(last.all_stop, "3 blocks, rate 0.5: all trials stop")
+    early = [n for n in last.reached if n <= EARLY]
+    late = sorted(set(last.reached) - set(early))
+    return (
+        f"With {readings.reading(last.settings)} {listed(by_early)} of 30 trials stop by {thousands(EARLY)} sequences, row by "
+        f"row. The mean is above the paper's because of a tail: with 3 blocks and rate 0.5 the {len(early)} trials that stop "
+        f"by then do so after {three(np.mean(early))} on average (paper {thousands(last.row.paper)}), the other "
+        f"{number(len(late)).lower()} after {listed(map(three, late))}.")
+
+
 def stuck_answer(results):
     """Experiment 1: where the trials are that do not stop, in a sentence."""
     found = [run for run in readings.runs(results)
@@ -423,16 +443,17 @@ def recurrence_lead(results):
     alone = [run for run in found if readings.letters(run.settings) == "J"]
     trials = sum(run.row.trials for run in common)
     stopped = sum(run.within for run in common)
-    claim(0.95 * trials < stopped and all(run.all_stop for run in alone), "cells that see the inputs only")
+    claim(0.7 * trials < stopped and all(run.all_stop for run in alone), "cells that see the inputs only")
     ratios = [run.over_paper for run in alone]
     claim(len(alone) > 1 and 1 / TIMES < min(ratios) <= max(ratios) < TIMES, "near the paper's counts")
     return (
         "What is in the way is what hidden units tell the cells at every step; what they tell the gates is not "
         f"([why](constant_sources.md)). With cells that see the inputs only, and nothing else changed (J), all "
         f"{common[0].row.trials} trials stop with q = {listed(run.row.q for run in alone)}, after {min(ratios):.2f} to "
-        f"{max(ratios):.2f} of the paper's mean. With the error t - y besides (P J) {stopped} of the {trials} trials of the "
-        f"{len(common)} rows run to their end stop within twice the paper's mean, after {min(run.over_paper for run in common):.2f} to "
-        f"{max(run.over_paper for run in common):.2f} of it.")
+        f"{max(ratios):.2f} of the paper's mean. With the error t - y besides (P J) {stopped} of the {trials} trials "
+        "of all rows stop within twice the paper's mean; those that stop do so after "
+        f"{min(run.over_paper for run in common):.2f} to {max(run.over_paper for run in common):.2f} of it. The more often the "
+        "same distractors return, the fewer trials stop.")
 
 
 def recurrence(results):
@@ -441,8 +462,7 @@ def recurrence(results):
     for whole, alone in without_recurrence(found):
         common = readings.best(found, alone.row, readings.common)
         trials = alone.row.trials
-        own = ["not run to its end", "", ""] if common is None else [
-            f"{common.within}/{trials}", mean_and_range(common.reached), f"{common.over_paper:.2f}"]
+        own = [f"{common.within}/{trials}", mean_and_range(common.reached), f"{common.over_paper:.2f}"]
         lines.append([
             alone.row.q, alone.row.p, thousands(alone.row.paper), f"{whole.within}/{trials}", *own,
             f"{alone.within}/{trials}", by(len(alone.reached), trials, alone.settings.max_sequences),
@@ -696,7 +716,8 @@ TABLES = {
     "lstm_1997:settled": settled, "lstm_1997:settled_counts": settled_counts,
     "lstm_1997:progress": progress, "lstm_1997:caps": caps, "lstm_1997:paper_over": paper_over,
     "lstm_1997:changes_needed": changes_needed,
-    "lstm_1997:rows_1": rows("1"), "lstm_1997:stuck_answer": stuck_answer,
+    "lstm_1997:rows_1": rows("1"), "lstm_1997:reber_tail": reber_tail,
+    "lstm_1997:stuck_answer": stuck_answer,
     "lstm_1997:output_gates_answer": output_gates_answer,
     "lstm_1997:rows_2ab": rows("2a", "2b"), "lstm_1997:rows_2c": rows("2c"),
     "lstm_1997:recurrence_lead": recurrence_lead, "lstm_1997:recurrence": recurrence,

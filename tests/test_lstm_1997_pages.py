@@ -233,6 +233,11 @@ def of_experiment(name, **wanted):
     ("lstm_1997:recurrence_lead", "lstm_1997", of_experiment("2c", cell_sources="inputs", q=1000), None),
     ("constant_sources:findings", "constant_sources", of_experiment("4", T=500, constant="slow"), None),
     ("constant_sources:findings", "constant_sources", of_experiment("4", T=500, constant="learn"), 1000),
+    ("constant_sources:findings", "constant_sources", of_experiment("4", T=500, constant="absent"), None),
+    ("constant_sources:findings", "constant_sources", of_experiment("2c", connections="cc,cg,gg"), 1000),
+    ("constant_sources:findings", "constant_sources", of_experiment("2c", connections="cg,gg"), None),
+    ("constant_sources:findings", "lstm_1997", of_experiment("4", T=500, cell_rate=0.1), None),
+    ("lstm_1997:reber_tail", "lstm_1997", of_experiment("1", blocks=3, lr=0.5, ranges="wide", tolerance=0.3), None),
     ("constant_sources:elsewhere", "lstm_1997", of_experiment("3a", T=1000), 1000),
     ("front:verdicts_caption", "lstm_1997", of_experiment("2c", cell_sources="inputs"), None),
     ("lstm_1997:stuck_answer", "lstm_1997", of_experiment("1", gate_start=0.5), 1000),
@@ -323,7 +328,29 @@ def test_2c_is_hollow_where_some_trials_do_not_stop(found):
     circles = [line for axis in above for line in axis.lines if line.get_marker() == "o"]
     hollow = sum(line.get_markerfacecolor() == "white" for line in circles)
     left = [run for run in found if run.common and run.row.experiment == "2c" and len(run.reached) < 20]
-    assert hollow == len(left) == 1
+    assert hollow == len(left) == 3
+
+
+def test_the_picture_of_2c_claims_nothing_that_its_trials_do_not_show(results):
+    connections = studies.arms(results, "constant-sources-connections")
+    figure = visualize_lstm_1997.constant_sources_2c(connections)
+    assert title(figure).endswith("weights to the gates do no harm, weights to the cells do")
+    counts = [text for text in texts(figure) if text.isdigit()]
+    assert counts == [str(record["final"]["trials_stopped"]) for [record] in connections.values()]
+    changed = stopping(results, "constant_sources", of_experiment("2c", connections="gc"), 1000)
+    with pytest.raises(ValueError, match="no longer bears out"):
+        visualize_lstm_1997.constant_sources_2c(studies.arms(changed, "constant-sources-connections"))
+
+
+def test_the_stops_of_experiment_1_are_drawn_one_by_one(found):
+    figure = visualize_lstm_1997.reber(found)
+    first = figure.axes[0]
+    last = {readings.letters(run.settings): run for run in found if run.row is page.rows_of("1")[-1]}
+    for line, (words, _, _) in zip(first.lines[::2], visualize_lstm_1997.REBER):
+        run = last[words]
+        assert list(line.get_xdata()[1:-1] * 1000) == pytest.approx(sorted(run.reached))
+        assert line.get_ydata()[-1] == len(run.reached)
+    assert "26 of 30 trials stop by" in title(figure)
 
 
 def test_every_count_of_the_lags_has_its_cap(results, found):

@@ -28,7 +28,8 @@ DRAWN = {  # visualizer: pictures it makes from the committed records
         "bit_relay", "latching_1994", "latching_decides", "latching_exchanged", "latching_gradient",
         "latching_landscape", "latching_split_bug", "latching_success"),
     "visualize_lstm_1997": (
-        "cec", "complexity", "constant_sources", "error_flow", "first_weights", "paper_vs_ours", "scaling_2c"),
+        "cec", "complexity", "constant_sources", "constant_sources_2c", "error_flow", "first_weights", "paper_vs_ours",
+        "reber", "scaling_2c"),
     "visualize_lstm_1997_rivals": (
         "lstm_1997_rivals_chunker", "lstm_1997_rivals_error_signal", "lstm_1997_rivals_lag",
         "lstm_1997_rivals_reber"),
