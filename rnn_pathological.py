@@ -646,7 +646,7 @@ class RNN(Cell):
         if self.relu:
             dz_all[:] = h_all.real > 0
         else:
-            np.square(h_all, out=dz_all)
+            np.multiply(h_all, h_all, out=dz_all)
             np.subtract(1, dz_all, out=dz_all)  # tanh' = 1 - h^2, for all steps at once
         W_hh_T_dot = np.ascontiguousarray(self.W[:, : self.H].T).dot
         for _, _, dz, dh_read in reversed(self.steps[self.first :]):
@@ -682,21 +682,18 @@ class LSTM(Cell):
             self.absent = "W_hg", "b_g"
             self.fold[-H:, :H] = 0  # W_hg
             self.fold[-H:, -1] = 0  # b_g
-        a_c = np.zeros((T + 1, rows + H, B), dtype)
-        self.a, self.c = a_c[:T, :rows], a_c[:, rows:]  # c[t] is the state before step t, next to g
+        self.a = np.zeros((T, rows, B), dtype)
         self.sigmoids = np.zeros((T, rows - H, B), dtype)  # o, i, f
+        self.c = np.zeros((T + 1, H, B), dtype)  # c[t] is the state before step t
         self.tanh_c = np.zeros((T, H, B), dtype)
         self.dz = np.zeros((T, rows, B), dtype)
         self.dc_dh = np.zeros((T, H, B), dtype)  # o (1 - tanh(c)^2)
         self.dc, self.part = np.zeros((H, B), dtype), np.zeros((H, B), dtype)
-        self.products = np.zeros((rows - 2 * H, B), dtype)  # i g and, with a forget gate, f c_{t-1}
 
         self.o, self.i, *f = self.by_gate(self.sigmoids)
         self.f, self.g = f[0] if forget_gate else [None] * T, self.a[:, -H:]
-        kept = [self.products[H:]] * T if forget_gate else self.c[:-1]
-        self.i_f, self.g_c = self.sigmoids[:, H:], a_c[:T, rows - H : 2 * rows - 3 * H]
         self.forward_steps = list(zip(
-            self.S, self.a, self.a[:, :-H], self.sigmoids, self.o, self.i_f, self.g_c, kept, self.c[1:],
+            self.S, self.a, self.a[:, :-H], self.sigmoids, self.o, self.i, self.f, self.g, self.c[:-1], self.c[1:],
             self.tanh_c, self.h))
         dz_o, dz_i, *dz_f, dz_g = self.by_gate(self.dz)
         dz_f = dz_f[0] if forget_gate else [None] * T
@@ -711,16 +708,15 @@ class LSTM(Cell):
         """y (outputs, n_out, B) for x (T', n_in, B), T' <= T."""
         self.load(x)
         self.c[self.first] = 0
-        W, products, half = self.W * self.fold, self.products, np.asarray(0.5, self.theta.dtype)
+        W, ig, half = self.W * self.fold, self.part, np.asarray(0.5, self.theta.dtype)
         W_dot, tanh, multiply, add = W.dot, np.tanh, np.multiply, np.add  # each writes into its last argument
-        ig = products[: self.H]
-        for s, a, a_oif, oif, o, i_f, g_c, kept, c, tanh_c, h in self.forward_steps[self.first :]:
+        for s, a, a_oif, oif, o, i, f, g, c_prev, c, tanh_c, h in self.forward_steps[self.first :]:
             W_dot(s, a)  # z_t = W [h_{t-1}; x_t; 1], that of the gates halved
             tanh(a, a)  # g_t = tanh(z_g)
             multiply(a_oif, half, oif)
             add(oif, half, oif)  # o_t, i_t, f_t = (1 + tanh(z/2)) / 2 = sigma(z)
-            multiply(i_f, g_c, products)  # i_t g_t and f_t c_{t-1}, or i_t g_t alone
-            add(ig, kept, c)  # c_t = i_t g_t + f_t c_{t-1}
+            kept = c_prev if f is None else multiply(f, c_prev, c)
+            add(multiply(i, g, ig), kept, c)  # c_t = i_t g_t + f_t c_{t-1}
             tanh(c, tanh_c)
             multiply(o, tanh_c, h)  # h_t = o_t tanh(c_t)
         return self.readout()
@@ -751,13 +747,15 @@ class LSTM(Cell):
         dh_t/dc_t, for all steps at once."""
         used = slice(self.first, self.T)
         a, dz, tanh_c, dc_dh = self.a[used], self.dz[used], self.tanh_c[used], self.dc_dh[used]
-        np.square(a, out=dz)
+        np.multiply(a, a, out=dz)
         np.subtract(1, dz, out=dz)
-        dz_o, dz_i_f, dz_g = dz[:, : self.H], dz[:, self.H : -self.H], dz[:, -self.H :]
+        dz_o, dz_i, *dz_f, dz_g = self.by_gate(dz)
         dz_o *= tanh_c
-        dz_i_f *= self.g_c[used]
+        dz_i *= self.g[used]
         dz_g *= self.i[used]
-        np.square(tanh_c, out=dc_dh)
+        for dz_forget in dz_f:
+            dz_forget *= self.c[used]
+        np.multiply(tanh_c, tanh_c, out=dc_dh)
         np.subtract(1, dc_dh, out=dc_dh)
         dc_dh *= self.o[used]
         return dz
@@ -840,13 +838,13 @@ class GRU(Cell):
         dz, r, z, n = self.dz[used], self.r[used], self.z[used], self.n[used]
         dz_rz, H = dz[:, : 2 * self.H], self.H
         dz_r, dz_z, dz_m, dz_n = (dz[:, row : row + H] for row in range(0, 4 * H, H))
-        np.square(n, out=dz_n)
+        np.multiply(n, n, out=dz_n)
         np.subtract(1, dz_n, out=dz_n)
         np.subtract(1, z, out=dz_m)
         dz_n *= dz_m  # (1 - z_t) (1 - n_t^2)
         np.multiply(dz_n, r, out=dz_m)
         a_rz = self.a[used, : 2 * H]
-        np.square(a_rz, out=dz_rz)
+        np.multiply(a_rz, a_rz, out=dz_rz)
         np.subtract(1, dz_rz, out=dz_rz)
         dz_r *= self.m[used]
         dz_r *= dz_n
