@@ -35,6 +35,7 @@ import dataclasses
 import functools
 import itertools
 import math
+import os
 import sys
 from typing import NamedTuple
 
@@ -1862,8 +1863,8 @@ def parse(argv):
         __doc__, Settings, Options, seeds=False, checks="every weight of every kind of net")
     parser.add_argument(
         "--table", type=int, nargs="+", choices=range(1, 10), metavar="TABLE",
-        help="every row of these of the paper's Tables 1 to 9; --T, --N, --q, --p and --blocks "
-        "choose among them")
+        help="every row of these of the paper's Tables 1 to 9, on every core of this machine unless "
+        "--jobs says otherwise; --T, --N, --q, --p and --blocks choose among them")
     parser.add_argument("--all", action="store_true", help="every row of Tables 1 to 9")
     parser.add_argument(
         "--full-gradient", action="store_true", help="the same as --gradient full")
@@ -1876,6 +1877,8 @@ def parse(argv):
         parser.error("--experiment, --table and --all exclude each other")
     try:
         options = harness.from_flags(Options, args)
+        if (args.all or args.table) and "--jobs" not in args.given:
+            options = dataclasses.replace(options, jobs=os.cpu_count() or 1)
         rows = [harness.from_flags(Settings, args, **chosen) for chosen in chosen_rows(args)]
         harness.check_exports(args, len(rows))
         if not args.gradcheck:

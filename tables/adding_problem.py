@@ -390,7 +390,7 @@ def speed(results):
 def ran_on(name):
     """On which processors a benchmark was run, in words."""
     words = []
-    for level, record in sorted(benchmark(name).items(), reverse=True):
+    for level, record in sorted(benchmark(name).items()):
         machine = record["machine"]
         how = (", the same with AVX-512 switched off in numpy, OpenBLAS, torch and XLA, in place of a processor without it"
                if machine["simulated"] else "")
@@ -404,7 +404,7 @@ def speed_sentence(results):
     ahead = {level: rows["torch eager, float32"]["ratio"] for level, rows in
              iterations("adding_problem", cell="lstm").items()}
     claim(ahead["AVX2"][0] >= 1.8, "without AVX-512 torch's eager float32 takes at least 1.8 times as long")
-    for level, record in sorted(records.items(), reverse=True):
+    for level, record in sorted(records.items()):
         seconds_of = record["headline_command"]
         ours, plain, eager = (seconds_of[name] for name in (
             "this project, float32", "plain numpy, float64", "torch eager, float32"))
@@ -418,14 +418,14 @@ def speed_sentence(results):
         "units, 32 sequences; the ratio is to this project's float32, the default. All start from the same weights and "
         "agree after 20 iterations before they are timed. For the headline's LSTM torch's eager float32 takes "
         + " and ".join(f"{middle:.1f} times as long ({low:.1f} to {high:.1f} by round) with {level}"
-                       for level, (middle, low, high) in sorted(ahead.items(), reverse=True))
+                       for level, (middle, low, high) in sorted(ahead.items()))
         + f". Run once each, {'; '.join(lines)}. Peak memory of a run at T = 1000: {first['peak_memory_T1000_MB']} MB, "
         "the whole process.")
 
 
 def limits(results):
     """What numpy's calls cost, by SIMD level and precision."""
-    records = dict(sorted(benchmark("adding_problem").items(), reverse=True))
+    records = dict(sorted(benchmark("adding_problem").items()))
     header = [f"{level}, {dtype}" for level in records for dtype in ("float32", "float64")]
     names = next(iter(records.values()))["numpy_calls"]
     return markdown(["µs per call", *header], [
@@ -443,17 +443,17 @@ def limits_sentence(results):
     claim(large < 2 * small, "four times the elements cost less than twice as much")
     claim(denormal > 2 * small, "denormal numbers are slow")
     twice = " and ".join(f"{record['twice_the_sequences']['float32']:.2f} with {level}"
-                         for level, record in sorted(records.items(), reverse=True))
+                         for level, record in sorted(records.items()))
     most = 2 / min(record["twice_the_sequences"]["float32"] for record in records.values())
     claim(most < 1.5, "lockstep could gain less than half again")
     return (
         f"numpy's own limits. Without AVX-512 its tanh takes {slow['float64'] / fast['float64']:.1f} times as long in "
         f"float64 and {slow['float32'] / fast['float32']:.1f} times in float32: that is what the two levels differ by. "
-        f"A call costs about as much as its work: a multiplication of 1024 elements takes {large / small:.1f} times one "
-        f"of 256, and a step of the LSTM makes 17 calls and two of tanh. numpy cannot be told to treat denormal numbers "
+        f"At such sizes a call is mostly overhead: a multiplication of 1024 elements takes {large / small:.2f} times as "
+        f"long as one of 256, and a step of the LSTM makes 17 calls. numpy cannot be told to treat denormal numbers "
         f"as 0, so the backward pass has to drop them itself; a product of 256 of them takes {denormal / small:.1f} "
         f"times as long. Two seeds in lockstep, each with its own weights, take at least as long as twice the sequences, "
-        f"which is {twice} times as long: a gain of at most {most:.2f} on one core, where processes (`--jobs 2`) have two.")
+        f"which is {twice} times as long: a gain of at most {most:.2f} on one core; processes (`--jobs 2`) take a core each.")
 
 
 # --------------------------------------------------------------------------------------------------

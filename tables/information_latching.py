@@ -203,7 +203,8 @@ def speed(results):
                   ("torch f64 / numpy f64", "torch f32 / numpy f32", "torch f32 / numpy f64"))
         rows.append([NAMES[line["cell"]], f"{ms['numpy f64, 30 repeats']:.2f}", f"{ms['numpy f32, 30 repeats']:.2f}",
                      f"{ms['torch f64, 1 run']:.2f}", f"{ms['torch f32, 1 run']:.2f}", *ratios])
-    return markdown(["ms per update, T = 100", "numpy f64, 30 repeats", "numpy f32, 30 repeats", "torch f64, 1 run",
+    processor = benchmark("information_latching")["provenance"]["processor"]
+    return markdown([f"ms per update, T = 100, on an {processor}", "numpy f64, 30 repeats", "numpy f32, 30 repeats", "torch f64, 1 run",
                      "torch f32, 1 run", "30 runs: torch f64 / numpy f64", "torch f32 / numpy f32",
                      "torch f32 / numpy f64"], rows)
 

@@ -1056,7 +1056,7 @@ def speed_sentence(results):
 
     def gains(name, **chosen):
         return {(level, dtype): rows[f"torch eager, {dtype}"]["microseconds"] / rows[f"this project, {dtype}"]["microseconds"]
-                for level, rows in sorted(iterations(name, **chosen).items(), reverse=True)
+                for level, rows in sorted(iterations(name, **chosen).items())
                 for dtype in ("float32", "float64")}
 
     def said(gain):

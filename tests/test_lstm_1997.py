@@ -1113,10 +1113,17 @@ def test_the_rows_of_two_tables_are_chosen_by_what_they_have_in_common(tmp_path,
 def test_two_processes_give_the_same_records(tmp_path):
     words = ["--table", "9", "--trials", "2", "--max-sequences", "100", "--quiet"]
     assert run(*words, "--jobs", "2", cwd=tmp_path).returncode == 0
-    assert lstm.main([*words, "--out", str(tmp_path / "one.json")]) == 0
+    assert lstm.main([*words, "--jobs", "1", "--out", str(tmp_path / "one.json")]) == 0
     one, two = (json.loads((tmp_path / name).read_text())["lstm_1997"] for name in ("one.json", "results.json"))
     assert [without_provenance(record) for record in one] == [without_provenance(record) for record in two]
     assert len(one) == 2
+
+
+def test_a_table_takes_every_core_unless_told_otherwise(monkeypatch, tmp_path):
+    monkeypatch.setattr(lstm.os, "cpu_count", lambda: 3)
+    out = ["--out", str(tmp_path / "results.json")]
+    assert [lstm.parse([*words.split(), *out])[1].jobs for words in (
+        "--table 9", "--all", "--table 9 --jobs 1", "--all --jobs 2", "--experiment 6a")] == [3, 3, 1, 2, 1]
 
 
 # --- fingerprint ------------------------------------------------------------------------------------------------------
