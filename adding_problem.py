@@ -21,6 +21,7 @@ Commands:
     python3 adding_problem.py --rnn                 the tanh RNN beside it
     python3 adding_problem.py --seeds 0-9 --jobs 2  ten seeds and their median and range
     python3 adding_problem.py --best                the best recipe found for as many sequences
+    python3 adding_problem.py --long                a recipe for T = 1000
     python3 adding_problem.py --gradcheck           every weight of every cell, before all else
 
 Expect: about ten seconds for the headline run. The LSTM ends at an MSE near 0.001 and solves 8 of

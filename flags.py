@@ -91,8 +91,8 @@ class SeedOptions(CommonOptions):
 
 
 @dataclasses.dataclass(frozen=True)
-class SequenceOptions(SeedOptions):
-    """The same, with a file of sequences for other programs."""
+class FileOptions(CommonOptions):
+    """The common ones, with a file of sequences for other programs."""
 
     export: str | None = setting(
         None, "write held-out and training sequences of the seed into this .npz, for torch and "
@@ -103,8 +103,13 @@ class SequenceOptions(SeedOptions):
 
 
 @dataclasses.dataclass(frozen=True)
+class SequenceOptions(FileOptions, SeedOptions):
+    """The same for an experiment with --seeds."""
+
+
+@dataclasses.dataclass(frozen=True)
 class ExportOptions(SequenceOptions):
-    """The same, with files of weights and curves."""
+    """The same, with files of weights and curves, too."""
 
     export_weights: str | None = setting(
         None, "also write the trained weights into this .npz, as torch's state_dict names them",
@@ -165,7 +170,8 @@ def runs_of(parser, args, Settings, kinds=({},)):
 
 
 def check_exports(args, runs):
-    """Raises ValueError or ResultsError for files for other programs that cannot be written."""
+    """Raises ValueError or ResultsError for files for other programs that cannot be written.
+    runs: how many runs the command line asks for."""
     for name in ("export", "export_weights", "csv"):
         path = getattr(args, name, None)
         if path is None:

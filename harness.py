@@ -28,9 +28,9 @@ from pathlib import Path
 import numpy as np
 
 from flags import (  # isort: skip
-    CommonOptions, ExportOptions, Parser, SeedOptions, SequenceOptions, add_flags, by, change,
-    check_export_size, experiment_parser, fill, flag_of, flag_value, from_flags, runs_of, seed_range,
-    setting)
+    CommonOptions, ExportOptions, FileOptions, Parser, SeedOptions, SequenceOptions, add_flags, by,
+    change, check_export_size, check_exports, experiment_parser, fill, flag_of, flag_value, from_flags,
+    runs_of, seed_range, setting)
 from provenance import (  # isort: skip
     COMMAND, Code, blas_threads, git_state, provenance)
 from records import (  # isort: skip
@@ -198,10 +198,10 @@ def identity(settings):
     return json.dumps(settings, sort_keys=True)
 
 
-def export(options, words, dtype, classes, **parts):
+def export(options, words, dtype, classes, more=None, **parts):
     """Writes sequences into the file of --export; see write_sequences. Returns the exit code."""
     try:
-        write_sequences(options.export, words, dtype, classes, **parts)
+        write_sequences(options.export, words, dtype, classes, more, **parts)
     except ResultsError as error:
         complain(error)
         return 1
@@ -210,8 +210,8 @@ def export(options, words, dtype, classes, **parts):
 
 
 def first_batches(batches, options, batch):
-    """The first --export-sequences, in whole batches, of an iterator over (x, target), whose last
-    axis is the sequence. Returns x, target."""
+    """The first --export-sequences, in whole batches, of an iterator over (x, target), or more
+    arrays, whose last axis is the sequence. Returns as many arrays."""
     parts = itertools.islice(batches, -(-options.export_sequences // batch))
     return [np.concatenate(part, -1) for part in zip(*parts)]
 

@@ -23,6 +23,7 @@ Commands:
     python3 lstm_1997.py --table 4 5 6 --T 100        the rows of some tables that have T = 100
     python3 lstm_1997.py --all                        every row of Tables 1 to 9: many hours
     python3 lstm_1997.py --gradcheck                  truncated and full gradient, before all else
+    python3 lstm_1997.py --export order.npz           the sequences of a trial, for torch and Keras
 
 Reading order: the tasks, the stopping criteria, the algorithm as the appendix writes it (`appendix`,
 one trial, unit by unit), then the same for all trials in lockstep, each with its own weights and
@@ -32,6 +33,7 @@ beside --out now and then and on Ctrl-C; the same command goes on from there.
 
 import dataclasses
 import functools
+import itertools
 import math
 import os
 import sys
@@ -380,7 +382,7 @@ class Settings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(harness.CommonOptions):
+class Options(harness.FileOptions):
     """What a run shows and keeps. None of it changes a trained weight or a final figure."""
 
     checkpoint_every: int = harness.setting(
@@ -471,7 +473,8 @@ def reber_string(rng):
 
 
 def picked(rng, n, training):
-    """1: n strings picked randomly from the training set."""
+    """1: n strings of the embedded Reber grammar, picked randomly from the training set. Every next
+    symbol is a target. Symbols: B, T, S, X, P, V, E are 0 to 6."""
     chosen = rng.integers(0, len(training.end), n)
     return Sequences(training.x[chosen], training.end[chosen], training.target[chosen])
 
@@ -1877,11 +1880,15 @@ def parse(argv):
         if (args.all or args.table) and "--jobs" not in args.given:
             options = dataclasses.replace(options, jobs=os.cpu_count() or 1)
         rows = [harness.from_flags(Settings, args, **chosen) for chosen in chosen_rows(args)]
+        harness.check_exports(args, len(rows))
         if not args.gradcheck:
             harness.check_results(args.out)
             check_checkpoints(rows, args.out)
     except (ValueError, harness.ResultsError) as error:
         parser.error(str(error))
+    channels = 1 if rows[0].experiment in SYMBOLIC else rows[0].row.n_in
+    values = steps_of(rows[0]) * (channels + 2)
+    harness.check_export_size(parser, args, values, N_TEST + N_FROZEN)
     return rows, options, args
 
 
@@ -1945,10 +1952,83 @@ def counts(sequences):
     return words
 
 
+def export(settings, options):
+    """Writes the held-out sets and the first training sequences of the first trial. Returns the exit
+    code."""
+    trial, experiment = Trial(settings, settings.seed), settings.experiment
+    training = (for_export([trial.draw(CHUNK)]) for _ in itertools.count())
+    parts, more = {"train": harness.first_batches(training, options, CHUNK)}, {}
+    if experiment == "1":
+        _, test = reber_sets(settings.seed)
+        parts["test"], more["test_possible"] = for_export([test]), np.moveaxis(test.truth > 0, 0, -1)
+    else:
+        rng = streams(settings.seed)["eval"].spawn(2)[1]
+        tests = [trial.task(rng, LANES) for _ in range(N_TEST // LANES)]
+        parts["test"] = for_export(tests, noisy=False)
+        if stop_set_is_kept(settings):
+            parts["stop"] = for_export(list(trial.stop_sets()), noisy=False)
+    return harness.export(
+        options, export_words(settings, trial), float, experiment in SYMBOLIC, more, **parts)
+
+
+def stop_set_is_kept(settings):
+    """Whether a trial stops on sequences of its own that --export can write."""
+    return settings.experiment in HELD_OUT[1:] and settings.stop_set == "kept"
+
+
+def for_export(batches, noisy=True):
+    """Sequences as harness.export takes them: x (T, n_in, n) or symbols (T, n); target, of the last
+    step (n,) or of every step (T, n), where it is one of K classes its number; lengths (n,). noisy:
+    whether the targets of 3c keep their noise."""
+    names = "x", "end", "target" if noisy or batches[0].truth is None else "truth"
+    x, end, target = (np.concatenate([getattr(batch, name) for batch in batches]) for name in names)
+    if target.dtype.kind == "i":
+        target = target.T
+    else:
+        target = target.argmax(1) if target.shape[1] > 1 else target[:, 0]
+    return np.moveaxis(x, 0, -1), target, end + 1
+
+
+def export_words(settings, trial):
+    """What the sequences of --export are, for the README in the file."""
+    experiment, drawn = settings.experiment, trial.task
+    given = [f"--{name} {getattr(settings, name)}" for name in IDENTITY[:-1]
+             if getattr(settings, name) is not None]
+    command = " ".join(["lstm_1997.py --experiment", experiment, *given, f"--seed {settings.seed}"])
+    words = [f"Task of Hochreiter & Schmidhuber (1997), first trial of {command}.",
+             *drawn.func.__doc__.split()]
+    if experiment != "1":
+        choice = ", ".join(f"{name} = {value}" for name, value in drawn.keywords.items())
+        words.append(f"Here {choice}.")
+    if experiment in SYMBOLIC:
+        words.append(
+            "A step's input is a symbol, x a whole number (T, sequences) or (sequences, T): "
+            f"torch.nn.functional.one_hot(x, {Layout(settings).inputs}) makes channels of it. The "
+            "right output of a class is 1, that of the others 0.")
+    if experiment == "1":
+        words.append(
+            "Criterion: at no step is the output of an impossible next symbol as large as that of a "
+            "possible one; test_possible_* says by channels which are possible. The paper asks for "
+            "this on the 256 training strings, too.")
+    else:
+        at = {"2a": " at some step", "2b": " at the last step"}.get(experiment, "")
+        words.append(
+            f"Criterion: a sequence is wrong if an output's absolute error{at} is "
+            f"{'above' if experiment == '3c' else 'not below'} {TOLERANCE[experiment]}.")
+    if stop_set_is_kept(settings):
+        words.append("stop_*: the sequences that decide when a trial stops; test_*: those that are "
+                     "counted after it.")
+    words.append("Training is online: one sequence, one change of the weights. docs/lstm_1997.md "
+                 "says when a trial stops.")
+    return " ".join(words)
+
+
 def main(argv=None):
     rows, options, args = parse(argv)
     if args.gradcheck:
         return gradcheck_all()
+    if options.export:
+        return export(rows[0], options)
 
     def remove_checkpoint(records):
         group = [Settings(**record["settings"]) for record in records]

@@ -176,8 +176,11 @@ def nets_of_1997(results):
         reading = dict(h_range=h_range, g_range=g_range, gate_start=settings.gate_start)
         own = dict(T=settings.T, windows=lstm.ORDER_WINDOWS.get(settings.experiment),
                    tolerance=lstm.TOLERANCE[settings.experiment])
-        name = {"": "word for word"}.get(readings.letters(settings), f"reading {readings.letters(settings)}")
-        found.append(net(task, name, "blocks1997", own, [copy(record, stages, seed)], dict(reading=reading)))
+        letters = readings.letters(settings)
+        name = f"reading {letters}" if letters else "word for word"
+        changes = [change.words for change in readings.CHANGES if change.applies(settings) is not None]
+        more = dict(reading=reading, changes=changes)
+        found.append(net(task, name, "blocks1997", own, [copy(record, stages, seed)], more))
     return found
 
 

@@ -20,6 +20,7 @@ import os
 import shutil
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -285,33 +286,63 @@ def wilson(successes, n, z=1.959964):
 # Files for other programs
 # --------------------------------------------------------------------------------------------------
 
-LAYOUTS = """Arrays whose names end in _torch have the layout (T, sequences, channels) of torch.nn.LSTM, those in
-_keras (sequences, T, channels), which torch has with batch_first=True. A target is a number (sequences, 1), a
-class (sequences,), or a class at each of the last k steps (k, sequences), in _keras (sequences, k). Classes are
-whole numbers. train_*: the first training sequences in the order in which training sees them, batch after batch.
-test_*: the held-out set, the same at every evaluation. Read with numpy.load(file, allow_pickle=False)."""
+LAYOUT = """Arrays whose names end in _torch have the layout (T, sequences, channels) of torch.nn.LSTM,
+those in _keras (sequences, T, channels), which torch has with batch_first=True."""
+TARGETS = """A target is a number (sequences, 1), a class (sequences,), or a class at each of the last k
+steps (k, sequences), in _keras (sequences, k). Classes are whole numbers."""
+PADDED = """The sequences have different lengths: *_lengths (sequences,) holds their steps, after which x
+is 0. A target has a place at every step: a number (T, sequences, 1) or a class, a whole number (T,
+sequences), in _keras (sequences, T, 1) or (sequences, T). *_mask_* is True where there is one, (T,
+sequences) or (sequences, T); elsewhere y is 0 and means nothing. The loss is that of output[mask] and
+y[mask], in either layout. torch.nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+takes the lengths, and the mask of _keras is a sample_weight there."""
+ORDER = """train_*: the first training sequences in the order in which training sees them, batch after
+batch. test_*: the held-out set, the same at every evaluation. Read with numpy.load(file,
+allow_pickle=False)."""
 
 
-def write_sequences(path, words, dtype, classes, **parts):
+def write_sequences(path, words, dtype, classes, more=None, **parts):
     """Writes sequences for torch and Keras, whole or not at all. Raises ResultsError.
 
     words: what they are, for the README in the file; classes: whether targets are classes; parts:
-    by name ("train", "test") x (T, channels, n) and target (n,) or (k, n), that of the last k steps.
+    by name ("train", "test") x (T, channels, n), or (T, n) where whole numbers are symbols, and
+    target (n,) or (k, n), that of the last k steps; of sequences of different lengths also lengths
+    (n,), and then a target (n,) is that of each one's last step, (T, n) that of every step; more:
+    further arrays (T, channels, n) of such sequences, by name.
     """
-    arrays = {"README": f"{words}\n\n{LAYOUTS}"}
-    for name, (x, target) in parts.items():
-        target = np.atleast_2d(target)
-        if classes:
-            y = {"torch": target, "keras": target.T}
-            y = {key: value.astype(np.int64) for key, value in y.items()}
-        else:
-            y = {"torch": target[..., None].astype(dtype), "keras": target.T[..., None].astype(dtype)}
-        for layout, axes in (("torch", (0, 2, 1)), ("keras", (2, 0, 1))):
-            arrays[f"{name}_x_{layout}"] = x.transpose(axes).astype(dtype)
-            single = {"torch": 0, "keras": 1}[layout]
-            arrays[f"{name}_y_{layout}"] = (
-                y[layout].squeeze(single) if len(target) == 1 else y[layout])
+    padded = {name: part[2] for name, part in parts.items() if len(part) > 2}
+    longest = max((lengths.max() for lengths in padded.values()), default=None)
+    about = words, LAYOUT, PADDED if padded else TARGETS, ORDER
+    arrays = {"README": "\n\n".join(textwrap.fill(part, 100) for part in about)}
+    for name, (x, target, *_) in parts.items():
+        x, target = x[:longest], np.atleast_2d(target)
+        if name in padded:
+            x, target, mask = pad(x, target, padded[name])
+            arrays |= {f"{name}_lengths": padded[name].astype(np.int64)} | layouts(f"{name}_mask", mask)
+        x = x.astype(np.int64 if x.ndim == 2 else dtype)
+        y = target.astype(np.int64) if classes else target[:, None].astype(dtype)
+        y = layouts(f"{name}_y", y)
+        if len(target) == 1:
+            y = {key: array.squeeze(int(key.endswith("keras"))) for key, array in y.items()}
+        arrays |= layouts(f"{name}_x", x) | y
+    for name, array in (more or {}).items():
+        arrays |= layouts(name, array[:longest])
     write_arrays(path, arrays)
+
+
+def pad(x, target, lengths):
+    """x (T, ..., n) with zeros after the end of each sequence, and target and mask (T, n), from a
+    target (1, n) of the last steps or (T', n) of every step."""
+    steps = np.arange(len(x))[:, None]
+    ended, mask = steps >= lengths, (steps < lengths) & (steps >= lengths - len(target))
+    x = np.where(ended if x.ndim == 2 else ended[:, None], 0, x)
+    return x, np.where(mask, target[: len(x)], 0), mask
+
+
+def layouts(name, array):
+    """An array (T, n) or (T, channels, n) as torch and as Keras take it: a dict by name."""
+    steps_first = np.moveaxis(array, -1, 1)
+    return {f"{name}_torch": steps_first, f"{name}_keras": steps_first.swapaxes(0, 1)}
 
 
 def write_arrays(path, arrays):

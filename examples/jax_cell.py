@@ -11,6 +11,7 @@ docs/your_own_cell.md. Needs jax (requirements-bench.txt).
 
 import argparse
 import functools
+import shlex
 import sys
 from pathlib import Path
 
@@ -110,20 +111,23 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description="An LSTM, or your cell, in JAX on our tasks.")
     parser.add_argument("task", choices=("adding", *rp.TASKS))
     parser.add_argument("--cell", choices=CELLS, default="lstm")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--iters", type=int, help="training iterations (default: as many as ours)")
+    parser.add_argument("--seed", type=harness.flag_value(int, 0, 2**62), default=0)
+    parser.add_argument("--iters", type=harness.flag_value(int, 1, 10**9),
+                        help="training iterations (default: as many as ours)")
     args = parser.parse_args(argv)
     cell, blocks = CELLS[args.cell]
 
     rng = ap.streams(args.seed)["train"]
     if args.task == "adding":
-        experiment, settings = ap, ap.Settings(seed=args.seed)
+        experiment, choice = ap, dict(seed=args.seed)
+        settings = ap.Settings(**choice)
         iters, n_in, n_out, outputs, classes = settings.iters, ap.N_IN, ap.N_OUT, 1, False
         batches = ap.training_batches(rng, settings.T, settings.batch)
     else:
-        experiment, settings = rp, rp.Settings(
+        experiment, choice = rp, dict(
             task=args.task, cell="lstm", hidden=32, optimizer="adam", lr=5e-3, epochs=20,
             dtype="float32", seed=args.seed)
+        settings = rp.Settings(**choice)
         task = rp.task_of(settings)
         outputs = task.outputs or task.steps(settings.sequence_len)
         iters, n_in, n_out, classes = rp.updates_of(settings), task.n_in, task.n_out, task.classes
@@ -146,7 +150,9 @@ def main(argv=None):
           f"{experiment.figure_words(vars(settings), found)}, {iters} iterations")
     results = harness.read_results(ROOT / "results.json")
     ours = studies.find(results, experiment.EXPERIMENT, settings)
-    print(f"ours: {experiment.summary(ours)}" if ours else "ours: no record in results.json")
+    command = ["python3", f"{experiment.EXPERIMENT}.py", *studies.flags_of(choice)]
+    print(f"ours: {experiment.summary(ours)}" if ours else
+          f"ours: no record in results.json yet; this makes it: {shlex.join(command)}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ docs/your_own_cell.md.
 """
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -79,6 +80,7 @@ def loss_of(y, target, classes):
 def train(net, batches, settings, classes, iters, learning_rate):
     """Adam with the gradient clipped and the rate of each iteration as ours."""
     optimizer = torch.optim.Adam(net.parameters())
+    name = "cross-entropy" if classes else "half the MSE"
     for iteration, (x, target) in zip(range(1, iters + 1), batches):
         optimizer.param_groups[0]["lr"] = learning_rate(settings, iteration)
         loss = loss_of(net.answer(x), target, classes)
@@ -87,28 +89,31 @@ def train(net, batches, settings, classes, iters, learning_rate):
         torch.nn.utils.clip_grad_norm_(net.parameters(), settings.clip)
         optimizer.step()
         if iteration % max(1, iters // 8) == 0:
-            print(f"iteration {iteration} of {iters}, loss {loss.item():.5f}", flush=True)
+            print(f"iteration {iteration} of {iters}, {name} {loss.item():.5f}", flush=True)
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description="nn.LSTM, or your module, on our tasks.")
     parser.add_argument("task", choices=("adding", *rp.TASKS))
     parser.add_argument("--module", choices=MODULES, default="lstm")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--iters", type=int, help="training iterations (default: as many as ours)")
+    parser.add_argument("--seed", type=harness.flag_value(int, 0, 2**62), default=0)
+    parser.add_argument("--iters", type=harness.flag_value(int, 1, 10**9),
+                        help="training iterations (default: as many as ours)")
     args = parser.parse_args(argv)
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)  # products this small gain nothing from more
 
     if args.task == "adding":
-        experiment, settings = ap, ap.Settings(seed=args.seed)
+        experiment, choice = ap, dict(seed=args.seed)
+        settings = ap.Settings(**choice)
         iters, n_in, n_out, outputs, classes = settings.iters, ap.N_IN, ap.N_OUT, 1, False
         batches = ap.training_batches(ap.streams(args.seed)["train"], settings.T, settings.batch)
         B = ap.N_TEST
     else:
-        experiment, settings = rp, rp.Settings(
+        experiment, choice = rp, dict(
             task=args.task, cell="lstm", hidden=32, optimizer="adam", lr=5e-3, epochs=20,
             dtype="float32", seed=args.seed)
+        settings = rp.Settings(**choice)
         task, B = rp.task_of(settings), rp.TOGETHER
         outputs = task.outputs or task.steps(settings.sequence_len)
         iters, n_in, n_out, classes = rp.updates_of(settings), task.n_in, task.n_out, task.classes
@@ -126,7 +131,9 @@ def main(argv=None):
           f"{experiment.figure_words(vars(settings), found)}, {iters} iterations")
     results = harness.read_results(ROOT / "results.json")
     ours = studies.find(results, experiment.EXPERIMENT, settings)
-    print(f"ours: {experiment.summary(ours)}" if ours else "ours: no record in results.json")
+    command = ["python3", f"{experiment.EXPERIMENT}.py", *studies.flags_of(choice)]
+    print(f"ours: {experiment.summary(ours)}" if ours else
+          f"ours: no record in results.json yet; this makes it: {shlex.join(command)}")
 
 
 if __name__ == "__main__":

@@ -116,6 +116,7 @@ const Watch = (() => {
           )
         : null,
     );
+    const another = el("button", { type: "button", class: "main", id: "new", onclick: newSequence }, "New sequence");
     parts.answer = el("div", { class: "answer" });
     parts.score = el("p", { class: "score" });
     parts.figure = svg("svg", { class: "figure" });
@@ -152,7 +153,7 @@ const Watch = (() => {
     return [
       pickers,
       el("p", { class: "question" }, words.question(net)),
-      el("div", { class: "card band" }, parts.answer, parts.score),
+      el("div", { class: "card band" }, parts.answer, el("div", { class: "under" }, parts.score, another)),
       el("div", { class: "columns" }, left, right),
       glossary(net),
       equations(net),
@@ -171,7 +172,10 @@ const Watch = (() => {
         String(last),
         (value) => change({ stage: Number(value) === last ? null : value }),
       );
-      return el("div", { class: "card training" }, parts.stages, parts.figures);
+      const changes = net.changes?.length
+        ? el("p", { class: "quiet" }, `Changed from the paper's text (${net.name}): ${net.changes.join("; ")}.`)
+        : null;
+      return el("div", { class: "card training" }, parts.stages, parts.figures, changes);
     }
     parts.slider = el("input", {
       type: "range",
@@ -239,14 +243,9 @@ const Watch = (() => {
       "div",
       { class: "card" },
       el("h2", {}, "The sequence"),
-      el(
-        "div",
-        { class: "buttons" },
-        el("button", { type: "button", class: "main", id: "new", onclick: newSequence }, "New sequence"),
-        parts.reset,
-      ),
       el("label", { class: "editor" }, el("span", { class: "label" }, "Number of the sequence"), parts.seed),
       parts.editors,
+      parts.reset,
     );
   }
 
@@ -318,9 +317,11 @@ const Watch = (() => {
     return el("div", { class: "card" }, parts.stepTitle, parts.stepEdit, parts.stepNumbers);
   }
 
-  // Views to begin with, as links.
+  // Views to begin with, as links: those whose net is here.
   function tryCard() {
     const whole = { stage: null, cut: null, between: null };
+    const { task, nets: alike } = Scene.chosen(nets);
+    const here = ([, { net }]) => !net || alike.some((each) => slug(each.name) === net);
     return el(
       "div",
       { class: "card" },
@@ -328,7 +329,7 @@ const Watch = (() => {
       el(
         "ul",
         { class: "try" },
-        [...Words.TASKS[Scene.chosen(nets).task].try, ["Everything as it was", {}]].map(([words, changes]) =>
+        [...Words.TASKS[task].try.filter(here), ["Everything as it was", {}]].map(([words, changes]) =>
           el("li", {}, Address.anchor(words, { ...whole, ...changes })),
         ),
       ),
@@ -371,8 +372,7 @@ const Watch = (() => {
       parts.slider && figures ? ": " : "",
       figures,
       figures ? " · " : "",
-      parts.record,
-    );
+      parts.record,    );
     if (parts.slider) {
       parts.slider.value = stage;
       parts.slider.setAttribute("aria-valuetext", `${when}, ${figures}`);

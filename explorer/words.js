@@ -3,6 +3,9 @@
 // What the page says of tasks and cells.
 
 const Words = (() => {
+  // Of a net of 1997: how it departs from the paper's text, if it does
+  const reading = (net) => (net.changes.length ? "with some changes" : "word for word");
+
   // Of the tasks: name, what the net has to do, how to change the sequence, views to begin with
   // (words and what they change in the address), and names of nets that are not those of the records.
   const TASKS = {
@@ -15,6 +18,7 @@ const Words = (() => {
         ["The LSTM before training", { net: "lstm", stage: 0 }],
         ["The LSTM with no weights between its units", { net: "lstm", between: "cut" }],
         ["The tanh RNN, trained just as long", { net: "rnn" }],
+        ["The GRU, trained just as long", { net: "gru" }],
       ],
       nets: { lstm: "LSTM", rnn: "tanh RNN", lstm1997: "LSTM of 1997", irnn: "IRNN", gru: "GRU" },
     },
@@ -45,8 +49,8 @@ const Words = (() => {
     },
     adding1997: {
       title: "Adding, 1997",
-      question: () =>
-        "The paper's own net and algorithm. Two numbers are marked. What is 0.5 + (their sum) / 4?",
+      question: (net) =>
+        `The paper's net and algorithm, ${reading(net)}. Two numbers are marked. What is 0.5 + (their sum) / 4?`,
       help: "Drag an orange dot up or down to change a marked number, its triangle to move the mark.",
       try: [
         ["Before training: the gates do not know the marks", { stage: 0 }],
@@ -58,8 +62,9 @@ const Words = (() => {
     },
     order1997: {
       title: "Order, 1997",
-      question: () =>
-        "The paper's own net and algorithm. Two letters, X or Y, hide among others. Which, in which order?",
+      question: (net) =>
+        `The paper's net and algorithm, ${reading(net)}. Two letters, X or Y, hide among others. ` +
+        "Which, in which order?",
       help: "Drag an orange letter to another step; click it to change X into Y.",
       try: [
         ["Before training", { stage: 0 }],
@@ -85,7 +90,7 @@ const Words = (() => {
       "its only memory.",
     z: "The update gate: how much of the old state stays. 1 keeps all of it.",
     n: "The candidate: the new state that is offered.",
-    r: "The reset gate: how much of the old state the candidate sees.",
+    r: "The reset gate: how much of what the units say to the candidate gets through to it.",
     s:
       "The state of a memory cell, its memory: at each step the input gate times the candidate is added; " +
       "nothing is forgotten.",

@@ -111,7 +111,7 @@ FAIR_CHOSEN = {  # of each cell's twelve settings: rate, clip, start
     "IRNN": (0.005, 0.05, 1),
     "tanh RNN, Gaussian, 17 units": (0.001, 0.05, 1),
     "tanh RNN, orthogonal, 17 units": (0.02, 0.05, 0),
-    "IRNN, 17 units": (0.02, 1.0, 0),
+    "IRNN, 17 units": (0.02, 1.0, 1),
 }
 FAIR = {cell: FAIR_SEARCH[cell, *chosen] for cell, chosen in FAIR_CHOSEN.items()}
 
@@ -147,8 +147,8 @@ def study(name, shows, grid, seeds, minutes, eval_every=100, snapshot_every=0, k
 
 STUDIES = [
     study("smoke", "that everything works: four cells of a second", SMOKE, range(2), 0.1),
-    study("adding-animation", "the runs of the pictures and of the animation, seed 0",
-          HEADLINE | STOPPED, range(1), 0.2, snapshot_every=400, keep=("history", "weights", "snapshots")),
+    study("adding-animation", "the runs of the pictures, the animation and the explorer, seed 0",
+          HEADLINE | STOPPED | GRU, range(1), 0.3, snapshot_every=400, keep=("history", "weights", "snapshots")),
     study("adding-headline", "the adding problem's recipe over ten seeds, LSTM and tanh RNN",
           HEADLINE | STOPPED, TEN, 1.7, keep=("history", "weights")),
     study("adding-headline-float64", "the same runs in double precision", HEADLINE_FLOAT64, TEN, 2.6),

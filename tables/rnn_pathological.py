@@ -10,7 +10,7 @@ import studies.rnn_pathological as grids
 from analysis import claim
 from analysis import momentum_2013 as paper_2013
 from tables.adding_problem import iterations, ran_on, side_by_side
-from tables.writing import count, listed, markdown, seconds, spread
+from tables.writing import arms_if_run, count, listed, markdown, seconds, spread
 
 START = {"ortho": "orthogonal", "random": "N(0, 0.1²)"}
 METHOD = {"NAG": "Nesterov", "CM": "heavy ball"}
@@ -563,6 +563,29 @@ def longer(results):
     """3-bit memorization at T = 200, with the default input scale and a smaller one."""
     found = arms(results, "reach", "memory")
     return table_of_runs(found, [*grids.REACH, T_200])
+
+
+CELLS = {"lstm": "LSTM", "gru": "GRU"}
+
+
+def gated(results):
+    """LSTM and GRU on the headline's tasks, nothing while a run is missing."""
+    found = arms_if_run(results, "pathological-gated")
+    if not found:
+        return ""
+    rows = {f"{task}, {CELLS[cell]}": records for (task, cell), records in found.items()}
+    settings, tanh = rp.Settings(**grids.GATED[rp.HEADLINE_TASKS[0], "lstm"]), rp.Settings()
+    of = {cell: [record["final"] for (_, other), records in found.items() if other == cell for record in records]
+          for cell in CELLS}
+    return "\n\n".join([
+        "## Cells with gates on the headline's tasks",
+        f"LSTM (forget bias {settings.forget_bias:g}) and GRU with the orthogonal start, {settings.dtype}, "
+        f"{len(found[rp.HEADLINE_TASKS[0], 'lstm'])} seeds of each:",
+        table_of_runs(rows, list(rows)),
+        f"The LSTM ends {of_all(of['lstm'])} runs solved, the GRU {of_all(of['gru'])}. Both have {settings.hidden} "
+        f"units, Adam at {settings.lr:g} and at most {settings.epochs * settings.batches_per_epoch} updates, and these "
+        f"settings were not tuned. The tanh RNN of the headline has {tanh.hidden} units, another optimizer and "
+        f"{tanh.epochs * tanh.batches_per_epoch} updates: this compares LSTM and GRU, and neither with it."])
 
 
 def copy(results):
@@ -1121,6 +1144,7 @@ TABLES = {
     "rnn_pathological:task_commands": lambda results: commands(TASKS, TASK_ROWS),
     "rnn_pathological:reach": longer,
     "rnn_pathological:beyond": beyond,
+    "rnn_pathological:gated": gated,
     "rnn_pathological:copy": copy,
     "rnn_pathological:copy_answer": copy_answer,
     "rnn_pathological:xor_whole": xor_whole,

@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT
 
 import adding_problem as ap
+import lstm_1997 as lstm
 import records
 import rnn_pathological as rp
 
@@ -71,7 +72,15 @@ def test_our_line_is_that_of_the_same_settings(torch_cell, monkeypatch, capsys):
     torch_cell.main(["adding", "--seed", "3", "--iters", "1"])
     assert capsys.readouterr().out.splitlines()[-1] == f"ours: {ap.summary(record(seed=3))}"
     torch_cell.main(["adding", "--seed", "2", "--iters", "1"])
-    assert "no record" in capsys.readouterr().out.splitlines()[-1]
+    assert capsys.readouterr().out.splitlines()[-1].endswith("this makes it: python3 adding_problem.py --seed 2")
+
+
+@pytest.mark.parametrize("flags", [["--iters", "0"], ["--iters", "-5"], ["--seed", "-1"], ["--seed", "x"]])
+def test_bad_input_is_said_before_any_work(flags, torch_cell, capsys):
+    with pytest.raises(SystemExit) as ended:
+        torch_cell.main(["adding", *flags])
+    output = capsys.readouterr()
+    assert ended.value.code == 2 and output.out == "" and f"argument {flags[0]}" in output.err.splitlines()[-1]
 
 
 def test_torch_sees_our_sequences(torch_cell, small, monkeypatch):
@@ -164,7 +173,7 @@ def blocks(language):
 
 
 def test_the_code_of_the_page_runs(tmp_path, monkeypatch):
-    first, judges, data, weights = blocks("python")
+    first, judges, data, padded, weights = blocks("python")
     monkeypatch.setattr(rp, "N_TEST", 200)
     names = {}
     exec(first, names)
@@ -187,8 +196,11 @@ def test_the_code_of_the_page_runs(tmp_path, monkeypatch):
     assert ap.main(["--T", "100", "--export", "adding.npz"]) == 0
     exec(data, names)
     assert names["x"].shape == (100, 3200, 2) and names["y"].shape == (3200, 1)
+    assert lstm.main("--experiment 4 --T 100 --export-sequences 100 --export adding_1997.npz".split()) == 0
     assert ap.main(["--iters", "2", "--T", "5", "--quiet", "--export-weights", "lstm.npz", "--csv", "curve.csv"]) == 0
     assert len(json.loads((tmp_path / "results.json").read_text())["adding_problem"]) == 1
     if importlib.util.find_spec("torch"):
+        exec(padded, names)
+        assert names["h"].shape == (110, 32, 8) and names["mask"][:, :32].sum() == 32 and names["loss"] > 0
         exec(weights, names)
         assert names["net"].readout.weight.dtype == __import__("torch").float64

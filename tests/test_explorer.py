@@ -229,6 +229,31 @@ def test_lesions_are_those_of_adding_lesions():
         assert abs(steps[-1]["y"][0] - answer) < CLOSE
 
 
+def gru_lesion_cases():
+    """The same for a GRU, whose weights numpy's net has lost."""
+    call, _ = of_adding("gru", n_out=1)
+    for lesion in (dict(units=[1]), dict(units=[0, 3]), dict(between=True), dict(units=[2], between=True)):
+        T, H, x = len(call["x"]), 5, np.array(call["x"])[:, :, None]
+        net = ap.GRU(2, H, 1, T, 1)
+        others = ~np.eye(H, dtype=bool)
+        for name, tensor in net.tensors(net.theta).items():
+            tensor[:] = unpacked(call["net"]["weights"])[name]
+            if name in ("W_hr", "W_hz", "W_hm"):
+                tensor[others & (lesion.get("between", False) | np.isin(np.arange(H), lesion.get("units", [])))] = 0
+            if name == "W_hy":
+                tensor[:, lesion.get("units", [])] = 0
+        yield call | dict(lesion=lesion), net.forward(x)[0, 0, 0]
+
+
+def test_lesions_of_a_gru():
+    calls, wanted = zip(*gru_lesion_cases())
+    whole, *found = in_node({key: value for key, value in calls[0].items() if key != "lesion"}, *calls)
+    for steps, answer in zip(found, wanted):
+        assert abs(steps[-1]["y"][0] - answer) < CLOSE and abs(whole[-1]["y"][0] - answer) > 1e-6
+    found = in_node(*calls, scripts=planted(0, 'name.startsWith("W_h") && name', '/W_h[rz]/.test(name) && name'))
+    assert any(abs(steps[-1]["y"][0] - answer) > CLOSE for steps, answer in zip(found, wanted))
+
+
 def test_lesions_of_a_net_of_1997():
     settings = lstm.Settings(experiment="4", T=100)
     layout = lstm.Layout(settings)
@@ -478,11 +503,14 @@ def test_the_page_needs_no_network_and_is_small(text):
     assert code.count("<script>") == code.count("</script>") == 1
 
 
-def test_every_net_that_is_asked_for_is_there(data):
+def test_every_net_that_is_asked_for_is_there(data, results):
     found = {(net["task"], net["cell"]): net for net in data["nets"]}
     assert list(dict.fromkeys(net["task"] for net in data["nets"])) == list(TASKS)
     for cell in ("lstm", "rnn"):
         assert len(found["adding", cell]["copies"][0]["stages"]) >= 20
+    kept = [cell for cell in ap.CELLS if (record := studies.find(results, ap.EXPERIMENT, dict(cell=cell)))
+            and record.get("snapshots")]
+    assert [cell for task, cell in found if task == "adding"] == kept
     assert len([net for net in data["nets"] if net["task"] == "threeBits"]) == 2
     assert len([net for net in data["nets"] if net["task"] == "latch"]) == 3
     for net in data["nets"]:
@@ -499,6 +527,16 @@ def unpacked(packed):
     return {name: np.frombuffer(base64.b64decode(text), "<f8").reshape(shape) for name, (shape, text) in packed.items()}
 
 
+def of_weights(experiment, record, weights, packed):
+    """The forward pass, in double precision as the page has it, of the net of a record with some weights, which may
+    come from a training in single precision; the page's are the same, bit by bit."""
+    cell = experiment.build(experiment.Settings(**record["settings"] | {"dtype": "float64"}), 1)
+    for name, tensor in cell.tensors(cell.theta).items():
+        tensor[:] = weights[name]
+        assert (unpacked(packed)[name] == tensor).all()
+    return cell.forward
+
+
 def test_trained_nets_of_the_page_do_what_numpys_do(results, data):
     """Every net, every stage, on a sequence of the task's own generator: the answer, and the weights bit by bit."""
     calls, wanted = [], []
@@ -509,25 +547,19 @@ def test_trained_nets_of_the_page_do_what_numpys_do(results, data):
         wanted.append(y)
 
     for net in (net for net in data["nets"] if net["task"] == "adding"):
-        settings = ap.Settings(cell=net["cell"])
-        record = studies.find(results, ap.EXPERIMENT, settings)
-        x, _ = ap.make_sequences(generator(7), settings.T, 1)
+        record = studies.find(results, ap.EXPERIMENT, dict(cell=net["cell"]))
+        x, _ = ap.make_sequences(generator(7), record["settings"]["T"], 1)
         for stage, snapshot in zip(net["copies"][0]["stages"], record["snapshots"], strict=True):
-            cell = ap.build(dataclasses.replace(settings, dtype="float64"), 1)
-            for name, tensor in cell.tensors(cell.theta).items():
-                tensor[:] = snapshot["weights"][name]
-                assert (unpacked(stage[2])[name] == tensor).all()
-            add(net, stage, x[:, :, 0], cell.forward(x)[0, :, 0])
+            add(net, stage, x[:, :, 0], of_weights(ap, record, snapshot["weights"], stage[2])(x)[0, :, 0])
     for net, init in zip((net for net in data["nets"] if net["task"] == "threeBits"), ("ortho", "random")):
         settings = rp.Settings(task="3bit_memorization", init=init)
+        record = studies.find(results, rp.EXPERIMENT, settings)
         x, _ = rp.task_of(settings).generate(generator(8), settings.sequence_len, 1)
         cell = rp.build(dataclasses.replace(settings, dtype="float64"), 1)
         rp.initialise(cell, settings, rp.streams(0)["init"])
-        add(net, net["copies"][0]["stages"][0], x[:, :, 0], cell.forward(x)[0, :, 0])
-        record = studies.find(results, rp.EXPERIMENT, settings)
-        for name, tensor in cell.tensors(cell.theta).items():
-            tensor[:] = record["weights"][name]
-        add(net, net["copies"][0]["stages"][1], x[:, :, 0], cell.forward(x)[0, :, 0])
+        stages, both = net["copies"][0]["stages"], (cell.tensors(cell.theta), record["weights"])
+        for stage, weights in zip(stages, both, strict=True):
+            add(net, stage, x[:, :, 0], of_weights(rp, record, weights, stage[2])(x)[0, :, 0])
     for net, choice in zip((net for net in data["nets"] if net["task"] == "latch"), make_explorer.LATCHES.values()):
         settings = il.Settings(**choice)
         x, _ = il.make_sequences(generator(9), settings, 1)
@@ -552,6 +584,32 @@ def test_trained_nets_of_the_page_do_what_numpys_do(results, data):
             add(net, stage, call["x"], inside_of_it["y"][-1])
     worst = max(abs(np.array(steps[-1]["y"]) - y).max() for steps, y in zip(in_node(*calls), wanted, strict=True))
     assert len(calls) > 50 and worst < CLOSE
+
+
+def with_a_gru(results, dtype):
+    """The results with a GRU of the adding problem that was trained for a moment under the headline's settings."""
+    record = ap.train(ap.Settings(cell="gru", iters=6, dtype=dtype), ap.Options(eval_every=2, snapshot_every=2))
+    record = json.loads(json.dumps(record))
+    record["settings"] |= dict(iters=ap.Settings().iters, dtype=ap.Settings().dtype)
+    own = [other for other in results[ap.EXPERIMENT] if other["settings"] != record["settings"]]
+    return dict(results) | {ap.EXPERIMENT: [*own, record]}, record
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_gru_is_offered_once_its_record_is_there(dtype, results):
+    grown, record = with_a_gru(results, dtype)
+    net = next(net for net in make_explorer.adding_nets(grown) if net["cell"] == "gru")
+    assert [stage[0] for stage in net["copies"][0]["stages"]] == [
+        "before training", "after 64 sequences", "after 128 sequences", "after 192 sequences"]
+    x, _ = ap.make_sequences(generator(7), 100, 1)
+    calls, wanted = [], []
+    for stage, snapshot in zip(net["copies"][0]["stages"], record["snapshots"], strict=True):
+        calls.append(forward("gru", unpacked(stage[2]), x[:, :, 0]))
+        wanted.append(of_weights(ap, record, snapshot["weights"], stage[2])(x)[0, 0, 0])
+    for steps, y in zip(in_node(*calls), wanted):
+        assert abs(steps[-1]["y"][0] - y) < CLOSE
+    del record["snapshots"]
+    assert "gru" not in [net["cell"] for net in make_explorer.adding_nets(grown)]
 
 
 def test_every_record_is_among_the_runs(results, data):

@@ -14,6 +14,8 @@ from conftest import ROOT, assert_bad_input, run_script
 import adding_problem as ap
 import harness
 import information_latching as il
+import lstm_1997 as lstm
+import lstm_1997_rivals as rivals
 import records
 import rnn_pathological as rp
 
@@ -97,6 +99,185 @@ def test_latching_as_its_first_repeat_sees_it(special, tmp_path):
     check_layouts(arrays, "train", x[:, :, ::2], sign[::2, None])
 
 
+# Sequences of different lengths
+
+
+PAPERS = {  # every experiment and every task of section 6.1, some in readings of their own
+    "1": dict(experiment="1", blocks=3), "2a": dict(experiment="2a", p=9), "2b": dict(experiment="2b", p=7),
+    "2b, one target": dict(experiment="2b", p=7, errors_at="end"), "2c": dict(experiment="2c", q=12, p=5),
+    "3a": dict(experiment="3a", T=20, N=3), "3b": dict(experiment="3b", T=20, N=3),
+    "3c": dict(experiment="3c", T=20, N=1), "4": dict(experiment="4", T=25), "5": dict(experiment="5", T=22),
+    "6a": dict(experiment="6a"), "6b": dict(experiment="6b"), "xor": dict(experiment="xor", T=30),
+    "parity": dict(experiment="parity", T=15), "count": dict(experiment="count", T=11, N=3)}
+
+
+def trained_on(settings, n):
+    """What the first trial's net learns: n times (x, target, end)."""
+    seen = []
+
+    def learn(lockstep, x, target, end):
+        own = target[:, 0] if target.dtype.kind == "i" else target[0]
+        seen.append((x[..., 0].copy(), own.copy(), int(end[0])))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lstm.Lockstep, "learn", learn)
+        patch.setattr(lstm.Net, "absolute_error", lambda net, y, target, end: np.ones((2, net.layout.outputs)))
+        patch.setattr(lstm.Lockstep, "end_chunk", lambda lockstep, error: None)
+        lockstep = lstm.Lockstep([settings])
+        while len(seen) < n:
+            lockstep.advance()
+    return seen[:n]
+
+
+def judged_on(settings):
+    """What the first trial is tested on, and what stops it: {part: [(x, target, end), ...]}."""
+    trial, seen = lstm.Trial(settings, settings.seed), []
+
+    def errors(net, batch, experiment):
+        symbols = batch.target.dtype.kind == "i"
+        target = batch.target if symbols or batch.truth is None else batch.truth
+        seen.extend(zip(batch.x, target, map(int, batch.end)))
+        return np.zeros((len(batch.end), 1))
+
+    if settings.experiment == "1":
+        held_out = lstm.reber_sets(settings.seed)[1]
+        return {"test": list(zip(held_out.x, held_out.target, map(int, held_out.end)))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lstm, "errors", errors)
+        trial.figures(None)
+        parts, seen = {"test": seen}, []
+        if settings.experiment in lstm.HELD_OUT:
+            trial.reached(None, 0)
+            parts["stop"] = seen
+    return parts
+
+
+def check_padded(arrays, part, sequences):
+    """A part of a file, sequence by sequence and step by step, in both layouts."""
+    lengths = arrays[f"{part}_lengths"]
+    x, y, mask = (arrays[f"{part}_{name}_torch"] for name in ("x", "y", "mask"))
+    for name, values in (("x", x), ("y", y), ("mask", mask)):
+        assert np.array_equal(arrays[f"{part}_{name}_keras"], values.swapaxes(0, 1))
+    assert lengths.dtype == np.int64 and mask.dtype == bool and x.shape[1] == len(lengths) == len(sequences)
+    assert lengths.tolist() == [end + 1 for _, _, end in sequences]
+    for k, (values, target, end) in enumerate(sequences):
+        assert np.array_equal(x[: end + 1, k], values[: end + 1]) and not x[end + 1 :, k].any()
+        if target.dtype.kind == "i":  # the next symbol, at every step
+            assert mask[:, k].tolist() == [t <= end for t in range(len(x))]
+            assert np.array_equal(y[: end + 1, k], target[: end + 1])
+        else:
+            assert np.flatnonzero(mask[:, k]).tolist() == [end]
+            assert np.array_equal(y[end, k], target if len(target) == 1 else target.argmax())
+        assert not y[:, k][~mask[:, k]].any()
+
+
+def exported(name, path, n=150):
+    settings = lstm.Settings(seed=4, trials=2, **PAPERS[name])
+    assert lstm.export(settings, lstm.Options(export=str(path), export_sequences=n)) == 0
+    return settings, read(path)
+
+
+def check_papers(settings, arrays):
+    check_padded(arrays, "train", trained_on(settings, 200))  # whole chunks
+    parts = judged_on(settings)
+    for part, sequences in parts.items():
+        check_padded(arrays, part, sequences)
+    assert {key.split("_")[0] for key in arrays} == {"README", "train", *parts}
+
+
+def test_every_experiment_of_the_paper_is_among_these():
+    assert {choice["experiment"] for choice in PAPERS.values()} == set(lstm.EXPERIMENTS)
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_the_papers_experiments_as_training_and_tests_see_them(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(lstm, "N_FROZEN", 300)
+    settings, arrays = exported(name, tmp_path / "data.npz")
+    check_papers(settings, arrays)
+    symbols, classes = (settings.experiment in lstm.SYMBOLIC,) * 2
+    assert arrays["train_x_torch"].ndim == (2 if symbols else 3)
+    assert arrays["test_y_torch"].dtype == (np.int64 if classes else float)
+    assert len(arrays["train_x_torch"]) == max(
+        arrays[key].max() for key in arrays if key.endswith("lengths"))  # no longer than need be
+    words = " ".join(str(arrays["README"]).split())
+    assert f"--experiment {settings.experiment} " in words and "--seed 4" in words and "*_mask_*" in words
+    assert ("one_hot" in words) == symbols and ("stop_*" in words) == ("stop_lengths" in arrays)
+    if settings.experiment == "1":
+        possible = lstm.reber_sets(4)[1].truth[:, : len(arrays["test_x_torch"])]
+        assert np.array_equal(arrays["test_possible_keras"], possible > 0)
+        assert np.array_equal(arrays["test_possible_torch"], arrays["test_possible_keras"].swapaxes(0, 1))
+
+
+def test_a_stop_set_that_is_drawn_anew_is_not_written(tmp_path):
+    settings = lstm.Settings(experiment="3a", T=20, N=3, stop_set="fresh")
+    assert lstm.export(settings, lstm.Options(export=str(tmp_path / "a.npz"), export_sequences=1)) == 0
+    assert "stop_lengths" not in read(tmp_path / "a.npz")
+
+
+EXPORT, PAD = lstm.for_export, records.pad
+
+
+def one_step_short(batches, noisy=True):
+    x, target, lengths = EXPORT(batches, noisy)
+    return x, target, lengths - 1
+
+
+def noise_after_the_end(x, target, lengths):
+    return x, *PAD(x, target, lengths)[1:]
+
+
+def mask_from_behind(x, target, lengths):
+    x, y, mask = PAD(x, target, lengths)
+    return x, y, mask[::-1]
+
+
+def target_at_every_step(x, target, lengths):
+    return PAD(x, np.broadcast_to(target, (len(x), target.shape[1])), lengths)
+
+
+def reshaped(name, array):
+    steps_first = np.moveaxis(array, -1, 1)
+    turned = steps_first.shape[1::-1] + steps_first.shape[2:]
+    return {f"{name}_torch": steps_first, f"{name}_keras": steps_first.reshape(turned)}
+
+
+@pytest.mark.parametrize("module, name, fault, of", [
+    (lstm, "for_export", one_step_short, "4"),
+    (lstm, "for_export", lambda batches, noisy=True: EXPORT(batches), "3c"),  # the targets keep their noise in tests
+    (lstm, "for_export", lambda batches, noisy=True: EXPORT(batches, noisy=False), "3c"),  # lose it in training
+    (lstm, "for_export", lambda batches, noisy=True: EXPORT(batches[::-1], noisy), "6a"),
+    (lstm, "CHUNK", 50, "2c"),
+    (lstm, "streams", lambda seed: ap.streams(seed + 1), "2b"),
+    (lstm.Trial, "stop_sets", lambda trial: [trial.task(lstm.streams(trial.seed)["eval"], 256)], "3b"),
+    (records, "pad", noise_after_the_end, "5"), (records, "pad", mask_from_behind, "1"),
+    (records, "pad", target_at_every_step, "6b"), (records, "layouts", reshaped, "4"),
+], ids=range(11))
+def test_a_planted_fault_of_an_export_is_noticed(module, name, fault, of, tmp_path, monkeypatch):
+    monkeypatch.setattr(lstm, "N_FROZEN", 300)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, fault)
+        settings, arrays = exported(of, tmp_path / "data.npz")
+    with pytest.raises(AssertionError):
+        check_papers(settings, arrays)
+
+
+def test_the_loss_of_outputs_and_targets_under_the_mask(tmp_path):
+    """As the README in the file says: in either layout the same pairs."""
+    _, arrays = exported("6a", tmp_path / "data.npz")
+    output = {"torch": 10 * arrays["test_y_torch"] + 1}
+    output["keras"] = output["torch"].swapaxes(0, 1)
+    pairs = [sorted(zip(output[kind][mask], arrays[f"test_y_{kind}"][mask]))
+             for kind in output for mask in [arrays[f"test_mask_{kind}"]]]
+    assert pairs[0] == pairs[1] and len(pairs[0]) == lstm.N_TEST and all(a == 10 * b + 1 for a, b in pairs[0])
+
+
+@pytest.mark.parametrize("choice", [dict(experiment="1"), dict(experiment="2a", p=10)], ids=str)
+def test_the_rivals_learn_from_the_same_sequences(choice):
+    ours = lstm.Trial(lstm.Settings(**choice), 3).draw(lstm.CHUNK)
+    theirs = rivals.Trial(rivals.Settings(method="rtrl", **choice), 3).draw(rivals.CHUNK)
+    assert all(np.array_equal(a, b) for a, b in zip(ours[:3], theirs[:3]))
+
+
 @pytest.mark.parametrize("script, flags, words", [
     ("adding_problem.py", "--export x.npy", "does not end in .npz"),
     ("adding_problem.py", "--export absent/x.npz", "cannot write beside"),
@@ -112,6 +293,11 @@ def test_latching_as_its_first_repeat_sees_it(special, tmp_path):
     ("rnn_pathological.py", "--export x.npz --task random_permutation --vocabulary 10000", "GB of memory"),
     ("information_latching.py", "--export x.npz --T 10000", "GB of memory"),
     ("information_latching.py", "--csv x.csv", "unrecognized"),
+    ("lstm_1997.py", "--export x.npy", "does not end in .npz"),
+    ("lstm_1997.py", "--export absent/x.npz", "cannot write beside"),
+    ("lstm_1997.py", "--export x.npz --table 5", "takes one run, not 3"),
+    ("lstm_1997.py", "--export x.npz --experiment 4 --T 5000", "GB of memory"),
+    ("lstm_1997.py", "--again", "unrecognized"),
 ])
 def test_bad_input_is_one_line_and_exit_2_before_any_work(script, flags, words, tmp_path):
     assert_bad_input(run_script(script, *flags.split(), cwd=tmp_path), words)

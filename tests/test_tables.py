@@ -158,6 +158,47 @@ def test_an_answer_is_not_written_once_the_numbers_do_not_bear_it_out(block, stu
         make(changed(results, study, chosen, final))
 
 
+def with_made_up_runs(results, name, like, final):
+    """The results with a record of every run of a study, copies of one with other settings and figures."""
+    results, study = copy_of(results), studies.load()[name]
+    own = [settings for label in study.grid for settings in study.row(label)]
+    known = [json.loads(json.dumps(dataclasses.asdict(settings))) for settings in own]
+    made = [copy_of(like(results, settings)) for settings in own]
+    for k, (record, settings) in enumerate(zip(made, known)):
+        record["settings"] = settings
+        record["final"] |= final(k)
+    others = [record for record in results[study.experiment] if record["settings"] not in known]
+    results[study.experiment] = others + made
+    return results
+
+
+def test_the_gru_is_told_once_all_its_runs_are_there(results):
+    def lstm(results, settings):
+        return studies.find(results, "adding_problem", dict(seed=settings.seed))
+
+    made = with_made_up_runs(results, "adding-gru", lstm, lambda k: dict(solve_rate=0.8 + 0.02 * k))
+    words = adding_problem.gru(made)
+    assert "0.85 in 7 of 10 seeds, the LSTM in" in words and "medians are 0.890 and" in words
+    assert [line.split(" | ")[0] for line in words.splitlines() if line.startswith("| ")][1:] == [
+        "| LSTM, forget gate", "| GRU"]
+    made["adding_problem"].pop()
+    assert adding_problem.gru(made) == ""
+
+
+def test_cells_with_gates_are_told_once_all_their_runs_are_there(results):
+    def headline(results, settings):
+        return studies.find(results, "rnn_pathological", dict(task=settings.task, init="ortho"))
+
+    made = with_made_up_runs(results, "pathological-gated", headline, lambda k: dict(
+        solved=k % 20 >= 10, updates_to_solve=300 if k % 20 >= 10 else None))
+    words = rnn_pathological.gated(made)
+    assert "The LSTM ends 0 of 30 runs solved, the GRU 30 of 30." in words and "at most 600 updates" in words
+    rows = [line for line in words.splitlines() if line.startswith("| ")]
+    assert len(rows) == 8 and "| temporal_order, GRU |" in words
+    made["rnn_pathological"].pop()
+    assert rnn_pathological.gated(made) == ""
+
+
 def test_the_chunkers_causes_are_told_as_far_as_they_were_run():
     from tables import lstm_1997_rivals as rivals
 

@@ -12,10 +12,12 @@ import chromium
 import numpy as np
 import pytest
 from conftest import shipped_results
+from test_explorer import with_a_gru
 
 import adding_lesions
 import adding_problem as ap
 import lstm_1997 as lstm
+import make_explorer
 import studies
 from analysis import cells
 
@@ -39,9 +41,9 @@ def page(driver):
     chromium.resize(driver, *DESKTOP)
     driver.get_log("browser")
 
-    def open_at(address="", size=DESKTOP):
+    def open_at(address="", size=DESKTOP, file=None):
         chromium.resize(driver, *size)
-        chromium.open_page(driver, address)
+        chromium.open_page(driver, address, file)
         return driver
 
     yield open_at
@@ -103,13 +105,18 @@ def adding_record(cell="lstm"):
     return studies.find(shipped(), ap.EXPERIMENT, dict(cell=cell))
 
 
-def of_numpy(x, cell="lstm", stage=-1):
-    """What numpy's net of the adding problem says to x (T, 2)."""
-    record = adding_record(cell)
-    net = ap.build(ap.Settings(**record["settings"]), 1)
+def numpys_net(record, n=1, stage=-1):
+    """The net of a record of the adding problem, n sequences wide, as the page runs it: its weights in
+    double precision, also where it was trained in single."""
+    net = ap.build(ap.Settings(**record["settings"] | {"dtype": "float64"}), n)
     for name, tensor in net.tensors(net.theta).items():
         tensor[:] = record["snapshots"][stage]["weights"][name]
-    return net.forward(x[:, :, None])[0, :, 0]
+    return net
+
+
+def of_numpy(x, cell="lstm", stage=-1):
+    """What numpy's net of the adding problem says to x (T, 2)."""
+    return numpys_net(adding_record(cell), 1, stage).forward(x[:, :, None])[0, :, 0]
 
 
 def of_numpy_1997(x, which, trained=True):
@@ -264,6 +271,43 @@ def test_every_stage_of_training_answers_as_numpy_says(page):
     assert find(driver, ".figures").text.startswith("before training") and address(driver)["stage"] == "0"
 
 
+def test_a_gru_is_watched_like_the_others(page, tmp_path):
+    """States, gates, lesions and every stage, in a page that is made with a record of it."""
+    results, record = with_a_gru(shipped(), "float32")
+    file = tmp_path / "page.html"
+    file.write_text(make_explorer.page(results), encoding="utf-8")
+    driver = page("at=59", file=file)
+    click(driver, "GRU")
+    x, titles = shown(driver), find(driver, ".figure").text
+    assert all(title in titles for title in ("state h", "update gate z", "reset gate r", "candidate n"))
+    for stage in range(4):
+        set_range(driver, "#stage", stage)
+        net = numpys_net(record, 1, stage)
+        assert abs(answer(driver) - net.forward(x[:, :, None])[0, :, 0]).max() < CLOSE
+    rows = np.array([row.text.replace("−", "-").split() for row in find_all(driver, ".numbers tbody tr")], float)
+    wanted = np.stack([net.h[59], net.z[59], net.r[59], net.n[59]])[:, :, 0].T
+    assert np.allclose(rows[:, 1:], wanted, atol=0.000501)
+    find(driver, "[aria-label='Cut unit 3']").click()
+    click(driver, "Cut the weights between units")
+    for name, tensor in net.tensors(net.theta).items():
+        if name in ("W_hr", "W_hz", "W_hm"):
+            tensor[:] = np.diag(np.diag(tensor))
+    net.tensors(net.theta)["W_hy"][:, 2] = 0
+    assert abs(answer(driver) - net.forward(x[:, :, None])[0, :, 0]).max() < CLOSE
+    click(driver, "The GRU, trained just as long")
+    assert address(driver)["net"] == "gru" and "cut" not in address(driver)
+
+
+def test_what_is_not_there_is_not_suggested(page, tmp_path):
+    results = dict(shipped())
+    results[ap.EXPERIMENT] = [record for record in results[ap.EXPERIMENT] if record["settings"]["cell"] != "gru"]
+    file = tmp_path / "page.html"
+    file.write_text(make_explorer.page(results), encoding="utf-8")
+    driver = page("net=gru", file=file)
+    assert "GRU" not in find(driver, "#watch").text and len(find_all(driver, ".try a")) == 4
+    assert abs(answer(driver) - of_numpy(shown(driver))).max() < CLOSE
+
+
 def test_play_goes_through_the_training(page):
     driver = page()
     click(driver, "▶ Play")
@@ -296,10 +340,7 @@ def test_the_numbers_of_a_step_are_those_of_the_net(page):
     ActionChains(driver).move_to_element_with_offset(figure, 0, 20).perform()
     t = int(address(driver)["at"])
     assert find(driver, ".side h2:has(+ .editors)").text == f"Step {t + 1} of 100"
-    record = adding_record()
-    net = ap.build(ap.Settings(**record["settings"]), 1)
-    for name, tensor in net.tensors(net.theta).items():
-        tensor[:] = record["weights"][name]
+    net = numpys_net(adding_record())
     net.forward(shown(driver)[:, :, None])
     rows = [row.text.replace("−", "-").split() for row in find_all(driver, ".numbers tbody tr")]
     wanted = np.stack([net.c[1:][t], net.i[t], net.f[t], net.o[t], net.g[t], net.h[t]])[:, :, 0].T
@@ -318,9 +359,7 @@ def test_new_sequences_are_new_and_the_score_counts(page):
         const seeds = Array.from({ length: 100 }, (_, k) => 1000000 + k);
         return seeds.map((seed) => Tasks.TASKS.adding.inputs(Tasks.sequence('adding', { T: 100 }, seed)));
     """))
-    net = ap.build(ap.Settings(**adding_record()["settings"]), 100)
-    for name, tensor in net.tensors(net.theta).items():
-        tensor[:] = adding_record()["weights"][name]
+    net = numpys_net(adding_record(), 100)
     targets = np.array([each[each[:, 1] == 1, 0].sum() for each in x])
     assert right == (abs(net.forward(x.transpose(1, 2, 0))[0, 0] - targets) < ap.TOLERANCE).sum()
 
