@@ -67,7 +67,19 @@ def settings_of(experiment, settings):
     """The Settings of an experiment from a dict, or as they are."""
     if not isinstance(settings, dict):
         return settings
-    return importlib.import_module(experiment).Settings(**settings)
+    return made(experiment, tuple(settings.items()))
+
+
+@functools.cache
+def made(experiment, settings):
+    """The Settings of an experiment, which nothing can change, from pairs of names and values."""
+    return importlib.import_module(experiment).Settings(**dict(settings))
+
+
+@functools.cache
+def as_recorded(settings):
+    """Settings as a record has them. Not to be changed."""
+    return json.loads(json.dumps(dataclasses.asdict(settings)))
 
 
 # --------------------------------------------------------------------------------------------------
@@ -77,7 +89,7 @@ def settings_of(experiment, settings):
 def find(results, experiment, settings):
     """The record of these settings (Settings, or a dict of those that are not the defaults) in the
     contents of a results file; None if there is none that ran to its end."""
-    wanted = json.loads(json.dumps(dataclasses.asdict(settings_of(experiment, settings))))
+    wanted = as_recorded(settings_of(experiment, settings))
     matching = [record for record in results.get(experiment, []) if record["settings"] == wanted]
     ended = [record for record in matching if record["final"]["status"] != "interrupted"]
     return ended[0] if ended else None

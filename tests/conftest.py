@@ -14,6 +14,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: small nets gain nothing by more
 hypothesis.settings.register_profile("tests", deadline=None)  # how long an example takes says nothing
 hypothesis.settings.load_profile("tests")
 ROOT = Path(__file__).resolve().parent.parent
