@@ -66,6 +66,19 @@ def bootstrap(statistic, groups, draws=1000):
     return np.quantile(values, [0.025, 0.975]) if values else np.full(2, np.nan)
 
 
+@functools.lru_cache(maxsize=200)
+def correlation_of(values, others, groups):
+    """The rank correlation of values and others (n,), and its 95% interval when whole groups (n,)
+    are drawn anew: (middle, low, high). Tuples, so that what several sentences say is computed
+    once."""
+    values, others = np.array(values), np.array(others)
+
+    def statistic(chosen):
+        return rank_correlation(values[chosen], others[chosen])
+
+    return statistic(slice(None)), *bootstrap(statistic, np.array(groups))
+
+
 RIDGE = 1e-2  # per repeat, on weights of standardised quantities: keeps them finite
 
 
@@ -173,12 +186,7 @@ class Repeats:
     def correlation(self, values):
         """The rank correlation of the settings' means of values (S, R) with the share that succeed,
         and its 95% interval, whole starts drawn anew."""
-        means = values.mean(1)
-
-        def statistic(chosen):
-            return rank_correlation(means[chosen], self.share[chosen])
-
-        return statistic(slice(None)), *bootstrap(statistic, self.start)
+        return correlation_of(tuple(values.mean(1)), tuple(self.share), tuple(self.start))
 
     def within(self, values):
         """The mean over the settings of pairs(), with its interval: what a quantity tells where
