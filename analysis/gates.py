@@ -6,9 +6,9 @@ import adding_problem as ap
 
 
 def on_held_out(record, n=ap.N_TEST):
-    """The trained net after its forward pass over n held-out sequences; its answers (n,); the
-    sequences x (T, 2, n)."""
-    settings = ap.Settings(**record["settings"])
+    """The trained net, in double precision, after its forward pass over n held-out sequences; its
+    answers (n,); the sequences x (T, 2, n)."""
+    settings = ap.Settings(**record["settings"] | dict(dtype="float64"))
     x = ap.held_out(settings)[0][:, :, :n]
     net = ap.build(settings, n)
     for name, tensor in net.tensors(net.theta).items():
