@@ -4,7 +4,6 @@ results.json; planted faults are noticed; bad input is one line.
 What needs node is skipped where there is none, unless REQUIRE_NODE is set. The page itself is tried in a browser by
 tests/browser/test_page.py."""
 
-import dataclasses
 import json
 import os
 import re
@@ -552,10 +551,10 @@ def test_trained_nets_of_the_page_do_what_numpys_do(results, data):
         for stage, snapshot in zip(net["copies"][0]["stages"], record["snapshots"], strict=True):
             add(net, stage, x[:, :, 0], of_weights(ap, record, snapshot["weights"], stage[2])(x)[0, :, 0])
     for net, init in zip((net for net in data["nets"] if net["task"] == "threeBits"), ("ortho", "random")):
-        settings = rp.Settings(task="3bit_memorization", init=init)
-        record = studies.find(results, rp.EXPERIMENT, settings)
+        record = studies.find(results, rp.EXPERIMENT, dict(task="3bit_memorization", init=init))
+        settings = rp.Settings(**record["settings"])
         x, _ = rp.task_of(settings).generate(generator(8), settings.sequence_len, 1)
-        cell = rp.build(dataclasses.replace(settings, dtype="float64"), 1)
+        cell = rp.build(settings, 1)  # the start is drawn in the precision of the training
         rp.initialise(cell, settings, rp.streams(0)["init"])
         stages, both = net["copies"][0]["stages"], (cell.tensors(cell.theta), record["weights"])
         for stage, weights in zip(stages, both, strict=True):
