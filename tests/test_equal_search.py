@@ -59,7 +59,8 @@ def adding_results(results, cells=("LSTM", "IRNN"), lengths=("T = 100", "T = 500
 
     def search(label, k):
         cell, *setting = label
-        return dict(validation_solve_rate=0.9 if chosen[cell] == tuple(setting) and k == 0 else 0.1)
+        won = chosen[cell] == tuple(setting) and (k == 0 or cell == "IRNN, 17 units")
+        return dict(validation_solve_rate=0.9 if won else 0.1)
 
     for name, final_of in {
             "adding-fair-search": search,
