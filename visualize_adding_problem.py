@@ -52,7 +52,7 @@ def siblings(results, record):
     found = (studies.find(results, ap.EXPERIMENT, dataclasses.replace(settings, seed=seed)) for seed in sorted(seeds))
     times = record["history"]["iteration"]
     return [other for other in found
-            if other and other["final"]["status"] == "done" and other["history"]["iteration"] == times]
+            if other and other["final"]["status"] == "done" and other.get("history", {}).get("iteration") == times]
 
 
 def load(record, weights=None, batch=1):

@@ -52,18 +52,21 @@ def with_runs(results, name, final_of):
     return results
 
 
-def adding_results(results, cells=("LSTM", "IRNN, 17 units"), lengths=("T = 100", "T = 500", "T = 1000"),
+def adding_results(results, cells=("LSTM", "IRNN"), lengths=("T = 100", "T = 500", "T = 1000"),
                    tried=("1997, inputs",)):
     """Runs of the adding problem's studies in which these cells, lengths and settings succeed."""
     chosen = adding_grids.FAIR_CHOSEN
 
     def search(label, k):
         cell, *setting = label
-        return dict(validation_solve_rate=0.9 if chosen[cell] == tuple(setting) and k == 0 else 0.1)
+        won = chosen[cell] == tuple(setting) and (k == 0 or cell == "IRNN, 17 units")
+        return dict(validation_solve_rate=0.9 if won else 0.1)
 
     for name, final_of in {
             "adding-fair-search": search,
-            "adding-fair": lambda cell, k: WON if cell in cells else dict(test_mse=0.05),
+            "adding-fair": lambda cell, k: (
+                WON if cell in cells and not (k and cell.startswith("IRNN")) else
+                WON if cell == "IRNN, 17 units" and k < 3 else dict(test_mse=0.05)),
             "adding-long-search": lambda label, k: WON if label.startswith(tried) else {},
             "adding-long": lambda label, k: WON if label in lengths else {}}.items():
         results = with_runs(results, name, final_of)
@@ -200,10 +203,10 @@ def test_the_findings_speak_of_the_equal_search_once_it_was_run(results):
 
 def test_the_sentences_of_the_adding_problem_need_their_numbers(results):
     made = adding_results(results)
-    for words in ("10 of 10 LSTMs", "10 of 10 IRNNs with as many weights", "none of the 40 tanh RNNs"):
+    for words in ("10 of 10 LSTMs", "1 of 10 IRNNs, 3 of 10 with as many weights", "none of the 40 tanh RNNs"):
         assert words in adding.fair_answer(made)
     assert "10 of 10 fresh seeds" in adding.long_answer(made)
-    for wrong in (("LSTM",), ("IRNN, 17 units",), ("LSTM", "IRNN, 17 units", "tanh RNN, orthogonal, 17 units")):
+    for wrong in (("LSTM",), ("IRNN",), ("LSTM", "IRNN", "tanh RNN, orthogonal, 17 units")):
         with pytest.raises(ValueError, match="no longer bears out"):
             adding.fair_answer(adding_results(results, cells=wrong))
     for wrong in (adding_results(results, lengths=("T = 100", "T = 500")),
@@ -262,7 +265,7 @@ def test_a_title_says_how_many_succeed(results):
     fails = studies.arms(adding_results(results, cells=("IRNN",)), "adding-fair")
     with pictures.look():
         title = visualize_adding_studies.fair(fails)._suptitle.get_text()
-    assert "0 LSTMs" in title and "10 IRNNs" in title
+    assert "0 LSTMs" in title and "1 IRNNs (3 with 17 units" in title
 
 
 def test_the_long_recipe_is_a_flag(tmp_path, capsys):
