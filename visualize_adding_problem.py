@@ -264,7 +264,9 @@ def book(flags):
         studies.find_or_run(flags.results, ap.EXPERIMENT, changes | own, fits=lambda record: "weights" in record)
         for own in (dict(iters=flags.iters), dict(cell="rnn", iters=flags.rnn_iters)))
     results = harness.read_results(flags.results)
-    lstm_seeds, rnn_seeds = siblings(results, lstm), siblings(results, rnn)
+    lstm_seeds = siblings(results, lstm)
+    compared = {record["settings"]["seed"] for record in lstm_seeds}
+    rnn_seeds = [record for record in siblings(results, rnn) if record["settings"]["seed"] in compared]
     return {
         "training_curves": lambda: training_curves(lstm, rnn, lstm_seeds, rnn_seeds),
         "predictions": lambda: predictions(lstm, rnn, rnn_seeds),

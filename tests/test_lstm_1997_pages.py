@@ -350,7 +350,7 @@ def test_the_stops_of_experiment_1_are_drawn_one_by_one(found):
         run = last[words]
         assert list(line.get_xdata()[1:-1] * 1000) == pytest.approx(sorted(run.reached))
         assert line.get_ydata()[-1] == len(run.reached)
-    assert "26 of 30 trials stop by" in title(figure)
+    assert "26 of 30 trials stop by" in title(figure).replace("\n", " ")
 
 
 def test_every_count_of_the_lags_has_its_cap(results, found):

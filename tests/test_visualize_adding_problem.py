@@ -63,7 +63,7 @@ def test_the_title_of_a_gate_names_its_largest_weight(results):
     record = studies.arms(results, "adding-headline")["LSTM"][0]
     titles = [axis.get_title() for axis in visualize_adding_problem.weights(record).axes]
     assert abs(np.array(record["weights"]["W_hf"]))[6, 1] > np.abs(record["weights"]["b_f"]).max()
-    assert "forget gate: largest\n2.1, unit 1 to unit 6" in titles
+    assert "forget gate: largest\n1.9, unit 1 to unit 6" in titles
 
 
 def test_animation(drawn):
@@ -98,3 +98,15 @@ def test_the_sequence_of_the_animation_is_chosen_by_its_marks():
         assert target == values.sum()
     x, target = make_adding_problem_gif.clear_sequence(dict(seed=0, T=4))  # none is clear: the first
     assert target == visualize_adding_problem.display_sequences(dict(seed=0, T=4), 64)[1][0]
+
+
+def test_curves_are_those_of_the_seeds_that_both_nets_have_and_records_without_a_curve_are_left_out(results, tmp_path):
+    path = tmp_path / "results.json"
+    harness.write_results(path, results)
+    flags = visualize_adding_problem.Flags(results=str(path))
+    draw = visualize_adding_problem.book(flags)["training_curves"]
+    title = draw()._suptitle.get_text()
+    assert "of 10 LSTMs" in title and "of 10 tanh RNNs" in title
+    record = studies.arms(results, "adding-headline")["LSTM"][0]
+    seeds = [other["settings"]["seed"] for other in visualize_adding_problem.siblings(results, record)]
+    assert seeds == list(range(10))
