@@ -95,10 +95,11 @@ def training_curves(lstm, rnn, lstm_seeds, rnn_seeds):
                          label="learning rate halved" if iteration == halvings[0] else None)
         axis.set_xlabel("training sequences (thousands)")
     axes[0].set(yscale="log", ylabel="test MSE (512 held-out sequences)", title="Mean squared error")
-    for level, text in ((ap.CONSTANT_MSE, "constant 0: 2/3"), (1 / 3, "second value alone: 1/3")):
+    for level, text, place in (
+            (ap.CONSTANT_MSE, "constant 0: 2/3", "bottom"), (1 / 3, "second value alone: 1/3", "top")):
         axes[0].axhline(level, color="black", lw=0.8, ls="--")
-        axes[0].annotate(text, (0.99, level), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-                         xytext=(0, 2), textcoords="offset points", fontsize=9)
+        axes[0].annotate(text, (0.99, level), xycoords=("axes fraction", "data"), ha="right", va=place,
+                         xytext=(0, 2 if place == "bottom" else -3), textcoords="offset points", fontsize=9)
     axes[1].axhline(SOLVED, color="black", lw=0.8, ls="--")
     axes[1].annotate(f"solved: rate ≥ {SOLVED}", (0.02, SOLVED), xycoords=("axes fraction", "data"), va="bottom",
                      fontsize=9)
