@@ -262,6 +262,16 @@ CONSTANT = {  # what weights to the cells from gates and bias do: name, colour
     "frozen": ("stay as they start", ORANGE), "absent": ("do not exist", GREEN)}
 
 
+def draw_trace(axis, record, trace, color, label=None):
+    """A trace of the first block: the median of the trials as a line, all of them as a shade, until
+    the first trial ends."""
+    moments, values = start.first_block(record, trace)
+    running = ~np.isnan(values).any(1)
+    x, values = moments[running], values[running]
+    axis.plot(x, np.median(values, 1), color=color, lw=2.2, zorder=3, label=label)
+    axis.fill_between(x, values.min(1), values.max(1), color=color, alpha=0.15, linewidth=0)
+
+
 def constant_sources(arms):
     """Experiment 4: the size of output weights and states during training, by what the weights from
     constant sources do."""
@@ -272,11 +282,7 @@ def constant_sources(arms):
         for constant, (_, color) in CONSTANT.items():
             [record] = arms[T, constant]
             for axis, trace in zip(column, ("w_out", "state")):
-                moments, values = start.first_block(record, trace)
-                running = ~np.isnan(values).any(1)  # while no trial has ended
-                x, values = moments[running], values[running]
-                axis.plot(x, np.median(values, 1), color=color, lw=2.2, zorder=3)
-                axis.fill_between(x, values.min(1), values.max(1), color=color, alpha=0.15, linewidth=0)
+                draw_trace(axis, record, trace, color)
         column[0].set_title(f"T = {T}", loc="left")
         column[1].set_xlabel("training sequences")
         for axis in column:
@@ -296,7 +302,6 @@ def constant_sources(arms):
 # --- constant_sources_2c.png ----------------------------------------------------------------------
 
 
-CONNECTIONS = {"cc": "cells to cells", "cg": "cells to gates", "gc": "gates to cells", "gg": "gates to gates"}
 TO_CELLS = {  # hidden units that lead to the cells, by connections: name, colour
     "cc,cg,gc,gg": ("gates and cells (the paper)", BLUE), "cg,gc,gg": ("gates", PURPLE),
     "cc,cg,gg": ("cells", ORANGE), "cg,gg": ("none: the cells see the inputs only", GREEN)}
@@ -308,11 +313,7 @@ def constant_sources_2c(connections):
     figure, (left, right) = pictures.subplots(1, 2, figsize=(11, 4.8), layout="constrained", width_ratios=(1, 1.1))
     for kinds, (name, color) in TO_CELLS.items():
         [record] = connections[kinds]
-        moments, state = start.first_block(record, "state")
-        running = ~np.isnan(state).any(1)  # while no trial has ended
-        x, state = moments[running], state[running]
-        left.plot(x, np.median(state, 1), color=color, lw=2.2, zorder=3, label=name)
-        left.fill_between(x, state.min(1), state.max(1), color=color, alpha=0.15, linewidth=0)
+        draw_trace(left, record, "state", color, label=name)
     left.set_xscale("log")
     left.set_yscale("log")
     left.set_xlabel("training sequences")
@@ -320,10 +321,9 @@ def constant_sources_2c(connections):
     left.grid(color="#dddddd", linewidth=0.6)
     left.legend(title="hidden units that lead to the cells", fontsize=9)
     for k, (kinds, [record]) in enumerate(connections.items()):
-        own = [name for kind, name in CONNECTIONS.items() if kind in kinds.split(",")]
-        to_cells = {"cc", "gc"} & set(kinds.split(","))
+        own = start.named_kinds(kinds)
         stop = record["final"]["trials_stopped"]
-        right.barh(-k, stop, 0.7, color=BLUE if to_cells else GREEN)
+        right.barh(-k, stop, 0.7, color=BLUE if start.leads_to_cells(kinds) else GREEN)
         right.text(stop + 0.15, -k, f"{stop}", va="center")
         label = "all (the paper)" if len(own) == 4 else "\n".join(own) or "none"
         right.text(-0.25, -k, label, ha="right", va="center", fontsize=9)
@@ -334,7 +334,7 @@ def constant_sources_2c(connections):
     right.set_xlabel(f"of ten trials stop by {cap:,} sequences")
     right.set_title("Weights between hidden units that exist", loc="left")
     stops = {kinds: record["final"]["trials_stopped"] for kinds, [record] in connections.items()}
-    to_cells = [stop for kinds, stop in stops.items() if {"cc", "gc"} & set(kinds.split(","))]
+    to_cells = [stop for kinds, stop in stops.items() if start.leads_to_cells(kinds)]
     figure.suptitle(claim(
         stops["cg,gg"] == 10 and not any(to_cells),
         f"Experiment 2c, q = {q}: weights to the gates do no harm, weights to the cells do"))

@@ -525,16 +525,6 @@ def plot_beyond_fair(results):
     return fig
 
 
-PICTURES = {
-    "ortho_vs_random": plot_ortho_vs_random, "summary_table": plot_summary_table, "spectrum_W_hh": plot_spectrum,
-    "task_examples": plot_task_examples, "xor_curriculum": plot_xor, "solve_rate_length": plot_length,
-    "scale_structure": plot_scale, "scale_tasks_together": plot_scale_together, "temporal_order": plot_order,
-    "xor_grid": plot_xor_grid, "momentum_2013": plot_table5, "lstm_reach": plot_beyond}
-
-
-NEEDED = (  # studies; of the hours of pathological-sutskever what there is is drawn
-    "headline", "xor", "xor-longer", *XOR_WITHOUT, "length", "scale", "order", "order-lags", "xor-grid", "beyond-fixed",
-    "beyond-curriculum")
 def plot_table5_2013(results):
     """Each task in its columns of Table 5: our seeds beside the paper's figures."""
     names = [name for name, study in paper_2013.REPORTED.items() if there(results, study)]
@@ -567,6 +557,16 @@ def there(results, study):
     return studies.are_complete(results, f"pathological-{study}")
 
 
+PICTURES = {
+    "ortho_vs_random": plot_ortho_vs_random, "summary_table": plot_summary_table, "spectrum_W_hh": plot_spectrum,
+    "task_examples": plot_task_examples, "xor_curriculum": plot_xor, "solve_rate_length": plot_length,
+    "scale_structure": plot_scale, "scale_tasks_together": plot_scale_together, "temporal_order": plot_order,
+    "xor_grid": plot_xor_grid, "momentum_2013": plot_table5, "lstm_reach": plot_beyond}
+
+
+NEEDED = (  # studies; of the hours of pathological-sutskever what there is is drawn
+    "headline", "xor", "xor-longer", *XOR_WITHOUT, "length", "scale", "order", "order-lags", "xor-grid", "beyond-fixed",
+    "beyond-curriculum")
 WHEN_RUN = {  # pictures that are drawn once these studies have been run, and never have them run
     "xor_whole_budget": (plot_xor_whole, ["xor-whole-budget"]),
     "lstm_reach_fair": (plot_beyond_fair, ["beyond-fair"])}

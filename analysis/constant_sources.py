@@ -20,6 +20,7 @@ import numpy as np
 
 import lstm_1997 as lstm
 
+KINDS = {"cc": "cells to cells", "cg": "cells to gates", "gc": "gates to cells", "gg": "gates to gates"}
 VARIANCE = 2 * (1 / 3) / 4**2  # of the target 0.5 + (X1 + X2) / 4, X1 and X2 from U(-1, 1)
 C = 1 / 4  # y_out h' at the start
 OTHERS = 1.5  # squared sources: the bias, 1, and two output gates, 1/4 each
@@ -32,6 +33,16 @@ def rates(T):
     y_in = 1 / (1 + math.exp(-row.input_gate_bias[0]))
     k = row.lr * C * math.sqrt(OTHERS) * T * y_in
     return k**2 * VARIANCE / 2, row.lr * C * y_in / 6
+
+
+def named_kinds(connections):
+    """The kinds of weights between hidden units that exist, in words."""
+    return [name for kind, name in KINDS.items() if kind in connections.split(",")]
+
+
+def leads_to_cells(connections):
+    """Whether weights from hidden units to the cells exist."""
+    return not {"cc", "gc"}.isdisjoint(connections.split(","))
 
 
 def first_block(record, name):

@@ -11,7 +11,6 @@ unrolls. What is not installed is left out. Whole commands and peak memory are m
 """
 
 import argparse
-import contextlib
 import os
 import re
 import statistics
@@ -32,18 +31,8 @@ import textbook
 
 import adding_problem as ap
 
-INSTALLED = {"this project", "plain numpy"}
-with contextlib.suppress(ImportError):
-    import torch
-
-    torch.set_num_threads(1)
-    INSTALLED |= {"torch eager", "torch.compile"}
-with contextlib.suppress(ImportError):
-    import jax
-    import jax.numpy as jnp
-
-    jax.config.update("jax_enable_x64", True)
-    INSTALLED |= {"JAX jitted step", "JAX one scan"}
+torch, jax, INSTALLED = processor.libraries()
+jnp = jax and jax.numpy
 LR, CLIP = 5e-3, 1.0
 H, B = 8, 32
 N_BATCHES = 20

@@ -9,7 +9,6 @@ SIMD level.
 """
 
 import argparse
-import contextlib
 import sys
 import time
 from pathlib import Path
@@ -24,19 +23,8 @@ import numpy as np
 
 import rnn_pathological as rp
 
-INSTALLED = {"this project", "plain numpy"}
-with contextlib.suppress(ImportError):
-    import torch
-
-    torch.set_num_threads(1)
-    INSTALLED |= {"torch eager", "torch.compile"}
-with contextlib.suppress(ImportError):
-    import jax
-    import jax.numpy as jnp
-
-    jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_platforms", "cpu")
-    INSTALLED |= {"JAX jitted step", "JAX one scan"}
+torch, jax, INSTALLED = processor.libraries()
+jnp = jax and jax.numpy
 SCAN = 20  # iterations inside one jitted scan
 
 

@@ -5,6 +5,7 @@ off in numpy, in OpenBLAS, in torch (ATen, oneDNN, MKL) and in XLA: a simulation
 has it. Its caches, its clock and the cost of its denormal numbers stay its own.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -29,6 +30,25 @@ def prepare():
         sys.argv.remove("--avx2")
         os.environ.update(AVX2)
         os.environ["XLA_FLAGS"] += " --xla_cpu_max_isa=AVX2"
+
+
+def libraries():
+    """torch and JAX on one thread, JAX in double precision and on the processor, each None if it is not installed;
+    and the first words of what can be timed."""
+    torch = jax = None
+    names = {"this project", "plain numpy"}
+    with contextlib.suppress(ImportError):
+        import torch
+
+        torch.set_num_threads(1)
+        names |= {"torch eager", "torch.compile"}
+    with contextlib.suppress(ImportError):
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        jax.config.update("jax_platforms", "cpu")
+        names |= {"JAX jitted step", "JAX one scan"}
+    return torch, jax, names
 
 
 def level():

@@ -372,7 +372,8 @@ const Watch = (() => {
       parts.slider && figures ? ": " : "",
       figures,
       figures ? " · " : "",
-      parts.record,    );
+      parts.record,
+    );
     if (parts.slider) {
       parts.slider.value = stage;
       parts.slider.setAttribute("aria-valuetext", `${when}, ${figures}`);

@@ -106,10 +106,9 @@ def tiny(value):
 
 def connections(results):
     """Experiment 2c: which connections may stay."""
-    names = {"cc": "cells to cells", "cg": "cells to gates", "gc": "gates to cells", "gg": "gates to gates"}
     lines = []
     for kinds, [record] in studies.arms(results, "constant-sources-connections").items():
-        there = [name for kind, name in names.items() if kind in kinds.split(",")]
+        there = start.named_kinds(kinds)
         lines.append([
             listed(there) if there else "none", record["final"]["weights"], trials(record),
             mean_and_range(stopped(record))])
@@ -119,8 +118,8 @@ def connections(results):
 def connections_answer(results):
     """The same in a sentence."""
     arms = {kinds: record for kinds, [record] in studies.arms(results, "constant-sources-connections").items()}
-    to_gates = [len(stopped(record)) for kinds, record in arms.items() if not {"cc", "gc"} & set(kinds.split(","))]
-    to_cells = [len(stopped(record)) for kinds, record in arms.items() if {"cc", "gc"} & set(kinds.split(","))]
+    to_gates = [len(stopped(record)) for kinds, record in arms.items() if not start.leads_to_cells(kinds)]
+    to_cells = [len(stopped(record)) for kinds, record in arms.items() if start.leads_to_cells(kinds)]
     q = constant_sources.Settings(**arms["none"]["settings"]).q
     claim(min(to_gates) == max(to_gates) > max(to_cells), "weights to the gates do no harm, weights to the cells do")
     return (
