@@ -21,16 +21,22 @@ def pairs_won(values, others):
     return np.mean(np.array(values)[:, None] > np.array(others))
 
 
-def ranks(values):
-    """The place of each value in the order of all, from 1; equal ones share the mean of their
-    places."""
-    _, which, number = np.unique(np.asarray(values, float), return_inverse=True, return_counts=True)
-    return (np.cumsum(number) - (number - 1) / 2)[which]
+def ranks(values, times=1):
+    """The place of each value (n,) in the order of all, from 1; equal ones share the mean of their
+    places. times (..., n): how often each of them is there. (..., n)."""
+    found, which = np.unique(np.asarray(values, float), return_inverse=True)
+    number = np.broadcast_to(times, (*np.shape(times)[:-1], len(which))) @ np.eye(len(found))[which]
+    return (np.cumsum(number, -1) - (number - 1) / 2)[..., which]
 
 
-def rank_correlation(values, others):
-    """Spearman's rank correlation: that of the ranks."""
-    return np.corrcoef(ranks(values), ranks(others))[0, 1]
+def rank_correlation(values, others, times=1):
+    """Spearman's rank correlation of values and others (n,): that of the ranks. times (..., n): how
+    often each pair is there. Not a number where all values or all others are equal."""
+    a, b = ranks(values, times), ranks(others, times)
+    middle = (1 + np.sum(np.ones(len(a.T)) * times, -1, keepdims=True)) / 2  # the mean of any ranks
+    a, b = a - middle, b - middle
+    with np.errstate(invalid="ignore"):
+        return (times * a * b).sum(-1) / np.sqrt((times * a * a).sum(-1) * (times * b * b).sum(-1))
 
 
 def steepest(loss, x, y):
@@ -52,18 +58,15 @@ def pairs(values, won):
 
 
 def bootstrap(statistic, groups, draws=1000):
-    """The 95% interval of statistic(indices) when whole groups are drawn anew, with replacement
+    """The 95% interval of a statistic when whole groups are drawn anew, with replacement
     (percentiles, from one fixed stream; not numbers where no draw gives one). groups: (n,), equal
-    where two of the n belong together."""
-    rng, values = np.random.default_rng(0), []
-    _, which = np.unique(groups, return_inverse=True)
-    members = [np.flatnonzero(which == k) for k in range(which.max() + 1)]
-    for _ in range(draws):
-        drawn = rng.integers(0, len(members), len(members))
-        value = statistic(np.concatenate([members[k] for k in drawn]))
-        if np.isfinite(value):
-            values.append(value)
-    return np.quantile(values, [0.025, 0.975]) if values else np.full(2, np.nan)
+    where two of the n belong together. statistic(times): its values (draws,) where times (draws, n)
+    is how often each of the n was drawn."""
+    found, which = np.unique(groups, return_inverse=True)
+    drawn = np.random.default_rng(0).integers(0, len(found), (draws, len(found)))
+    values = statistic(np.array([np.bincount(row, minlength=len(found)) for row in drawn])[:, which])
+    finite = values[np.isfinite(values)]
+    return np.quantile(finite, [0.025, 0.975]) if len(finite) else np.full(2, np.nan)
 
 
 @functools.lru_cache(maxsize=200)
@@ -71,12 +74,8 @@ def correlation_of(values, others, groups):
     """The rank correlation of values and others (n,), and its 95% interval when whole groups (n,)
     are drawn anew: (middle, low, high). Tuples, so that what several sentences say is computed
     once."""
-    values, others = np.array(values), np.array(others)
-
-    def statistic(chosen):
-        return rank_correlation(values[chosen], others[chosen])
-
-    return statistic(slice(None)), *bootstrap(statistic, np.array(groups))
+    return rank_correlation(values, others), *bootstrap(
+        lambda times: rank_correlation(values, others, times), groups)
 
 
 RIDGE = 1e-2  # per repeat, on weights of standardised quantities: keeps them finite
@@ -194,7 +193,7 @@ class Repeats:
         found = zip(values, self.won, self.start)
         shares = [(share, start) for v, w, start in found if (share := pairs(v, w)) is not None]
         share, start = map(np.array, zip(*shares))
-        return share.mean(), *bootstrap(lambda chosen: share[chosen].mean(), start)
+        return share.mean(), *bootstrap(lambda times: times @ share / times.sum(-1), start)
 
     @functools.cached_property
     def chance(self):
@@ -219,8 +218,9 @@ class Repeats:
     def fresh_joint(self, *names):
         """joint(), computed anew."""
         p, found = self.left_out_deviance(np.stack([self.values(name) for name in names], axis=-1))
+        found, chance = found.sum(1), self.chance.sum(1)
 
-        def explained(chosen):
-            return 1 - found[chosen].sum() / self.chance[chosen].sum()
+        def explained(times):
+            return 1 - times @ found / (times @ chance)
 
-        return self.correlation(p), (explained(slice(None)), *bootstrap(explained, self.start))
+        return self.correlation(p), (explained(np.ones(len(found))), *bootstrap(explained, self.start))

@@ -1,6 +1,7 @@
 """The rows of the 1997 paper's tables in every reading that has been run: what a reading changes,
 in letters, and which rows are reached in it."""
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -102,6 +103,7 @@ def changed_cells(settings):
     return settings.cell_sources != "paper" or settings.cell_bias == "none"
 
 
+@functools.cache
 def letters(settings):
     """The changes of a reading in letters, "" for none."""
     found = [(change.letter, change.applies(settings)) for change in CHANGES]
@@ -130,6 +132,12 @@ def stopped_by(sequences, cap=math.inf):
     return sum(n is not None and n <= cap for n in sequences)
 
 
+@functools.cache
+def row_of(settings):
+    """The row of the tables that settings are."""
+    return settings.row
+
+
 class Run(NamedTuple):
     """A row of the paper in one reading."""
 
@@ -138,7 +146,7 @@ class Run(NamedTuple):
 
     @property
     def row(self):
-        return self.settings.row
+        return row_of(self.settings)
 
     @property
     def final(self):
@@ -225,11 +233,11 @@ def runs(results, *parts):
     longest = {}
     for grid in parts or OF_ROWS:
         for choice in grid.values():
-            settings = lstm.Settings(**choice)
+            settings = studies.settings_of(lstm.EXPERIMENT, choice)
             record = studies.find(results, lstm.EXPERIMENT, choice)
             if record is None:
                 raise KeyError(f"results.json has no run of {choice}")
-            key = settings.row, letters(settings)
+            key = row_of(settings), letters(settings)
             if key not in longest or longest[key].settings.max_sequences < settings.max_sequences:
                 longest[key] = Run(settings, record)
     rows = lstm.TABLE_ROWS + lstm.OTHER_ROWS

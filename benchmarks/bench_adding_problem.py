@@ -36,6 +36,7 @@ jnp = jax and jax.numpy
 LR, CLIP = 5e-3, 1.0
 H, B = 8, 32
 N_BATCHES = 20
+SEEDS = 2, 5, 10  # in lockstep, at best
 
 
 class Ours:
@@ -270,20 +271,36 @@ def numpy_calls(times=1):
 
 
 def wider(rounds, times=1):
-    """How much longer an iteration of the LSTM takes with twice the sequences, {precision: ratio}: two seeds in
+    """How much longer an iteration of the LSTM takes with n times the sequences, {precision: {n: ratio}}: n seeds in
     lockstep, each with its own weights, would take no less."""
     found = {}
     for dtype in ("float32", "float64"):
-        learning = [ap.learn(ap.Settings(batch=batch, dtype=dtype, iters=10**7)) for batch in (B, 2 * B)]
-        seconds = [[], []]
+        learning = [ap.learn(ap.Settings(batch=n * B, dtype=dtype, iters=10**7)) for n in (1, *SEEDS)]
+        for one in learning:  # the first iterations, which are slower
+            next(one)
+        seconds = [[] for _ in learning]
         for _ in range(rounds):
             for one, taken in zip(learning, seconds):
                 start = time.process_time()
                 for _ in range(max(1, round(40 * times))):
                     next(one)
                 taken.append(time.process_time() - start)
-        found[dtype] = round(statistics.median(two / one for one, two in zip(*seconds)), 2)
+        found[dtype] = {n: round(statistics.median(many / one for many, one in zip(taken, seconds[0])), 2)
+                        for n, taken in zip(SEEDS, seconds[1:])}
     return found
+
+
+def processes(iters):
+    """Seconds on the clock of four seeds one after another over those of two processes at a time."""
+    seconds = []
+    for jobs in ("1", "2"):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, str(ROOT / "adding_problem.py"), "--quiet", "--iters", str(iters), "--seeds",
+                       "0-3", "--jobs", jobs]
+            start = time.perf_counter()
+            subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+            seconds.append(time.perf_counter() - start)
+    return round(seconds[0] / seconds[1], 2)
 
 
 def whole_command(iters=8000, T=100):
@@ -342,15 +359,15 @@ def main(argv=None):
         for row in bench(cell, args.T, args.rounds, args.times, chosen):
             print(f"  {row['name']:28s} {row['microseconds']:10.0f} us {row['ratio'][0]:7.2f} x")
             rows.append(row)
-    calls, double = numpy_calls(args.times), wider(args.rounds, args.times)
+    calls, more, gain = numpy_calls(args.times), wider(args.rounds, args.times), processes(args.iters // 2)
     command, memory = whole_command(args.iters, args.T), peak_memory()
     for name, taken in calls.items():
         print(f"  {name:36s} {taken['float32']:8.2f} us in float32 {taken['float64']:8.2f} us in float64")
-    print(f"an iteration with twice the sequences: {double}")
+    print(f"an iteration with more sequences: {more}; four seeds with --jobs 2: {gain} times as fast as with --jobs 1")
     print(f"\nseconds of the headline command: {command}; peak memory at T = 1000: {memory} MB")
     processor.write(args.out, {
-        "rounds": args.rounds, "iteration": rows, "numpy_calls": calls, "twice_the_sequences": double,
-        "headline_command": command, "peak_memory_T1000_MB": memory,
+        "rounds": args.rounds, "iteration": rows, "numpy_calls": calls, "more_sequences": more,
+        "two_processes": gain, "headline_command": command, "peak_memory_T1000_MB": memory,
         "machine": machine | {name: sys.modules[name].__version__ for name in ("torch", "jax") if name in sys.modules}})
 
 

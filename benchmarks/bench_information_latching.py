@@ -1,15 +1,15 @@
 """Thirty repeats of information_latching.py in lockstep against thirty eager torch runs, one after another.
 
-    python3 benchmarks/bench_information_latching.py [--rounds 9] [--out benchmarks/information_latching.json]
+    python3 benchmarks/bench_information_latching.py            into benchmarks/information_latching.json
+    python3 benchmarks/bench_information_latching.py --avx2     the same without AVX-512 (see processor.py)
 
-Prints a table and writes it to the file. Per training update: forward, backward and Adam at T = 100, batch 16, one
-unit, on a batch that is ready; drawing the batches is timed beside it. Both sides start from the same weights and must
-give the same loss before they are timed. Rounds are interleaved, one thread each; the figures are medians over the
-rounds. GRU: the variant that torch has.
+Prints a table and writes it to the file, a record per SIMD level. Per training update: forward, backward and Adam at
+T = 100, batch 16, one unit, on a batch that is ready; drawing the batches is timed beside it. Both sides start from the
+same weights and must give the same loss before they are timed. Rounds are interleaved, one thread each; the figures
+are medians over the rounds. GRU: the variant that torch has.
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -124,9 +124,9 @@ def main():
         print(f"{cell:5s}", "  ".join(f"{name} {value:.3f}" for name, value in rows[-1]["ms"].items()))
         ratios = (f"{name}: {m} [{low}, {high}]" for name, (m, low, high) in rows[-1]["ratio"].items())
         print("      30 x", "  ".join(ratios))
-    result = {"rows": rows, "repeats": REPEATS, "T": T, "batch": BATCH, "rounds": args.rounds, "times": args.times,
-              "torch": torch.__version__, "provenance": processor.described(latching.CODE)}
-    Path(args.out).write_text(json.dumps(result, indent=1) + "\n")
+    processor.write(args.out, {
+        "rows": rows, "repeats": REPEATS, "T": T, "batch": BATCH, "rounds": args.rounds, "times": args.times,
+        "machine": processor.described(latching.CODE) | {"torch": torch.__version__}})
 
 
 if __name__ == "__main__":

@@ -81,8 +81,6 @@ def torch_learner(theta, layout):
     import torch
 
     torch.set_num_threads(1)
-
-    torch.set_num_threads(1)
     W, _, W_out, _ = (torch.tensor(part, requires_grad=part.size > 0) for part in layout.split(theta))
 
     def learn(x, end, target):

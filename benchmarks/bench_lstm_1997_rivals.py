@@ -1,13 +1,13 @@
 """Cost of the rows of lstm_1997_rivals.py: processor time per training sequence of a lockstep, and up to the cap.
 
-    python3 benchmarks/bench_lstm_1997_rivals.py        writes benchmarks/lstm_1997_rivals.json
+    python3 benchmarks/bench_lstm_1997_rivals.py          into benchmarks/lstm_1997_rivals.json, a record per SIMD level
+    python3 benchmarks/bench_lstm_1997_rivals.py --avx2   the same without AVX-512 (see processor.py)
 
 Every lockstep trains as in a real run, its trials side by side, in double precision on one thread; processor time,
 rounds interleaved, medians. Until the cap: as if no trial ever stopped, so an upper bound.
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -70,8 +70,7 @@ def main(argv=None):
             trials=sum(row.trials for row in rows), us_per_sequence=round(1e6 * median, 1), cap=row.max_sequences,
             core_hours_to_cap=round(median * row.max_sequences / 3600, 3)))
         print(table[-1])
-    text = json.dumps(dict(rows=table, machine=processor.described(rivals.CODE)), indent=1) + "\n"
-    Path(args.out).write_text(text, encoding="utf-8")
+    processor.write(args.out, dict(rows=table, machine=processor.described(rivals.CODE)))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from analysis import claim
 from analysis.latching import Repeats, factor_per_step, pairs_won, rank_correlation, steepest
 from studies.information_latching import CELLS, KERAS, LENGTHS
 from tables import writing
-from tables.writing import benchmark, listed
+from tables.writing import benchmark, listed, ran_on
 
 SRNN, LSTM, GRU = "SRNN, U = ±1 (Keras)", "LSTM, forget bias 1 (Keras)", "GRU (Keras)"
 WEAK, BIAS_5, OPEN = "SRNN, U = ±0.73", "LSTM, forget bias 5", "LSTM, no forget gate (1997)"
@@ -197,16 +197,20 @@ def landscape(results):
 
 def speed(results):
     rows = []
-    for line in benchmark("information_latching")["rows"]:
-        ms = line["ms"]
-        ratios = ("{} [{}, {}]".format(*line["ratio"][name]) for name in
-                  ("torch f64 / numpy f64", "torch f32 / numpy f32", "torch f32 / numpy f64"))
-        rows.append([NAMES[line["cell"]], f"{ms['numpy f64, 30 repeats']:.2f}", f"{ms['numpy f32, 30 repeats']:.2f}",
-                     f"{ms['torch f64, 1 run']:.2f}", f"{ms['torch f32, 1 run']:.2f}", *ratios])
-    processor = benchmark("information_latching")["provenance"]["processor"]
-    return markdown([f"ms per update, T = 100, on an {processor}", "numpy f64, 30 repeats", "numpy f32, 30 repeats", "torch f64, 1 run",
-                     "torch f32, 1 run", "30 runs: torch f64 / numpy f64", "torch f32 / numpy f32",
-                     "torch f32 / numpy f64"], rows)
+    for level, record in sorted(benchmark("information_latching").items()):
+        for line in record["rows"]:
+            ms = line["ms"]
+            ratios = ("{} [{}, {}]".format(*line["ratio"][name]) for name in
+                      ("torch f64 / numpy f64", "torch f32 / numpy f32", "torch f32 / numpy f64"))
+            rows.append([
+                f"{NAMES[line['cell']]}, {level}",
+                f"{ms['numpy f64, 30 repeats']:.2f}", f"{ms['numpy f32, 30 repeats']:.2f}",
+                f"{ms['torch f64, 1 run']:.2f}", f"{ms['torch f32, 1 run']:.2f}", *ratios])
+    return "\n\n".join([
+        markdown(["ms per update, T = 100", "numpy f64, 30 repeats", "numpy f32, 30 repeats", "torch f64, 1 run",
+                  "torch f32, 1 run", "30 runs: torch f64 / numpy f64", "torch f32 / numpy f32",
+                  "torch f32 / numpy f64"], rows),
+        f"{ran_on('information_latching')}."])
 
 
 # --------------------------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ import studies
 import studies.lstm_1997 as grids
 from analysis import cells, claim, readings, stop_sets
 from analysis.readings import literal, stopped_by
-from tables.adding_problem import ran_on
-from tables.writing import benchmark, listed, markdown, thousands, three
+from tables.writing import benchmark, listed, markdown, ran_on, thousands, three
 
 TIMES = 1.5  # a mean is near the paper's within this factor
 EARLY, LATE = 30_000, 100_000  # sequences by which Experiment 1 is counted besides

@@ -14,7 +14,7 @@ import weight_guessing
 from analysis import claim, readings
 from analysis.readings import changed, literal, stopped_by
 from tables.lstm_1997 import by, counted, mean_and_range, named, of_stopped, rows_of
-from tables.writing import benchmark, listed, markdown, thousands, three
+from tables.writing import benchmark, listed, markdown, ran_on, thousands, three
 
 STUDIES = (
     "rivals-reber", "rivals-lag-4", "rivals-lag-10", "rivals-lag-100", "rivals-lag-100-bptt", "rivals-chunker")
@@ -298,17 +298,18 @@ def cost(results):
     """From the benchmark's own file: what the rows cost, and whether they have been run."""
     done = {(run.method, run.settings.experiment, run.p, run.settings.hidden, f"{run.lr:g}")
             for run in runs(results) if run.lr is not None}
-    cells = []
-    for row in benchmark("lstm_1997_rivals")["rows"]:
+    records, cells = benchmark("lstm_1997_rivals"), []
+    for row, slower in zip(records["AVX-512"]["rows"], records["AVX2"]["rows"], strict=True):
         rates = row["rates"].split(", ")
         have = sum((row["method"], row["experiment"], row["p"], row["hidden"], rate) in done for rate in rates)
         cells.append([
             row["method"], row["experiment"], row["p"] or "-", row["hidden"], row["rates"], row["trials"],
-            thousands(row["us_per_sequence"]), thousands(row["cap"]), f"{row['core_hours_to_cap']:.2f}",
+            thousands(row["us_per_sequence"]), thousands(slower["us_per_sequence"]), thousands(row["cap"]),
+            f"{row['core_hours_to_cap']:.2f}",
             f"{have} of {len(rates)}"])
     return markdown(
-        ["method", "task", "p", "hidden", "rates", "trials in the stack", "µs per sequence of the stack", "cap",
-         "core-hours to the cap", "run"], cells)
+        ["method", "task", "p", "hidden", "rates", "trials in the stack", "µs per sequence of the stack, AVX-512",
+         "the same, AVX2", "cap", "core-hours to the cap, AVX-512", "run"], cells) + f"\n\n{ran_on('lstm_1997_rivals')}."
 
 
 def cause_records(results):

@@ -9,8 +9,8 @@ import studies
 import studies.rnn_pathological as grids
 from analysis import claim
 from analysis import momentum_2013 as paper_2013
-from tables.adding_problem import iterations, ran_on, side_by_side
-from tables.writing import arms_if_run, count, listed, markdown, seconds, spread
+from analysis.latching import rank_correlation
+from tables.writing import arms_if_run, count, iterations, listed, markdown, ran_on, seconds, side_by_side, spread
 
 START = {"ortho": "orthogonal", "random": "N(0, 0.1²)"}
 METHOD = {"NAG": "Nesterov", "CM": "heavy ball"}
@@ -1038,12 +1038,6 @@ def finding_2013(results):
            for column, records in arms(results, study).items()]
     return (f"5. Table 5 of Sutskever et al. (2013), rates chosen by whole runs: in {sum(met)} of {len(met)} columns the mean "
             "of four seeds is as low as [their figure](rnn_pathological_2013.md).")
-
-
-def rank_correlation(a, b):
-    """Spearman's rank correlation; equal values share their mean rank."""
-    ranks = [[np.mean([(other < value) + 0.5 * (other == value) for other in of]) for value in of] for of in (a, b)]
-    return float(np.corrcoef(ranks)[0, 1]) if min(np.ptp(of) for of in ranks) > 0 else 0.0
 
 
 def speed(results):

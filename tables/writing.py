@@ -69,5 +69,33 @@ def listed(items):
 
 
 def benchmark(name):
-    """The contents of a file of benchmarks/."""
+    """The contents of a file of benchmarks/: a record per SIMD level."""
     return json.loads((ROOT / "benchmarks" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def iterations(name, **chosen):
+    """The rows of a benchmark's record by SIMD level: {level: {name: row}}."""
+    return {level: {row["name"]: row for row in record["iteration"] if row.items() >= chosen.items()}
+            for level, record in benchmark(name).items()}
+
+
+def side_by_side(columns):
+    """A table of times and ratios: columns is {heading: {name: row}}; a row that a machine lacks stays empty."""
+    names = list(dict.fromkeys(name for rows in columns.values() for name in rows))
+    header = [cell for heading in columns for cell in (f"{heading}, µs", "ratio")]
+    body = [[name, *(cell for rows in columns.values() for cell in (
+        (f"{rows[name]['microseconds']:,.0f}", f"{rows[name]['ratio'][0]:.2f}") if name in rows else (None, None)))]
+        for name in names]
+    return ["one training iteration", *header], body
+
+
+def ran_on(name):
+    """On which processors a benchmark was run, in words."""
+    words = []
+    for level, record in sorted(benchmark(name).items()):
+        machine = record["machine"]
+        how = (", the same with AVX-512 switched off in numpy, OpenBLAS, torch and XLA, in place of a processor without it"
+               if machine["simulated"] else "")
+        words.append(f"{level}: {machine['processor']}{how} (OpenBLAS kernel {machine['blas_kernel']})")
+    versions = ", ".join(f"{library} {machine[library]}" for library in ("numpy", "torch", "jax") if library in machine)
+    return f"{'; '.join(words)}. {versions.replace('jax', 'JAX')}; one thread each, the machine to itself"

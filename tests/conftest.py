@@ -81,6 +81,15 @@ def copy_of(results):
     return pickle.loads(pickle.dumps(results))
 
 
+def others(results, study):
+    """The records of a study's experiment that are not runs of it."""
+    import studies
+
+    own = {json.dumps(studies.as_recorded(settings), sort_keys=True) for settings in study.cells()}
+    return [record for record in results[study.experiment]
+            if json.dumps(record["settings"], sort_keys=True) not in own]
+
+
 def draw_twice(visualizer, folder, monkeypatch):
     """Draws the pictures of a visualizer in an empty folder, its studies run in this process, and two of them again
     from the records: then nothing is run, and the bytes are the same. Returns the pictures by name."""

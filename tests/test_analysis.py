@@ -172,6 +172,18 @@ def test_rank_correlation_is_that_of_its_definition():
     increasing = latching.rank_correlation(np.exp(values), others**3)
     assert increasing == pytest.approx(latching.rank_correlation(values, others))
     assert latching.rank_correlation(values, -values) == pytest.approx(-1)
+    assert latching.rank_correlation([1, 1, 2], [5, 5, 9]) == pytest.approx(1)
+    assert np.isnan(latching.rank_correlation([1, 1, 1], [1, 2, 3]))
+
+
+def test_ranks_of_values_that_are_there_several_times_or_not_at_all():
+    values, others = np.array([0.1, 3.0, 2.0, 3.0, 5.0]), np.array([1.0, 2.0, 4.0, 3.0, 8.0])
+    times = np.array([[1, 1, 1, 1, 1], [2, 0, 3, 1, 1], [0, 1, 1, 0, 4]])
+    found = latching.rank_correlation(values, others, times)
+    for row, correlation in zip(times, found, strict=True):
+        chosen = np.repeat(np.arange(5), row)
+        assert correlation == pytest.approx(latching.rank_correlation(values[chosen], others[chosen]))
+        assert latching.ranks(values, row)[chosen].tolist() == latching.ranks(values[chosen]).tolist()
 
 
 def test_pairs_count_equal_values_as_half():
@@ -182,8 +194,8 @@ def test_pairs_count_equal_values_as_half():
 def test_a_bootstrap_over_groups_is_as_wide_as_few_groups_make_it():
     values = np.repeat([0.0, 1.0], 50)
 
-    def mean(chosen):
-        return values[chosen].mean()
+    def mean(times):
+        return times @ values / times.sum(-1)
 
     assert latching.bootstrap(mean, np.repeat([0, 1], 50)).tolist() == [0, 1]  # both groups drawn, or one twice
     low, high = latching.bootstrap(mean, np.arange(100))

@@ -1,11 +1,9 @@
 """Equal budgets, equal search: what is chosen is what the search says; sentences and pictures are
 there once their runs are, and only while these bear them out."""
 
-import dataclasses
-import json
 
 import pytest
-from conftest import copy_of
+from conftest import copy_of, others
 
 import pictures
 import studies
@@ -38,18 +36,15 @@ SOLVED = dict(test_accuracy=1.0, wrong_rate=0.0, solved=True, updates_to_solve=6
 def with_runs(results, name, final_of):
     """The results with made-up runs of a study in the place of its own: final_of(label, k) gives
     what the k-th seed's figures have that a run without success has not."""
-    results, study = copy_of(results), studies.load()[name]
+    study = studies.load()[name]
     plain = ADDING if study.experiment == "adding_problem" else TASK
-    for label in study.grid:
-        for k, settings in enumerate(study.row(label)):
-            wanted = json.loads(json.dumps(dataclasses.asdict(settings)))
-            own = [record for record in results[study.experiment] if record["settings"] != wanted]
-            own.append(dict(
-                settings=wanted, history=HISTORIES[study.experiment], final=plain | final_of(label, k),
-                spectrum=dict(start=dict(spectral_radius=1.1), end=dict(spectral_radius=1.2)),
-                provenance=dict(wall_seconds=60.0)))
-            results[study.experiment] = own
-    return results
+    own = {settings: plain | final_of(label, k) for label in study.grid
+           for k, settings in enumerate(study.row(label))}
+    made = [dict(
+        settings=studies.as_recorded(settings), history=HISTORIES[study.experiment], final=final,
+        spectrum=dict(start=dict(spectral_radius=1.1), end=dict(spectral_radius=1.2)),
+        provenance=dict(wall_seconds=60.0)) for settings, final in own.items()]
+    return results | {study.experiment: others(results, study) + made}
 
 
 def adding_results(results, cells=("LSTM", "IRNN"), lengths=("T = 100", "T = 500", "T = 1000"),
@@ -92,11 +87,8 @@ def pathological_results(results, reach=("tanh RNN, 64 units", 200, 800), xor=Fa
 
 def without(results, *names):
     """The results without the runs of some studies."""
-    results = copy_of(results)
     for study in map(studies.load().get, names):
-        gone = [json.loads(json.dumps(dataclasses.asdict(settings))) for settings in study.cells()]
-        results[study.experiment] = [
-            record for record in results[study.experiment] if record["settings"] not in gone]
+        results = results | {study.experiment: others(results, study)}
     return results
 
 
@@ -361,13 +353,6 @@ def test_only_what_was_removed_alone_is_a_cause(results, chosen_2013):
     assert "nothing that was tried" in pathological.stable_answer(results_of_2013(results, stable=()))
     with pytest.raises(ValueError, match="it blows up"):
         pathological.stable_answer(results_of_2013(results, stable=tuple(pathological_grids.STABLE_2013)))
-
-
-def test_rank_correlation():
-    assert pathological.rank_correlation([1, 2, 3], [10, 20, 30]) == pytest.approx(1)
-    assert pathological.rank_correlation([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
-    assert pathological.rank_correlation([1, 1, 2], [5, 5, 9]) == pytest.approx(1)
-    assert pathological.rank_correlation([1, 1, 1], [1, 2, 3]) == 0
 
 
 def test_the_picture_of_table_5_takes_what_has_been_run(results, chosen_2013, monkeypatch):

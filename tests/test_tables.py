@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import ROOT, copy_of
+from conftest import ROOT, copy_of, others
 
 import analysis
 import studies
@@ -160,16 +160,11 @@ def test_an_answer_is_not_written_once_the_numbers_do_not_bear_it_out(block, stu
 
 def with_made_up_runs(results, name, like, final):
     """The results with a record of every run of a study, copies of one with other settings and figures."""
-    results, study = copy_of(results), studies.load()[name]
-    own = [settings for label in study.grid for settings in study.row(label)]
-    known = [json.loads(json.dumps(dataclasses.asdict(settings))) for settings in own]
-    made = [copy_of(like(results, settings)) for settings in own]
-    for k, (record, settings) in enumerate(zip(made, known)):
-        record["settings"] = settings
-        record["final"] |= final(k)
-    others = [record for record in results[study.experiment] if record["settings"] not in known]
-    results[study.experiment] = others + made
-    return results
+    study, made = studies.load()[name], []
+    for k, settings in enumerate(settings for label in study.grid for settings in study.row(label)):
+        record = copy_of(like(results, settings))
+        made.append(record | dict(settings=studies.as_recorded(settings), final=record["final"] | final(k)))
+    return results | {study.experiment: others(results, study) + made}
 
 
 def test_the_gru_is_told_once_all_its_runs_are_there(results):
@@ -314,7 +309,8 @@ def test_the_gain_over_torch_is_that_of_the_benchmarks(monkeypatch):
     assert f"{gain['AVX2']:.1f} times as long" in adding_problem.speed_sentence(None) and gain["AVX2"] >= 1.8
     assert "(float32, AVX2)" in rnn_pathological.speed_sentence(None)
     assert "times as long in float64" in adding_problem.limits_sentence(None)
-    monkeypatch.setattr(adding_problem, "benchmark", equal)
+    for module in (adding_problem, writing):
+        monkeypatch.setattr(module, "benchmark", equal)
     for make in (adding_problem.speed_sentence, rnn_pathological.speed_sentence):
         with pytest.raises(ValueError, match="torch"):
             make(None)
