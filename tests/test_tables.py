@@ -297,8 +297,10 @@ def test_only_equal_precisions_are_said_to_differ_in_time_alone(make, name, chan
 
 def test_the_gain_over_torch_is_that_of_the_benchmarks(monkeypatch):
     """Said with its precision and processor; where torch is as fast, it is not said."""
+    measured = writing.benchmark
+
     def equal(name):
-        every = copy_of(writing.benchmark(name))
+        every = copy_of(measured(name))
         for record in every.values():
             for row in record["iteration"]:
                 row.update(microseconds=1.0, ratio=[1.0, 1.0, 1.0])
