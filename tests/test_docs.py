@@ -197,6 +197,7 @@ def test_the_command_of_every_record_is_one_of_the_projects(results):
 
 
 def test_stored_weights_give_the_recorded_final_figures(results):
+    """On any processor: it rounds in its own way, which in float32 shows in the sixth digit."""
     import adding_problem as ap
 
     for record in results["adding_problem"]:
@@ -206,8 +207,10 @@ def test_stored_weights_give_the_recorded_final_figures(results):
             net = ap.build(settings, ap.N_TEST)
             for name, tensor in net.tensors(net.theta).items():
                 tensor[:] = record["weights"][name]
-            assert ap.evaluate(net, x, target)["test_mse"] == pytest.approx(record["final"]["test_mse"], rel=1e-9)
-            assert ap.evaluate(net, x, target)["solve_rate"] == record["final"]["solve_rate"]
+            found, final = ap.evaluate(net, x, target), record["final"]
+            rel, sequences = (1e-4, 2) if settings.dtype == "float32" else (1e-9, 0)
+            assert found["test_mse"] == pytest.approx(final["test_mse"], rel=rel)
+            assert found["solve_rate"] == pytest.approx(final["solve_rate"], abs=sequences / ap.N_TEST)
 
 
 def test_the_recipe_reaches_its_figures(results):
