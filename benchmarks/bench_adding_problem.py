@@ -303,34 +303,44 @@ def processes(iters):
     return round(seconds[0] / seconds[1], 2)
 
 
-def whole_command(iters=8000, T=100):
-    """Seconds of processor time of the whole headline command in either precision, and of the same training in plain
-    numpy and in torch's eager float32 (data drawn, no evaluation)."""
-    seconds = {}
-    for dtype in ("float32", "float64"):
-        with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, str(ROOT / "adding_problem.py"), "--quiet", "--iters", str(iters), "--T", str(T),
-                       "--dtype", dtype]
-            start = os.times()
-            subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
-            end = os.times()
-            seconds[f"this project, {dtype}"] = sum(end[2:4]) - sum(start[2:4])  # of the child
-    settings, rng = ap.Settings(iters=iters, T=T, dtype="float64"), ap.streams(0)
+def child(*command):
+    """Seconds of processor time of a process."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = os.times()
+        subprocess.run([sys.executable, *map(str, command)], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+        end = os.times()
+    return sum(end[2:4]) - sum(start[2:4])
+
+
+def whole_command(iters=8000, T=100, rounds=3):
+    """Processor time of the whole headline command, from the start of the process to its end, beside the same in torch
+    (torch_headline.py), rounds interleaved; once, the command in double precision, and its training alone in plain
+    numpy (data drawn, no evaluation). Returns the seconds, medians, and how many times ours torch's take: median, least
+    and greatest of the rounds."""
+    size = ("--iters", iters, "--T", T)
+    ours = ROOT / "adding_problem.py", "--quiet", *size
+    theirs = ROOT / "benchmarks" / "torch_headline.py", *size
+    commands = {"this project, float32": ours, "torch eager, float32": theirs}
+    if torch is None:
+        del commands["torch eager, float32"]
+    seconds = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            seconds[name].append(child(*command))
+    ratios = [theirs / own for own, theirs in zip(*seconds.values())] if torch else []
+    seconds["this project, float64"] = [child(*ours, "--dtype", "float64")]
+    settings = ap.Settings(iters=iters, T=T, dtype="float64")
     net = ap.build(settings, 1)
-    ap.initialise(net, settings, rng["init"])
-    weights = {name: tensor.copy() for name, tensor in net.tensors(net.theta).items()}
-    for name, (make, dtype, _) in COMPETITORS.items():
-        if name in ("plain numpy, float64", "torch eager, float32"):
-            if name.split(",")[0] not in INSTALLED:
-                continue
-            drawn = ap.training_batches(ap.streams(0)["train"], T, B)
-            runner = make("lstm", weights, [next(drawn)] * N_BATCHES, dtype)
-            start = time.process_time()
-            for _ in range(iters):
-                runner.batches = [next(drawn)]
-                runner.run(1)
-            seconds[name] = time.process_time() - start
-    return {name: round(value, 2) for name, value in seconds.items()}
+    ap.initialise(net, settings, ap.streams(0)["init"])
+    drawn = ap.training_batches(ap.streams(0)["train"], T, B)
+    plain = Textbook("lstm", net.tensors(net.theta), [next(drawn)] * N_BATCHES, "float64")
+    start = time.process_time()
+    for _ in range(iters):
+        plain.batches = [next(drawn)]
+        plain.run(1)
+    seconds["plain numpy, float64"] = [time.process_time() - start]
+    return ({name: round(statistics.median(values), 2) for name, values in seconds.items()},
+            [round(of(ratios), 2) for of in (statistics.median, min, max)] if ratios else [])
 
 
 def peak_memory(T=1000):
@@ -360,14 +370,15 @@ def main(argv=None):
             print(f"  {row['name']:28s} {row['microseconds']:10.0f} us {row['ratio'][0]:7.2f} x")
             rows.append(row)
     calls, more, gain = numpy_calls(args.times), wider(args.rounds, args.times), processes(args.iters // 2)
-    command, memory = whole_command(args.iters, args.T), peak_memory()
+    (command, ratio), memory = whole_command(args.iters, args.T), peak_memory()
     for name, taken in calls.items():
         print(f"  {name:36s} {taken['float32']:8.2f} us in float32 {taken['float64']:8.2f} us in float64")
     print(f"an iteration with more sequences: {more}; four seeds with --jobs 2: {gain} times as fast as with --jobs 1")
-    print(f"\nseconds of the headline command: {command}; peak memory at T = 1000: {memory} MB")
+    print(f"\nseconds of the headline command: {command}, torch's over ours: {ratio}")
+    print(f"peak memory at T = 1000: {memory} MB")
     processor.write(args.out, {
         "rounds": args.rounds, "iteration": rows, "numpy_calls": calls, "more_sequences": more,
-        "two_processes": gain, "headline_command": command, "peak_memory_T1000_MB": memory,
+        "two_processes": gain, "headline_command": command, "headline_ratio": ratio, "peak_memory_T1000_MB": memory,
         "machine": machine | {name: sys.modules[name].__version__ for name in ("torch", "jax") if name in sys.modules}})
 
 
