@@ -402,30 +402,39 @@ def speed(results):
 
 
 def speed_sentence(results):
-    records, lines = benchmark("adding_problem"), []
+    records = benchmark("adding_problem")
     ahead = {level: rows["torch eager, float32"]["ratio"] for level, rows in
              iterations("adding_problem", cell="lstm").items()}
-    whole = {level: record["headline_ratio"] for level, record in records.items()}
-    claim(min(ahead["AVX2"][0], whole["AVX2"][0]) >= 1.8,
-          "without AVX-512 torch's eager float32 takes at least 1.8 times as long")
-    for level, record in sorted(records.items()):
-        seconds_of = record["headline_command"]
-        ours, plain, eager = (seconds_of[name] for name in (
-            "this project, float32", "plain numpy, float64", "torch eager, float32"))
-        lines.append(
-            f"with {level} the whole headline command takes {ours:.1f} s ({seconds_of['this project, float64']:.1f} s "
-            f"with `--dtype float64`), the same in torch's eager float32 (`benchmarks/torch_headline.py`) {eager:.1f} s, "
-            "{:.1f} times as long ({:.1f} to {:.1f} by round), ".format(*whole[level])
-            + f"its training alone in plain numpy's float64 {plain:.1f} s")
+    claim(ahead["AVX2"][0] >= 1.8, "without AVX-512 torch's eager float32 takes at least 1.8 times as long")
     first = next(iter(records.values()))
     return (
-        f"{ran_on('adding_problem')}. Medians of {first['rounds']} interleaved rounds, processor time, T = 100, 8 "
-        "units, 32 sequences; the ratio is to this project's float32, the default. All start from the same weights and "
-        "agree after 20 iterations before they are timed. For the headline's LSTM torch's eager float32 takes "
+        f"Medians of {first['rounds']} interleaved rounds, processor time, T = 100, 8 units, 32 sequences; the ratio is to "
+        "this project's float32, the default. All start from the same weights and agree after 20 iterations before they "
+        "are timed. For the headline's LSTM torch's eager float32 takes "
         + " and ".join(f"{middle:.1f} times as long ({low:.1f} to {high:.1f} by round) with {level}"
                        for level, (middle, low, high) in sorted(ahead.items()))
-        + f". From the start of the process to its end, {'; '.join(lines)}. Peak memory of a run at T = 1000: "
-        f"{first['peak_memory_T1000_MB']} MB, the whole process.")
+        + f".\n\n{ran_on('adding_problem')}.")
+
+
+def whole_command(results):
+    """Seconds of the headline command as a process, by SIMD level."""
+    records = dict(sorted(benchmark("adding_problem").items()))
+    ahead = {level: record["headline_ratio"] for level, record in records.items()}
+    claim(ahead["AVX2"][0] >= 1.8, "without AVX-512 the whole command takes torch's eager float32 1.8 times as long")
+    names = {
+        "this project, float32": "`adding_problem.py`, float32",
+        "this project, float64": "`adding_problem.py --dtype float64`",
+        "torch eager, float32": "`benchmarks/torch_headline.py`: the same in torch, eager float32",
+        "plain numpy, float64": "plain numpy, float64, its training alone"}
+    lines = [[words, *(f"{record['headline_command'][name]:.1f}" for record in records.values())]
+             for name, words in names.items()]
+    lines.append(["torch's over ours, float32 (three rounds)",
+                  *("{:.1f} ({:.1f} to {:.1f})".format(*ahead[level]) for level in records)])
+    memory = records["AVX-512"]["peak_memory_T1000_MB"]
+    return "\n\n".join([
+        markdown(["the whole command, from the start of the process to its end", *(f"{level}, s" for level in records)],
+                 lines),
+        f"At T = 1000 the process takes {memory:.0f} MB at most."])
 
 
 def limits(results):
@@ -447,22 +456,29 @@ def limits_sentence(results):
     claim(slow["float64"] > 3 * fast["float64"] and slow["float32"] > 2 * fast["float32"], "tanh is slow without AVX-512")
     claim(large < 2 * small, "four times the elements cost less than twice as much")
     claim(denormal > 2 * small, "denormal numbers are slow")
-    gains = {level: {n: n / record["more_sequences"]["float32"][str(n)] for n in (2, 5, 10)}
-             for level, record in sorted(records.items())}
-    two = {level: record["two_processes"] for level, record in records.items()}
-    claim(gains["AVX-512"][10] > two["AVX-512"] and gains["AVX2"][10] < two["AVX2"], "which is better hangs on the processor")
-    at_most = "; ".join(f"{listed(f'{gain:.1f}' for gain in found.values())} with {level}" for level, found in gains.items())
-    pairs = listed(f"{gain:.1f} with {level}" for level, gain in sorted(two.items()))
     return (
-        f"numpy's own limits. Without AVX-512 its tanh takes {slow['float64'] / fast['float64']:.1f} times as long in "
-        f"float64 and {slow['float32'] / fast['float32']:.1f} times in float32; a step has two. "
-        f"At such sizes a call is mostly overhead: a multiplication of 1024 elements takes {large / small:.2f} times as "
-        f"long as one of 256, and a step of the LSTM makes 17 calls. numpy cannot be told to treat denormal numbers "
-        f"as 0, so the backward pass has to drop them itself; a product of 256 of them takes {denormal / small:.1f} "
-        f"times as long. Seeds in lockstep, each with its own weights, take at least as long as one net with as many times "
-        f"the sequences: for 2, 5 and 10 seeds a gain of at most {at_most}, on one core and in float32. Two processes "
-        f"(`--jobs 2`) gain {pairs}, measured on four seeds. So with AVX2 they are better than ten seeds in lockstep on one "
-        "core; with AVX-512 such a lockstep could be better, and is not built: the loop stays that of one net.")
+        f"These are numpy's own limits. Without AVX-512 its tanh takes {slow['float64'] / fast['float64']:.1f} times as "
+        f"long in float64 and {slow['float32'] / fast['float32']:.1f} times in float32; a step has two. At such sizes a "
+        f"call is mostly overhead: a multiplication of 1024 elements takes {large / small:.2f} times as long as one of "
+        "256, and a step of the LSTM makes 17 calls. numpy cannot be told to treat denormal numbers as 0, so the backward "
+        f"pass has to drop them itself; a product of 256 of them takes {denormal / small:.1f} times as long.")
+
+
+def several_seeds(results):
+    """What seeds side by side could gain on one core, and what two processes gain on two."""
+    records = dict(sorted(benchmark("adding_problem").items()))
+    gains = {level: {n: n / record["more_sequences"]["float32"][str(n)] for n in (2, 5, 10)}
+             for level, record in records.items()}
+    two = {level: record["two_processes"] for level, record in records.items()}
+    claim(gains["AVX-512"][10] > two["AVX-512"] and gains["AVX2"][10] < two["AVX2"] + 0.1,
+          "ten seeds in lockstep could be better than two processes with AVX-512 alone")
+    lines = [[level, f"{two[level]:.1f}", *(f"at most {gain:.1f}" for gain in gains[level].values())] for level in records]
+    return "\n\n".join([
+        markdown(["gain in float32", "two processes (`--jobs 2`)", "lockstep of 2 seeds", "of 5", "of 10"], lines),
+        "Lockstep is not built. Seeds side by side on one core, each with its own weights, would take at least as long as "
+        "one net with as many times the sequences, and that was measured. Processes were measured on four seeds and two "
+        "cores. Without AVX-512 neither is clearly better; with it ten seeds in lockstep could gain more, at the price of a "
+        "loop that is no longer that of one net."])
 
 
 # --------------------------------------------------------------------------------------------------
@@ -929,6 +945,8 @@ TABLES = {
     "adding:limits": limits,
     "adding:limits_sentence": limits_sentence,
     "adding:speed_sentence": speed_sentence,
+    "adding:whole_command": whole_command,
+    "adding:several_seeds": several_seeds,
     "adding:lags": table("adding-lags"),
     "adding:hidden": table("adding-hidden"),
     "adding:cells": table("adding-cells"),

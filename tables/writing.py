@@ -94,8 +94,7 @@ def ran_on(name):
     words = []
     for level, record in sorted(benchmark(name).items()):
         machine = record["machine"]
-        how = (", the same with AVX-512 switched off in numpy, OpenBLAS, torch and XLA, in place of a processor without it"
-               if machine["simulated"] else "")
-        words.append(f"{level}: {machine['processor']}{how} (OpenBLAS kernel {machine['blas_kernel']})")
+        words.append(f"{level}: {machine['processor']}, OpenBLAS kernel {machine['blas_kernel']}"
+                     + (" (the same processor, AVX-512 switched off in every library)" if machine["simulated"] else ""))
     versions = ", ".join(f"{library} {machine[library]}" for library in ("numpy", "torch", "jax") if library in machine)
     return f"{'; '.join(words)}. {versions.replace('jax', 'JAX')}; one thread each, the machine to itself"
