@@ -137,6 +137,7 @@ QUANTITIES = {
     "accuracy": lambda record: np.array(record["history"]["test_accuracy"][0], float),
     "latch": lambda record: final(record, "latch_start"),
     "trained latch": lambda record: final(record, "latch_end"),
+    "test accuracy": lambda record: final(record, "test_accuracy"),
 }
 START = ("task", "cell", "units", "init", "init_scale", "forget_bias", "update_bias", "reset",
          "recurrent_activation")  # settings of one value for all that start alike
