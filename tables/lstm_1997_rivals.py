@@ -341,8 +341,8 @@ def causes(results):
          "second net was right in"], lines)
 
 
-PLAIN, NO_DIRECT, NAMES_OUTPUTS = (
-    "as it is", "second net without direct weights", "first net names the outputs, too")
+PLAIN, NO_DIRECT, NAMES_OUTPUTS, BIAS = (
+    "as it is", "second net without direct weights", "first net names the outputs, too", "outputs with a bias")
 
 
 def taken_over(results):
@@ -374,9 +374,23 @@ def causes_answer(results):
             sentences.append(f"{words} {listed(counts)}; what it has to name differs between the two sequences by "
                              f"{listed(f'{gap:.2g}' for gap in gaps)} (median).")
     claim(sentences, "some row has been run")
+    sentences += with_a_bias({p: found[p, BIAS]["final"] for p in (4, 10) if (p, BIAS) in found})
     if any(record["final"]["trials_stopped"] < 18 for (_, name), record in found.items() if name != PLAIN):
         sentences.append("So a target that tells the sequences apart is what is missing, and it does not always suffice.")
     return " ".join(sentences)
+
+
+def with_a_bias(finals):
+    """A sentence on outputs with a bias, {p: final figures}: trial by trial the target decides. None, one."""
+    if not finals:
+        return []
+    trials = [(gap, stop is not None) for final in finals.values()
+              for gap, stop in zip(final["named_gap"], final["sequences_to_success"])]
+    least, most = min(gap for gap, stops in trials if stops), max(gap for gap, stops in trials if not stops)
+    claim(least > most, "where the bias helps, the target tells the sequences apart")
+    counts = listed(f"{final['trials_stopped']} of {len(final['named_gap'])} with p = {p}" for p, final in finals.items())
+    return [f"A bias of the outputs alone lets it take over in {counts}: in those whose target differs by {least:.2f} or "
+            f"more, and in none of the others, where it is {most:.2f} at most."]
 
 
 def searches(results):
