@@ -220,7 +220,8 @@ def test_the_chunkers_causes_are_told_as_far_as_they_were_run():
     mixed = made(rivals.BIAS, 9, 0.2)
     mixed["final"]["named_gap"][9:] = [0.05] * 9
     assert "in 9 of 18 with p = 4: in those whose target differs by 0.20 or more" in told(plain, mixed)[0]
-    for wrong in (made(rivals.BIAS, 9, 0.2), made(rivals.NO_DIRECT, 3, 0.7), made(rivals.PLAIN, 18, 0.004), made(rivals.PLAIN, 0, 0.5)):
+    for wrong in (made(rivals.BIAS, 9, 0.2), made(rivals.NO_DIRECT, 3, 0.7), made(rivals.PLAIN, 18, 0.004),
+                  made(rivals.PLAIN, 0, 0.5)):
         with pytest.raises(ValueError, match="no longer bears out"):
             told(wrong)
 
