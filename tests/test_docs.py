@@ -171,7 +171,7 @@ def short_results(tmp_path_factory):
     """The committed records of the pathological tasks with three points of each curve."""
     records = harness.read_results(ROOT / "results.json")["rnn_pathological"]
     for record in records:
-        record["history"] = {name: column[:3] for name, column in record["history"].items()}
+        record["history"] = {name: column[:3] for name, column in record.get("history", {}).items()}
     path = tmp_path_factory.mktemp("short") / "results.json"
     path.write_text(json.dumps({"schema": 1, "rnn_pathological": records}))
     return path
