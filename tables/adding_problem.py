@@ -61,7 +61,7 @@ def front(results):
     long = studies.arms(results, "adding-long")["T = 1000"]
     claim(solved(long) >= 8, "at T = 1000 a recipe solves most seeds")
     return (f"Yes: after {ITERS} iterations each, {solved(lstm)} of 10 LSTMs solve it and {solved(rnn)} of 10 RNNs. Over "
-            f"1000 steps another recipe (`--long`) solves {solved(long)} of {len(long)}.")
+            f"1000 steps `--long` solves {solved(long)} of {len(long)}.")
 
 
 def front_headline(results):
@@ -914,7 +914,7 @@ def long_answer(results):
 def long_tried(results):
     """What else was tried at T = 1000."""
     if not studies.are_complete(results, "adding-long-search"):
-        return "What else was tried at T = 1000 has not been run to its end (`python3 reproduce.py adding-long-search`)."
+        return "What else was tried at T = 1000 has not been run to its end yet (`python3 reproduce.py adding-long-search`)."
     tried = studies.arms(results, "adding-long-search")
     gated = [label for label in tried if label.startswith("LSTM")]
     best = {label: column(tried[label], "validation_solve_rate").max() for label in tried}
