@@ -106,7 +106,7 @@ UNSOLVED = dict(solved=False, updates_to_solve=None)
     ("rnn_pathological:scale_answer", "pathological-scale", 0.8, SOLVED),
     ("rnn_pathological:scale_answer", "pathological-scale", "gaussian", UNSOLVED),
     ("rnn_pathological:xor_budget", "pathological-xor-fixed-longer", "fixed T = 30, Adam", SOLVED),
-    ("rnn_pathological:beyond_answer", "pathological-beyond-curriculum", "LSTM, 32 units", UNSOLVED),
+    ("rnn_pathological:beyond_answer", "pathological-beyond-fair", "LSTM, 32 units", UNSOLVED),
     ("rnn_pathological:table5_answer", "pathological-sutskever", "NAG", dict(wrong_rate=0.0001)),
     ("rnn_pathological:table5_answer", "pathological-sutskever", "CM", dict(wrong_rate=0.95)),
     ("rnn_pathological:findings", "pathological-length", 20, UNSOLVED),
