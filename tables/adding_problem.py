@@ -911,17 +911,27 @@ def long_answer(results):
         f"0.05. {long_tried(results)}")
 
 
+LONG_OWN = "1997, inputs alone, 16 units, rate 0.01"  # of the search: the setting of --long
+
+
 def long_tried(results):
     """What else was tried at T = 1000."""
     if not studies.are_complete(results, "adding-long-search"):
         return "What else was tried at T = 1000 has not been run to its end yet (`python3 reproduce.py adding-long-search`)."
-    tried = studies.arms(results, "adding-long-search")
-    gated = [label for label in tried if label.startswith("LSTM")]
-    best = {label: column(tried[label], "validation_solve_rate").max() for label in tried}
-    claim(max(best[label] for label in gated) < 0.5, "the LSTM with a forget gate does not, at what was tried")
-    claim(best["1997, all sources, 16 units, rate 0.01"] < 0.5, "nor the cell of 1997 with all its sources")
-    return (f"In as many iterations no setting of the LSTM with a forget gate that was tried ({len(gated)}, with "
-            "forget biases of 3 and 6) got anywhere, and the cell of 1997 with all its sources did not, either.")
+    tried = {label: column(records, "validation_solve_rate")
+             for label, records in studies.arms(results, "adding-long-search").items()}
+    first, own, own_rate = max(tried, key=lambda label: tried[label].mean()), tried[LONG_OWN], ap.LONG["lr"]
+    gated = max((label for label in tried if label.startswith("LSTM")), key=lambda label: tried[label].mean())
+    all_sources = tried["1997, all sources, 16 units, rate 0.01"]
+    claim(all_sources.max() < 0.1, "the cell of 1997 with all its sources gets nowhere")
+    claim(first.startswith("1997, inputs alone, 16 units"), "the recipe's cell and size rank first")
+    claim(0.1 < tried[gated].min() and tried[gated].mean() < tried[first].mean(), "the LSTM with a forget gate partly learns")
+    words = (f"In half as many iterations, on three other seeds, \"{first}\" does best (mean validation solve rate "
+             f"{tried[first].mean():.2f}); the recipe's own rate, {own_rate:g}, which was settled before, has {own.mean():.2f}. ")
+    return words + (
+        f"An LSTM with a forget gate is not out of the running: with the settings of `--best` its three seeds end at "
+        f"{listed(f'{rate:.2f}' for rate in tried[gated])}; with twice the iterations, as `--long` has, it was not run. The cell of 1997 "
+        "with all its sources gets nowhere.")
 
 
 def long_finding(results):
