@@ -15,6 +15,7 @@ import functools
 import sys
 
 import numpy as np
+from matplotlib.patheffects import withStroke
 
 import adding_problem as ap
 import pictures
@@ -45,7 +46,7 @@ def solve_rates(axis, title="Solve rate"):
     axis.set(ylim=(-0.02, 1.02), ylabel=f"fraction of 512 with |error| < {ap.TOLERANCE}", title=title)
     axis.axhline(SOLVED, color="black", lw=0.8, ls="--")
     axis.annotate(f"solved: {SOLVED}", (0.8, SOLVED), xycoords=("axes fraction", "data"), ha="center", va="bottom",
-                  fontsize=9, bbox=dict(facecolor="white", alpha=0.8, lw=0, pad=1))
+                  fontsize=9, path_effects=[withStroke(linewidth=2.5, foreground="white")])
 
 
 def solved(records):

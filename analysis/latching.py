@@ -21,20 +21,21 @@ def pairs_won(values, others):
     return np.mean(np.array(values)[:, None] > np.array(others))
 
 
-def ranks(values, times=1):
+def ranks(values, times=None):
     """The place of each value (n,) in the order of all, from 1; equal ones share the mean of their
-    places. times (..., n): how often each of them is there. (..., n)."""
+    places. times (..., n): how often each of them is there, None for once. (..., n)."""
+    times = np.ones(len(values)) if times is None else times
     found, which = np.unique(np.asarray(values, float), return_inverse=True)
-    number = np.broadcast_to(times, (*np.shape(times)[:-1], len(which))) @ np.eye(len(found))[which]
+    number = times @ np.eye(len(found))[which]  # of each different value
     return (np.cumsum(number, -1) - (number - 1) / 2)[..., which]
 
 
-def rank_correlation(values, others, times=1):
+def rank_correlation(values, others, times=None):
     """Spearman's rank correlation of values and others (n,): that of the ranks. times (..., n): how
-    often each pair is there. Not a number where all values or all others are equal."""
-    a, b = ranks(values, times), ranks(others, times)
-    middle = (1 + np.sum(np.ones(len(a.T)) * times, -1, keepdims=True)) / 2  # the mean of any ranks
-    a, b = a - middle, b - middle
+    often each pair is there, None for once. Not a number where all values or all others are equal."""
+    times = np.ones(len(values)) if times is None else times
+    middle = (1 + times.sum(-1, keepdims=True)) / 2  # the mean of any ranks
+    a, b = ranks(values, times) - middle, ranks(others, times) - middle
     with np.errstate(invalid="ignore"):
         return (times * a * b).sum(-1) / np.sqrt((times * a * a).sum(-1) * (times * b * b).sum(-1))
 

@@ -290,26 +290,20 @@ def wider(rounds, times=1):
     return found
 
 
-def processes(iters):
-    """Seconds on the clock of four seeds one after another over those of two processes at a time."""
-    seconds = []
-    for jobs in ("1", "2"):
-        with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, str(ROOT / "adding_problem.py"), "--quiet", "--iters", str(iters), "--seeds",
-                       "0-3", "--jobs", jobs]
-            start = time.perf_counter()
-            subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
-            seconds.append(time.perf_counter() - start)
-    return round(seconds[0] / seconds[1], 2)
-
-
 def child(*command):
-    """Seconds of processor time of a process."""
+    """Seconds of a script in a process of its own: of processor time, and on the clock."""
     with tempfile.TemporaryDirectory() as folder:
         start = os.times()
         subprocess.run([sys.executable, *map(str, command)], check=True, cwd=folder, stdout=subprocess.DEVNULL)
         end = os.times()
-    return sum(end[2:4]) - sum(start[2:4])
+    return sum(end[2:4]) - sum(start[2:4]), end.elapsed - start.elapsed
+
+
+def processes(iters):
+    """Seconds on the clock of four seeds one after another over those of two processes at a time."""
+    command = ROOT / "adding_problem.py", "--quiet", "--iters", iters, "--seeds", "0-3", "--jobs"
+    (_, one), (_, two) = (child(*command, jobs) for jobs in (1, 2))
+    return round(one / two, 2)
 
 
 def whole_command(iters=8000, T=100, rounds=3):
@@ -326,9 +320,9 @@ def whole_command(iters=8000, T=100, rounds=3):
     seconds = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
-            seconds[name].append(child(*command))
+            seconds[name].append(child(*command)[0])
     ratios = [theirs / own for own, theirs in zip(*seconds.values())] if torch else []
-    seconds["this project, float64"] = [child(*ours, "--dtype", "float64")]
+    seconds["this project, float64"] = [child(*ours, "--dtype", "float64")[0]]
     settings = ap.Settings(iters=iters, T=T, dtype="float64")
     net = ap.build(settings, 1)
     ap.initialise(net, settings, ap.streams(0)["init"])
