@@ -462,8 +462,19 @@ def test_runs_sort_filter_and_show_a_curve(page):
     assert len(values) >= 3 and values == sorted(values)
     find(driver, "thead button[data-column='outcome']").click()
     assert find(driver, "th.column-outcome").get_attribute("aria-sort") == "descending"
-    find(driver, "#runs tbody .open").click()
-    detail = find(driver, "#runs .detail")
+    with_curves = set(driver.execute_script("""
+        const data = JSON.parse(document.getElementById('data').textContent);
+        return data.runs.records.filter((record) => record[6]).map((record) => record[1]);
+    """))
+    shown_runs = [button.get_attribute("data-run") for button in find_all(driver, "#runs tbody .open")]
+
+    def open_run(chosen):
+        find(driver, f"#runs tbody .open[data-run='{chosen}']").click()
+        return find(driver, "#runs .detail")
+
+    without = next(run for run in shown_runs if run not in with_curves)
+    assert "It keeps no curve." in open_run(without).text and not find_all(driver, "#runs .detail .curve")
+    detail = open_run(next(run for run in shown_runs if run in with_curves))
     assert find(driver, "#runs .detail .curve").get_attribute("d").startswith("M")
     for words in ("python3 adding_problem.py", "hidden", "In the end", "Where it comes from"):
         assert words in detail.text
