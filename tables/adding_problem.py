@@ -11,7 +11,6 @@ from analysis.variance import two_way
 from studies import adding_problem as grids
 from studies.adding_problem import SEARCH_SEEDS, STARTS, STOPPED
 from tables.writing import (
-    arms_if_run,
     benchmark,
     column,
     count,
@@ -89,10 +88,9 @@ def front_table(results):
 def findings(results):
     """The page's findings, a line each."""
     lstm, rnn = ten_seeds(results)
-    lags, cells = studies.arms(results, "adding-lags"), studies.arms(results, "adding-cells")
+    lags = studies.arms(results, "adding-lags")
     best_mse = column(studies.arms(results, "adding-best")["--best"], "test_mse")
     between, gates_only = lesion(results, "g", "mean", "unmarked"), lesion(results, "ifo", "mean", "unmarked")
-    stuck = int((column(cells["IRNN"], "test_mse") > 0.5).sum())
     claim(solved(lstm) >= 7 and solved(rnn) == 0, "most seeds of the LSTM solve the task, none of the RNN")
     claim(solved(lags["LSTM, T = 500"]) == solved(lags["LSTM, T = 1000"]) == 0, "the recipe does not carry over")
     together = int((between > 0.5).sum())
@@ -102,11 +100,8 @@ def findings(results):
         f"{solved(rnn)} of 10 reach a solve rate of 0.85 (median MSE "
         f"{np.median(column(lstm, 'test_mse')):.5f} and "
         f"{np.median(column(rnn, 'test_mse')):.3f}); the RNN still falls slowly then.",
-        fair_finding(results) if studies.are_complete(results, "adding-fair") else
-        f"- Without the forget gate {solved(cells['LSTM of 1997, no forget gate'])} of 10 reach that. Of the ReLU net with "
-        f"identity start (IRNN) {solved(cells['IRNN'])} do, and {stuck} learn next to nothing.",
-        long_finding(results) if studies.are_complete(results, "adding-long") else
-        "- With the same recipe no seed of three reaches it at T = 500 or T = 1000.",
+        fair_finding(results),
+        long_finding(results),
         "- The units keep the values together: without what they say to each "
         f"other's candidates at unmarked steps the MSE is {between[between > 0.5].min():.2f} to "
         f"{between.max():.2f} in {WORDS[together]} of ten seeds.",
@@ -508,10 +503,8 @@ def table_of(found):
 
 
 def gru(results):
-    """The GRU beside the headline's LSTM, nothing while a run of it is missing."""
-    found = arms_if_run(results, "adding-gru")
-    if not found:
-        return ""
+    """The GRU beside the headline's LSTM."""
+    found = studies.arms(results, "adding-gru")
     (lstm, _), records = ten_seeds(results), found["GRU"]
     rates = [np.median(column(of, "solve_rate")) for of in (records, lstm)]
     return "\n\n".join([
@@ -745,11 +738,6 @@ def best_answer(results):
 # Equal budgets, equal search; T = 500 and 1000
 # --------------------------------------------------------------------------------------------------
 
-def not_run(*names):
-    """What a block says whose studies lack a record."""
-    return f"Not run yet: `python3 reproduce.py {' '.join(names)}`."
-
-
 def fair_figures(results, cell):
     """Of a cell's settings, {(rate, clip, start): (seeds that solve the task, minus mean MSE)}, on the
     validation sequences of the search: the larger, the better. One with a run that diverged is
@@ -782,8 +770,6 @@ def start_words(cell, k):
 
 def fair_search(results):
     """What the search chose for each cell, and what else it saw."""
-    if not studies.are_complete(results, "adding-fair-search"):
-        return not_run("adding-fair-search")
     found, rows, tried = studies.arms(results, "adding-fair-search"), [], len(grids.FAIR_SEARCH_SEEDS)
     for cell in grids.FAIR_CELLS:
         rate, clip, k = chosen = fair_choice(results, cell)
@@ -801,17 +787,12 @@ def fair_search(results):
 
 def fair(results):
     """Each cell at its best of the same grid, beside the headline's recipe."""
-    if not studies.are_complete(results, "adding-fair"):
-        return not_run("adding-fair-search", "adding-fair")
     picture = "![Each cell at its best of twelve settings](../viz/adding_fair.png)"
     return f"{table_of(studies.arms(results, 'adding-fair'))}\n\n{picture}"
 
 
 def fair_answer(results):
     """What each cell can do in 256,000 sequences."""
-    if not studies.are_complete(results, "adding-fair", "adding-fair-search"):
-        return ("Whether this is what the cells can do, or what a recipe made for the LSTM does to the others, is not "
-                "answered yet.")
     found = studies.arms(results, "adding-fair")
     mse = {cell: column(records, "test_mse") for cell, records in found.items()}
     wins = {cell: solved(records) for cell, records in found.items()}
@@ -854,8 +835,6 @@ def fair_finding(results):
 
 def long_search(results):
     """What was tried at T = 1000, by the mean of the solve rates on validation sequences."""
-    if not studies.are_complete(results, "adding-long-search"):
-        return not_run("adding-long-search")
     found = studies.arms(results, "adding-long-search")
     rates = {label: column(records, "validation_solve_rate") for label, records in found.items()}
     rows = [[label, *(f"{value:.3f}" for value in rates[label]), f"{column(found[label], 'validation_mse').max():.1e}"]
@@ -866,8 +845,6 @@ def long_search(results):
 
 def long(results):
     """The recipe on fresh seeds at four lengths, and what a run costs."""
-    if not studies.are_complete(results, "adding-long"):
-        return not_run("adding-long")
     found, rows = studies.arms(results, "adding-long"), []
     for label, records in found.items():
         first = [reached(record, 0.85) for record in records]
@@ -897,8 +874,6 @@ def small_range(values):
 
 def long_answer(results):
     """The seed document's open question."""
-    if not studies.are_complete(results, "adding-long"):
-        return "A recipe for T = 1000 is there (`--long`); its ten fresh seeds have not been run yet."
     found = studies.arms(results, "adding-long")
     wins = {label: solved(records) for label, records in found.items()}
     sequences = found["T = 1000"][0]["final"]["train_sequences"]
@@ -916,8 +891,6 @@ LONG_OWN = "1997, inputs alone, 16 units, rate 0.01"  # of the search: the setti
 
 def long_tried(results):
     """What else was tried at T = 1000."""
-    if not studies.are_complete(results, "adding-long-search"):
-        return "What else was tried at T = 1000 has not been run to its end yet (`python3 reproduce.py adding-long-search`)."
     tried = {label: column(records, "validation_solve_rate")
              for label, records in studies.arms(results, "adding-long-search").items()}
     first, own, own_rate = max(tried, key=lambda label: tried[label].mean()), tried[LONG_OWN], ap.LONG["lr"]

@@ -10,7 +10,7 @@ import studies.rnn_pathological as grids
 from analysis import claim
 from analysis import momentum_2013 as paper_2013
 from analysis.latching import rank_correlation
-from tables.writing import arms_if_run, count, iterations, listed, markdown, ran_on, seconds, side_by_side, spread
+from tables.writing import count, iterations, listed, markdown, ran_on, seconds, side_by_side, spread
 
 START = {"ortho": "orthogonal", "random": "N(0, 0.1²)"}
 METHOD = {"NAG": "Nesterov", "CM": "heavy ball"}
@@ -160,15 +160,8 @@ def findings(results):
     claim(solved(short)[0] >= 0.8 * len(short) and solved_all(xor_small),
           "at a short T, and for XOR with a curriculum, the small start does")
     adam, wide = finals(results, "memory")[T_200], finals(results, "reach")[next(iter(grids.REACH))]
-    plain = finals(results, "beyond-curriculum")[grids.BEYOND_NETS[0], 400]
     cap = max(final["update"] for final in adam + wide)  # both have runs that use it up
     claim(2 * solved(adam)[0] > len(adam) and 2 * solved(wide)[0] > len(wide), "Adam solves T = 200")
-    unequal = (
-        f"With a curriculum it is solved at T = 400 in {of_all(plain)} seeds by the tanh RNN and "
-        f"{of_all(lstm)} by an LSTM, at unequal settings.")
-    short_xor = (
-        f"XOR at T = 30 is solved in none of {len(fixed)} runs of {LIMIT:,} updates at a fixed length, in "
-        f"{solved(both)[0]} of {len(both)} with a curriculum and mixed lengths.")
     return "\n".join([
         "1. In three tasks at a fixed length (heavy ball, 2400 updates) scale and structure of the "
         f"start decide: at a spectral radius of 0.8 four starts solve {low} of {runs} runs; at 1 "
@@ -178,7 +171,7 @@ def findings(results):
         f"{far['ortho']} (orthogonal start), {far['random']} (small random) and {far['identity']} "
         f"(identity) with 2400 updates of the heavy ball; with {cap} of Adam T = 200 is solved in "
         f"{of_all(adam)} (input scale 0.01) and {of_all(wide)} (0.1).",
-        f"3. {fair_finding(results) or unequal} {xor_finding(results) or short_xor}",
+        f"3. {fair_finding(results)} {xor_finding(results)}",
         f"4. Temporal order at T = 30 takes {easy:.0f} updates in the median (to an accuracy of 0.9), "
         f"addition {addition:.0f} (to an MSE of 0.05): its symbols have channels of their own, they lie "
         "in two short regions, and the answer needs no arithmetic.",
@@ -534,8 +527,7 @@ def xor_budget(results):
     """XOR at a fixed T = 30, every run there is, with its budget."""
     of = [final for name in ("xor-fixed", "xor-fixed-longer") for some in finals(results, name).values() for final in some]
     of += [final for key, some in finals(results, "xor-grid").items() if key[0] == "fixed length" for final in some]
-    if complete(results, "xor-whole-budget"):
-        of += [final for some in finals(results, "xor-whole-budget").values() for final in some]
+    of += [final for some in finals(results, "xor-whole-budget").values() for final in some]
     claim(not any(final["solved"] or final["updates_to_solve"] for final in of), "at a fixed length no run solves XOR")
     spent, best = [final["update"] for final in of], max(final["test_accuracy"] for final in of)
     claim(best < 0.6, "all of these runs stay near chance")
@@ -569,10 +561,8 @@ CELLS = {"lstm": "LSTM", "gru": "GRU"}
 
 
 def gated(results):
-    """LSTM and GRU on the headline's tasks, nothing while a run is missing."""
-    found = arms_if_run(results, "pathological-gated")
-    if not found:
-        return ""
+    """LSTM and GRU on the headline's tasks."""
+    found = arms(results, "gated")
     rows = {f"{task}, {CELLS[cell]}": records for (task, cell), records in found.items()}
     settings, tanh = rp.Settings(**grids.GATED[rp.HEADLINE_TASKS[0], "lstm"]), rp.Settings()
     of = {cell: [record["final"] for (_, other), records in found.items() if other == cell for record in records]
@@ -632,48 +622,6 @@ def beyond(results):
     return table_of_runs(found, list(found))
 
 
-def beyond_answer(results):
-    """Where the plain net's reach ends and what the LSTM does there."""
-    if complete(results, "beyond-fair", "beyond-fair-search"):
-        return beyond_fair_answer(results)
-    found = {way: finals(results, f"beyond-{way}") for way in ("fixed", "curriculum")}
-
-    def of(net, way, T):
-        some = found[way][net, T]
-        return f"{solved(some)[0]} of {len(some)}", solved(some)[0] / len(some)
-
-    plain, lstm = grids.BEYOND_NETS
-    grow, long = "curriculum", finals(results, "memory")[T_200]
-    end = solved(long)[0]
-    claim(2 * end > len(long), "most seeds of the longer run at T = 200 are solved")
-    claim(of(plain, "fixed", 400)[1] == of(lstm, "fixed", 400)[1] == 0, "at the fixed T = 400 neither net solves it")
-    claim(of(lstm, grow, 200)[1] == of(lstm, grow, 400)[1] == 1, "with the curriculum the LSTM solves every seed")
-    claim(of(plain, grow, 400)[1] < 0.6, "at T = 400 the LSTM is ahead")
-    claim(of(plain, "fixed", 200)[1] == of(lstm, "fixed", 200)[1], "at the fixed T = 200 the two nets are level")
-    records = {way: {net: arms(results, f"beyond-{way}")[net, 200][0]["settings"] for net in (plain, lstm)} for way in found}
-    capped, uncapped = records["fixed"][plain], arms(results, "memory")[T_200][0]["settings"]
-    claim([name for name in capped if capped[name] != uncapped[name]] == ["epochs"], "only the cap differs")
-    claim(all(chosen["optimizer"] == "adam" for pair in records.values() for chosen in pair.values()), "all of them use Adam")
-
-    def with_settings(way, net):
-        chosen = records[way][net]
-        words = [f"a rate of {chosen['lr']:g}", f"an input scale of {chosen['input_scale']:g}"]
-        words += [f"a forget bias of {chosen['forget_bias']:g}"] if net == lstm else []
-        return f"{listed(words)} ({cap(chosen)} updates at most)"
-
-    return (
-        "At a fixed length three seeds do not tell the two nets apart: at T = 200 each solves "
-        f"{of(lstm, 'fixed', 200)[0]} seeds, at T = 400 none. With a curriculum and mixed lengths "
-        f"the LSTM solves every seed at both lengths, the tanh RNN {of(plain, grow, 200)[0]} at T "
-        f"= 200 and {of(plain, grow, 400)[0]} at T = 400.\n\nThe nets do not have equal settings. "
-        f"All use Adam. At a fixed length the LSTM has {with_settings('fixed', lstm)}, the tanh "
-        f"RNN {with_settings('fixed', plain)}; with the curriculum the LSTM "
-        f"{with_settings(grow, lstm)}, the tanh RNN {with_settings(grow, plain)}.\n\nHow far the "
-        f"plain net reaches is open: with a cap of {cap(uncapped)} updates instead of "
-        f"{cap(capped)} and nothing else changed, it solves {end} of {len(long)} seeds at the "
-        "fixed T = 200, and T = 400 was not tried so long.")
-
-
 def cap(settings):
     """The most updates of a run."""
     return settings["epochs"] * settings["batches_per_epoch"]
@@ -695,8 +643,6 @@ def not_run(*names):
 
 def xor_whole(results):
     """XOR at the fixed T = 30 with 24,000 updates."""
-    if not complete(results, "xor-whole-budget"):
-        return not_run("xor-whole-budget")
     found = {f"{optimizer}, {START[init]}, input scale {scale:g}": records
              for (optimizer, init, scale), records in arms(results, "xor-whole-budget").items()}
     return table_of_runs(found, list(found)) + "\n\n![XOR at a fixed length](../viz/xor_whole_budget.png)"
@@ -729,8 +675,6 @@ def fair_words(net, chosen):
 
 def beyond_fair_search(results):
     """What the search chose for each net, and what else it saw."""
-    if not complete(results, "beyond-fair-search"):
-        return not_run("beyond-fair-search")
     found, rows = finals(results, "beyond-fair-search"), []
     for net in grids.FAIR_NETS:
         chosen, means = fair_choice(results, net), fair_means(results, net)
@@ -743,8 +687,6 @@ def beyond_fair_search(results):
 
 def beyond_fair(results):
     """Both nets at growing T, each at its best of the same search."""
-    if not complete(results, "beyond-fair"):
-        return not_run("beyond-fair-search", "beyond-fair")
     found = {f"{net}, T = {T}": records for (net, T), records in arms(results, "beyond-fair").items()}
     return table_of_runs(found, list(found)) + "\n\n![Both nets after the same search](../viz/lstm_reach_fair.png)"
 
@@ -771,7 +713,7 @@ def weights(net):
     return rp.build(settings, 1).theta.size
 
 
-def beyond_fair_answer(results):
+def beyond_answer(results):
     """Where each net's reach ends, after the same search."""
     plain, lstm = grids.FAIR_NETS
     found = finals(results, "beyond-fair")
@@ -793,9 +735,7 @@ def beyond_fair_answer(results):
 
 
 def fair_finding(results):
-    """Finding 3 on the two nets, None until they have been run."""
-    if not complete(results, "beyond-fair"):
-        return None
+    """Finding 3 on the two nets."""
     plain, lstm = grids.FAIR_NETS
     n, lengths = len(finals(results, "beyond-fair")[plain, grids.FAIR_LENGTHS[0]]), listed(grids.FAIR_LENGTHS)
     return (
@@ -804,9 +744,7 @@ def fair_finding(results):
 
 
 def xor_finding(results):
-    """Finding 3 on XOR, None until the whole budget has been run."""
-    if not complete(results, "xor-whole-budget"):
-        return None
+    """Finding 3 on XOR."""
     whole = [final for of in finals(results, "xor-whole-budget").values() for final in of]
     grown = finals(results, "xor")["T = 30"]
     claim(not any(final["updates_to_solve"] for final in whole) and solved_all(grown),
@@ -818,8 +756,6 @@ def xor_finding(results):
 
 def xor_whole_answer(results):
     """Whether XOR needs shorter sequences."""
-    if not complete(results, "xor-whole-budget"):
-        return "Whether the 24,000 updates that the earlier write-up asks for would do is not answered yet."
     whole = finals(results, "xor-whole-budget")
     every = [final for of in whole.values() for final in of]
     best, grown = max(final["test_accuracy"] for final in every), finals(results, "xor")["T = 30"]

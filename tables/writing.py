@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 import harness
-import studies
 from tables import ROOT
 
 
@@ -21,14 +20,6 @@ def markdown(header, rows, align="---"):
 
 def line(cells):
     return "|" + "".join(" |" if cell is None else f" {cell} |" for cell in cells)
-
-
-def arms_if_run(results, name):
-    """The records of a study by label, None while a run of it is missing."""
-    try:
-        return studies.arms(results, name)
-    except KeyError:
-        return None
 
 
 def column(records, name):
