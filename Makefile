@@ -30,7 +30,7 @@ headline: .venv/run
 	touch $@
 
 test: .venv/dev
-	$(RUN) -m pytest -n 2
+	$(RUN) -m pytest -n 2 --dist loadgroup
 
 plots: .venv/run
 	$(RUN) visualize_adding_problem.py

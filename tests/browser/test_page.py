@@ -21,6 +21,7 @@ import make_explorer
 import studies
 from analysis import cells
 
+pytestmark = pytest.mark.xdist_group("browser")  # one browser, not one for each worker
 CLOSE = 1e-12
 DESKTOP, PHONE = (1280, 900), (360, 740)
 
