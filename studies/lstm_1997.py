@@ -102,6 +102,26 @@ PAPER = {  # every row of the paper's tables
     **TABLE_1, **TABLE_2, **TABLE_3, **TABLE_3_500, **TABLE_3_1000, **TABLE_3_LONG, **TABLES_4_TO_6,
     **TABLES_4_AND_5_LONG, **TABLE_7, **TABLE_7_LONG, **TABLE_8, **TABLE_9}
 
+# Literal rows that do not stop, given ten times the paper's mean. 1, 3 blocks, rate 0.5 has 100,000
+_WHEN = {"literal": LITERAL, "update step": STEP}
+LITERAL_1 = (
+    rows(reber(4, 0.1), _WHEN, 397_400) | rows(reber(3, 0.1), _WHEN, 217_300)
+    | rows(reber(3, 0.2), _WHEN, 140_600) | rows(reber(4, 0.5), _WHEN, 95_000)
+    | rows(reber(3, 0.5), _LITERAL, 100_000))
+LITERAL_2AB = (
+    rows(dict(experiment="2a"), _WHEN, 50_400) | rows(dict(experiment="2b"), _WHEN, 56_800))
+LITERAL_2C = (
+    rows(lag(50, 50), _LITERAL, 300_000) | rows(lag(100, 100), _LITERAL, 310_000)
+    | rows(lag(200, 200), _LITERAL, 330_000))
+LITERAL_2C_500 = rows(lag(500, 500), _LITERAL, 380_000)
+LITERAL_2C_1000 = (
+    rows(lag(1000, 1000), _LITERAL, 490_000) | rows(lag(1000, 500), _LITERAL, 490_000)
+    | rows(lag(1000, 200), _LITERAL, 750_000))
+LITERAL_3 = (
+    rows(signals("3b", 100, 1), _LITERAL, 784_300) | rows(signals("3c", 100, 3), _LITERAL, 2_696_500))
+LITERAL_4 = rows(adding(500), _LITERAL, 2_090_000)
+LITERAL_6B = rows(dict(experiment="6b"), _LITERAL, 5_711_000)
+
 # Cells that see no constant sources: no gates and no bias, or the inputs only
 _NARROW = {"cells see inputs": dict(cell_sources="inputs")}
 SOURCES_2C = (
@@ -244,6 +264,14 @@ STUDIES = [
     study("table-7-long", "adding with T = 500 and 1000, Table 7", TABLE_7_LONG, 400, keep=None),
     study("table-8", "multiplication, Table 8", TABLE_8, 60, keep=None),
     study("table-9", "temporal order, Table 9", TABLE_9, 40, keep=None),
+    study("literal-1", "the Reber grammar, literal, ten times the paper's mean", LITERAL_1, 80),
+    study("literal-2ab", "2a and 2b, the same", LITERAL_2AB, 40, keep=None),
+    study("literal-2c", "2c with q = 50, 100 and 200, the same", LITERAL_2C, 50),
+    study("literal-2c-500", "2c with q = 500, the same", LITERAL_2C_500, 90),
+    study("literal-2c-1000", "2c with q = 1000, p = 1000, 500 and 200, the same", LITERAL_2C_1000, 260),
+    study("literal-3", "3b and 3c with T = 100, the same", LITERAL_3, 12),
+    study("literal-4", "4 with T = 500, the same", LITERAL_4, 80, keep=None),
+    study("literal-6b", "6b, the same", LITERAL_6B, 75, keep=None),
     study("sources-2c", "2c with cells that see the inputs only, q up to 500", SOURCES_2C, 8),
     study("sources-2c-long", "the same with q = 1000", SOURCES_2C_LONG, 80),
     study("slow", "adding over 100 and 500 steps and multiplying, with slow weights to the cells",
