@@ -195,6 +195,11 @@ class Run(NamedTuple):
         return self.settings.max_sequences > lstm.round_up(2 * self.row.paper, 1000)
 
     @property
+    def times_paper(self):
+        """How many times the paper's mean it was given."""
+        return self.settings.max_sequences / self.row.paper
+
+    @property
     def short_of_bound(self):
         """Whether it was given up before that."""
         return self.settings.max_sequences < 1.99 * self.row.paper
@@ -222,8 +227,9 @@ class Run(NamedTuple):
 
 # Studies of whole rows. Those of other gate biases and rates have tables of their own
 OF_ROWS = (
-    grids.PAPER, grids.SOURCES_2C, grids.SLOW, grids.COMMON, grids.NEAREST, grids.NEAREST_3A, grids.OUTPUT_GATES,
-    grids.RIDDLE_1, grids.RIDDLE_2C, grids.RIDDLE_4, grids.FIRST_WEIGHTS, dict(list(grids.FULL_GRADIENT.items())[:2]))
+    grids.PAPER, grids.LITERAL_LONGER, grids.SOURCES_2C, grids.SLOW, grids.SLOW_LONG, grids.COMMON, grids.NEAREST,
+    grids.NEAREST_3A, grids.OUTPUT_GATES, grids.RIDDLE_1, grids.RIDDLE_2C, grids.RIDDLE_4, grids.FIRST_WEIGHTS,
+    dict(list(grids.FULL_GRADIENT.items())[:2]))
 
 
 def runs(results, *parts):

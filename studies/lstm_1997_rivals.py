@@ -100,12 +100,17 @@ SEARCH_MINUTES = {  # of one core, by method, experiment and p
     ("chunker", "2a", 100): 120, ("bptt", "1", None): 15, ("rtrl", "1", None): 60}
 
 
+def search_name(method, experiment, p):
+    """The study of a row's search."""
+    return f"rivals-search-{method}-{'reber' if experiment == '1' else p}"
+
+
 def searches():
     for row in SEARCHES:
         method, experiment, p, _ = row
         where = "the Reber grammar" if p is None else f"2a with p = {p}"
-        name = f"rivals-search-{method}-{'reber' if p is None else p}"
-        yield study(name, f"every change that the LSTM had to choose from, for {method} on {where}", search(*row),
+        yield study(search_name(method, experiment, p),
+                    f"every change that the LSTM had to choose from, for {method} on {where}", search(*row),
                     SEARCH_MINUTES[method, experiment, p], keep=())
 
 
