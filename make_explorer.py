@@ -40,7 +40,7 @@ SCRIPTS = (  # in the order in which they need one another
     "nets.js", "tasks.js", "dom.js", "address.js", "chart.js", "words.js", "scene.js", "answer.js", "figure.js",
     "watch.js", "compare.js", "runs.js", "page.js")
 CURVE_POINTS = 48  # of a curve among the runs, at most
-DIGITS = 4  # of its values
+CURVE_DIGITS, DIGITS = 3, 4  # of its values, and of all other figures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,10 +228,10 @@ def places_in_studies():
     return found
 
 
-def rounded(value):
-    """A number with DIGITS digits, for JSON as short as can be; others as they are."""
+def rounded(value, digits=DIGITS):
+    """A number with so many digits, for JSON as short as can be; others as they are."""
     if isinstance(value, float):
-        value = float(f"{value:.{DIGITS}g}")
+        value = float(f"{value:.{digits}g}")
         return int(value) if value.is_integer() and abs(value) < 1e15 else value
     return value
 
@@ -240,8 +240,8 @@ def point(value):
     """A value of a curve: rounded; of a list of trials the median of those that have one."""
     if isinstance(value, list):
         values = [number for number in value if isinstance(number, int | float)]
-        return rounded(float(np.median(values))) if values else None
-    return rounded(value) if isinstance(value, int | float) else None
+        return rounded(float(np.median(values)), CURVE_DIGITS) if values else None
+    return rounded(value, CURVE_DIGITS) if isinstance(value, int | float) else None
 
 
 def curves(history, pool):

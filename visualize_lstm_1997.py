@@ -201,10 +201,11 @@ def first_weights(found):
     handles.append(Line2D([], [], label="paper, mean", **(PAPER | dict(linestyle=":"))))
     figure.legend(handles=handles, loc="outside lower center", ncol=2)
     at_500 = {words: run.within for (row, words), run in runs.items() if (row.experiment, row.T) == ("4", 500)}
+    [bound] = {run.bound for run in runs.values() if (run.row.experiment, run.row.T) == ("4", 500)}
     others = [at_500[words] for words in FIRST_WEIGHTS if words != "P D X I12"]
     figure.suptitle(
-        f"Experiment 4, T = 500: with first weights times 12, {at_500['P D X I12']} of 10 stop, otherwise "
-        f"{min(others)} to {max(others)}")
+        f"Experiment 4, T = 500, by {bound:,} sequences: {at_500['P D X I12']} of 10 stop with first weights "
+        f"times 12, otherwise {min(others)} to {max(others)}")
     return figure
 
 

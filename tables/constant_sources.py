@@ -189,9 +189,9 @@ def findings(results):
     alone = [run for run in readings.runs(results, lstm_grids.SOURCES_2C) if run.all_stop]
     return "\n".join([
         f"1. {slow_answer(results)}",
-        "2. Such weights, from gates and bias, which say about the same at every step, turn the states into noise as "
-        "they learn, and the net stops listening to its cells. With T = 500 a tenth of the output weights is left "
-        f"after {moments(tenth)} sequences, and no trial stops by {thousands(grids.CAPS[500])} (word for word all do in the end, "
+        "2. Weights from gates and bias say about the same at every step; learning, they turn the states into noise, "
+        "the net stops listening. At T = 500 a tenth of the output weights is left "
+        f"after {moments(tenth)} sequences, and no trial stops by {thousands(grids.CAPS[500])} (word for word all do, "
         f"after {literal.over_paper:.1f} times the paper's mean).",
         f"3. It is their learning: at a hundredth of the rate {len(rest['slow'])} of 10 trials stop by "
         f"{thousands(grids.CAPS[500])} sequences, left as they start {len(rest['frozen'])}; without these weights all 10 do, "

@@ -461,7 +461,7 @@ def front_answer(results):
     claim([len(run.reached) for run in lag] == [0, 18] and not others_on_2a(results), "2a is the LSTM's with changes")
     return (
         f"On the Reber grammar RTRL ({rtrl} of 30 by {thousands(BOUNDS[1])} sequences) and BPTT ({bptt}) beat it word for word "
-        f"({listed(plain[1])}, in two readings), not with named changes ({most}).")
+        f"({', '.join(map(str, plain[1]))}), not with named changes ({most}).")
 
 
 def others_on_2a(results):

@@ -638,7 +638,7 @@ def test_every_record_is_among_the_runs(results, data):
             assert x[1][-1] == pytest.approx(full[x[0]][-1], rel=1e-3)
             for name, column in columns.items():
                 if name in full and full[name][-1] is not None:
-                    assert column[-1] == pytest.approx(full[name][-1], rel=1e-3, abs=1e-9)
+                    assert column[-1] == pytest.approx(full[name][-1], rel=5e-3, abs=1e-9)
     assert sum(run[6] is not None for run in runs["records"]) > 1000
 
 
