@@ -39,7 +39,7 @@ STYLE, TEMPLATE = "style.css", "page.html"
 SCRIPTS = (  # in the order in which they need one another
     "nets.js", "tasks.js", "dom.js", "address.js", "chart.js", "words.js", "scene.js", "answer.js", "figure.js",
     "watch.js", "compare.js", "runs.js", "page.js")
-CURVE_POINTS = 48  # of a curve among the runs, at most
+CURVE_POINTS = 36  # of a curve among the runs, at most
 CURVE_DIGITS, DIGITS = 3, 4  # of its values, and of all other figures
 
 
