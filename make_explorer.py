@@ -39,8 +39,8 @@ STYLE, TEMPLATE = "style.css", "page.html"
 SCRIPTS = (  # in the order in which they need one another
     "nets.js", "tasks.js", "dom.js", "address.js", "chart.js", "words.js", "scene.js", "answer.js", "figure.js",
     "watch.js", "compare.js", "runs.js", "page.js")
-CURVE_POINTS = 36  # of a curve among the runs, at most
-CURVE_DIGITS, DIGITS = 3, 4  # of its values, and of all other figures
+CURVE_POINTS = 32  # of a curve among the runs, at most
+LIST_DIGITS, DIGITS = 3, 4  # of the values of a curve or a list of trials, and of a single figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,8 +240,8 @@ def point(value):
     """A value of a curve: rounded; of a list of trials the median of those that have one."""
     if isinstance(value, list):
         values = [number for number in value if isinstance(number, int | float)]
-        return rounded(float(np.median(values)), CURVE_DIGITS) if values else None
-    return rounded(value, CURVE_DIGITS) if isinstance(value, int | float) else None
+        return rounded(float(np.median(values)), LIST_DIGITS) if values else None
+    return rounded(value, LIST_DIGITS) if isinstance(value, int | float) else None
 
 
 def curves(history, pool):
@@ -296,7 +296,8 @@ def figures(final):
     lists = {name: value for name, value in final.items()
              if isinstance(value, list) and len(value) <= 30 and not any(isinstance(v, list | dict) for v in value)}
     return {name: rounded(value) for name, value in short.items()} | {
-        name: [rounded(v) for v in value] for name, value in lists.items() if any(v is not False for v in value)}
+        name: [rounded(v, LIST_DIGITS) for v in value] for name, value in lists.items()
+        if any(v is not False and v is not None for v in value)}
 
 
 def every_run(results):

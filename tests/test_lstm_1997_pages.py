@@ -317,7 +317,7 @@ def texts(figure):
 def test_the_titles_of_the_pictures_count(results, found):
     counts = {readings.letters(run.settings): run.within for run in found if run.row is page.rows_of("4")[1]}
     assert [counts[words] for words in visualize_lstm_1997.FIRST_WEIGHTS] == [0, 0, 6, 2]
-    assert "T = 500: with first weights times 12, 6 of 10 stop, otherwise 0 to 2" in title(
+    assert "T = 500, by 418,000 sequences: 6 of 10 stop with first weights times 12" in title(
         visualize_lstm_1997.first_weights(found))
     changed = stopping(results, "lstm_1997", of_experiment("4", T=500, init_scale=24.0), 1000)
     assert title(visualize_lstm_1997.first_weights(readings.runs(changed))).endswith("0 to 10")

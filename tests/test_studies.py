@@ -74,7 +74,10 @@ def test_every_row_of_the_papers_tables_is_in_a_study():
         return [cell for study in EVERY if study.experiment == experiment for cell in study.cells()]
 
     assert {cell.row for cell in cells("lstm_1997")} == {*lstm.TABLE_ROWS, *lstm.OTHER_ROWS}
+    chosen = studies.load()["rivals-tuned"].cells()  # has a row of the tables again where a search finds nothing
     rows = [cell.row for cell in cells("lstm_1997_rivals") if cell == rivals.Settings(**asked_of(cell.row))]
+    for again in {cell.row for cell in chosen if cell == rivals.Settings(**asked_of(cell.row))}:
+        rows.remove(again)
     assert len(rows) == len(set(rows)) and set(rows) == {*rivals.TABLE_ROWS, *rivals.OTHER_ROWS}
     assert set(cells("weight_guessing")) == {guessing.Settings(**row) for row in guessing.ROWS}
 
