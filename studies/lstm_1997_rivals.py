@@ -43,7 +43,8 @@ def causes(p):
 # The changes that the LSTM had to choose from: error of the outputs, its factor, half and double the
 # rate, and the tolerance of its readings: below the bound of the criterion in 2a, 0.3 in the nearest
 # reading of the Reber grammar, where an output decides by its order
-ERRORS, FACTORS, TOLERANCES = ("a17", "plain", "flat-spot"), (1.0, 2.0), {"2a": (0.0, 0.2), "1": (0.0, 0.3)}
+ERRORS, FACTORS = ("a17", "plain", "flat-spot"), (1.0, 2.0)
+TOLERANCES = {"2a": (0.0, 0.2), "1": (0.0, 0.3)}
 
 
 def changes(rates, tolerances):
@@ -72,8 +73,9 @@ SEARCHES = {  # method, experiment, p, hidden units: rates and cap
 def search(method, experiment, p, hidden):
     """Every change with the search's own seeds."""
     rates, cap = SEARCHES[method, experiment, p, hidden]
-    shared = dict(method=method, experiment=experiment, hidden=hidden, trials=SEARCH_TRIALS, seed=SEARCH_SEED,
-                  max_sequences=cap) | ({} if p is None else dict(p=p))
+    shared = dict(
+        method=method, experiment=experiment, hidden=hidden, trials=SEARCH_TRIALS,
+        seed=SEARCH_SEED, max_sequences=cap) | ({} if p is None else dict(p=p))
     return {label: shared | choice for label, choice in changes(rates, TOLERANCES[experiment]).items()}
 
 
@@ -98,9 +100,10 @@ def tuned():
     for row, (error, factor, lr, tolerance) in CHOSEN.items():
         method, experiment, p, hidden = row
         found[row] = dict(
-            method=method, experiment=experiment, hidden=hidden, lr=lr, output_error=error, error_factor=factor,
-            tolerance=tolerance, trials=30 if experiment == "1" else 18,
-            max_sequences=CHUNKER_CAP if method == "chunker" else OWN_CAPS[p]) | ({} if p is None else dict(p=p))
+            method=method, experiment=experiment, hidden=hidden, lr=lr, output_error=error,
+            error_factor=factor, tolerance=tolerance, trials=30 if experiment == "1" else 18,
+            max_sequences=CHUNKER_CAP if method == "chunker" else OWN_CAPS[p])
+        found[row] |= {} if p is None else dict(p=p)
     return found
 
 
