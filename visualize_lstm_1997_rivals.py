@@ -172,7 +172,8 @@ def chunker(results):
         handles=[Line2D([], [], marker="o", linestyle="", color=BLUE, label="the first net takes over"),
                  Line2D([], [], marker="o", linestyle="", color=RED, markerfacecolor="none", label="it does not")],
         loc="outside lower center", ncol=2)
-    figure.suptitle("The chunker's first net never takes over while its target hardly tells the two sequences apart")
+    figure.suptitle(
+        "Without a tolerance, the chunker's first net takes over only if its target tells the sequences apart")
     return figure
 
 
