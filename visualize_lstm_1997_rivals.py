@@ -273,7 +273,7 @@ def lag(runs, lstm, cap):
         handles=[
             Line2D([], [], label="paper", **PAPER),
             Line2D([], [], marker="o", color="#555555", label="here, by the cap beside it, with the 95% interval"),
-            Line2D([], [], **ABSENT, label="neither in the paper nor run here")],
+            Line2D([], [], **ABSENT, label="no row, neither in the paper nor in Table 2 here")],
         loc="outside lower center", ncol=3)
     counts = ["{} of {}".format(*lstm[name, None, 100]) for name in ("changed", "literal")]
     figure.suptitle(

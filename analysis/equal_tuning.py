@@ -10,8 +10,6 @@ import studies
 import studies.lstm_1997_rivals as grids
 from analysis.readings import stopped_by
 
-LSTM_CAPS = {"2a": (15_000,), "1": (30_000, 100_000)}  # sequences that the LSTM's trials had
-
 
 class Tried(NamedTuple):
     """A combination of a search with what became of its trials."""
@@ -39,6 +37,12 @@ def study_of(row):
 def searched(results):
     """The rows whose search has been run to its end."""
     return [row for row in grids.SEARCHES if studies.are_complete(results, study_of(row))]
+
+
+def unsearched(results):
+    """The rows whose search has yet to be run."""
+    found = searched(results)
+    return [row for row in grids.SEARCHES if row not in found]
 
 
 def tried(results, row):

@@ -103,13 +103,12 @@ PAPER = {  # every row of the paper's tables
     **TABLES_4_AND_5_LONG, **TABLE_7, **TABLE_7_LONG, **TABLE_8, **TABLE_9}
 
 # Literal rows that do not stop, given ten times the paper's mean. 1, 3 blocks, rate 0.5 has 100,000
-_WHEN = {"literal": LITERAL, "update step": STEP}
 LITERAL_1 = (
-    rows(reber(4, 0.1), _WHEN, 397_400) | rows(reber(3, 0.1), _WHEN, 217_300)
-    | rows(reber(3, 0.2), _WHEN, 140_600) | rows(reber(4, 0.5), _WHEN, 95_000)
+    rows(reber(4, 0.1), _TWO, 397_400) | rows(reber(3, 0.1), _TWO, 217_300)
+    | rows(reber(3, 0.2), _TWO, 140_600) | rows(reber(4, 0.5), _TWO, 95_000)
     | rows(reber(3, 0.5), _LITERAL, 100_000))
 LITERAL_2AB = (
-    rows(dict(experiment="2a"), _WHEN, 50_400) | rows(dict(experiment="2b"), _WHEN, 56_800))
+    rows(dict(experiment="2a"), _TWO, 50_400) | rows(dict(experiment="2b"), _TWO, 56_800))
 LITERAL_2C = (
     rows(lag(50, 50), _LITERAL, 300_000) | rows(lag(100, 100), _LITERAL, 310_000)
     | rows(lag(200, 200), _LITERAL, 330_000))

@@ -314,23 +314,23 @@ TEN = 9.9  # a cap counts as ten times the paper's mean from here on: it is roun
 
 def caps(results):
     """How much more than twice the paper's mean the literal readings were given, and what came of it."""
-    found = [run for run in readings.runs(results) if run.literal and len(run.reached) < run.settings.trials]
-    longer = [run for run in readings.runs(results) if run.literal and run.times_paper >= TEN]
+    found = [run for run in readings.runs(results) if run.literal]
+    longer = [run for run in found if run.times_paper >= TEN]
     more, none = [], []
     for row in dict.fromkeys(run.row for run in longer):
         own = [run for run in longer if run.row is row]
         (more if any(len(run.reached) > run.within for run in own) else none).append(row)
     late = next(run for run in longer if (run.row.experiment, run.row.T) == ("4", 500))
     claim(not late.within and len(late.reached) == late.settings.trials, "adding over 500 steps: all stop, and late")
-    fewer = [run for run in found if run.times_paper < TEN]
+    fewer = [run for run in found if run.times_paper < TEN and len(run.reached) < run.settings.trials]
     hours = [run.record["provenance"]["wall_seconds"] / 3600 * 10 / run.times_paper for run in fewer]
     claim(min(hours) > 1, "what was given less would take more than an hour")
     return (
         f"Of the {len(lstm.TABLE_ROWS)} rows {len(more) + len(none)} have a literal run of ten times the paper's mean or more. In "
-        f"{grouped(more)} further trials stop after twice the mean; in {grouped(none)} none do. So a row that misses may be slow, "
+        f"Experiments {grouped(more)} further trials stop after twice the mean; in {grouped(none)} none do. So a row that misses may be slow, "
         f"and not stuck: of 4 (T = 500) no trial stops within twice the mean, and all "
         f"{late.settings.trials} do by {thousands(max(late.reached))} sequences, after {late.over_paper:.1f} times the paper's mean. "
-        f"Trials that had not stopped were given up before ten times the mean in {grouped(list(dict.fromkeys(run.row for run in fewer)))}: "
+        f"Trials that had not stopped were given up before ten times the mean in Experiments {grouped(list(dict.fromkeys(run.row for run in fewer)))}: "
         f"so many would take {min(hours):.1f} to {max(hours):.0f} core-hours a row at the pace of their records. With T = 1000 all readings "
         "but 3a with F X, the slow weights of 4 and the common one were given up at the paper's own mean.")
 

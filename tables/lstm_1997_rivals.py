@@ -377,7 +377,7 @@ def causes_answer(results):
     claim(sentences, "some row has been run")
     sentences += with_a_bias({p: found[p, BIAS]["final"] for p in (4, 10) if (p, BIAS) in found})
     if any(record["final"]["trials_stopped"] < 18 for (_, name), record in found.items() if name != PLAIN):
-        sentences.append("So a target that tells the sequences apart is what is missing, and it does not always suffice.")
+        sentences.append("So, without a tolerance, a target that tells the sequences apart is what is missing, and it does not always suffice.")
     return " ".join(sentences)
 
 
@@ -443,15 +443,15 @@ def own_counts(results, row):
 
 def tuned(results):
     """Each rival with what its search chose, on the seeds of the tables."""
-    lines = []
+    lines, (_, lstm_on_2a) = [], lstm_runs("2a", results)
     for row, record in tuned_records(results).items():
         method, experiment, p, _ = row
-        sequences, settings = record["final"]["sequences_to_success"], record["settings"]
-        reached = [n for n in sequences if n is not None]
-        bound = equal_tuning.LSTM_CAPS[experiment][0]
+        final, cap = record["final"], record["settings"]["max_sequences"]
+        sequences, reached = final["sequences_to_success"], of_stopped(final, "sequences_to_success")
+        bound = BOUNDS[0] if experiment == "1" else lstm_on_2a.settings.max_sequences
         lines.append([
             NAMES[method], "Reber" if p is None else f"2a, p = {p}", change_words(rival_grids.CHOSEN[row]),
-            by(stopped_by(sequences, bound), len(sequences), bound), by(len(reached), len(sequences), settings["max_sequences"]),
+            by(stopped_by(sequences, bound), len(sequences), bound), by(len(reached), len(sequences), cap),
             interval(len(reached), len(sequences)), mean_and_range(reached), own_counts(results, row)])
     return markdown(
         ["method", "task", "chosen", "by the LSTM's cap", "by its own cap", "95%, per cent", "mean of those [range]",
@@ -460,8 +460,8 @@ def tuned(results):
 
 def tuned_answer(results):
     """Who bridges which delay after the same search, and what is left to be searched."""
-    found, tried = tuned_records(results), equal_tuning.searched(results)
-    claim(set(found) == set(tried), "every search that was run has its trials")
+    found, left = tuned_records(results), equal_tuning.unsearched(results)
+    claim(set(found) == set(rival_grids.SEARCHES) - set(left), "every search that was run has its trials")
 
     def of(p):
         return {row: record["final"]["sequences_to_success"] for row, record in found.items() if row[2] == p}
@@ -472,31 +472,39 @@ def tuned_answer(results):
     claim(not any(one.stopped for row in longer for one in equal_tuning.tried(results, row)), "no combination does")
     means = listed(thousands(np.mean(sequences)) for sequences in short.values())
     names = listed(NAMES[row[0]] for row in short).replace("chunker", "the chunker")
-    left = [row for row in rival_grids.SEARCHES if row not in tried]
-    own, plain, best = reber_counts(results)
-    words = (
+    sentences = [
         f"With the changes that the LSTM had to choose from, {names} stop in all 18 trials with a delay of 4, after {means} "
-        f"sequences in the mean. With a delay of 10 none of the {len(equal_tuning.tried(results, next(iter(longer))))} "
-        f"combinations of each stops any of its six trials, so their own settings stay.")
-    chunker = next(row for row in short if row[0] == "chunker")
-    gap, (error, factor, lr, _) = found[chunker]["final"]["named_gap"], rival_grids.CHOSEN[chunker]
-    [bare] = [one for one in equal_tuning.tried(results, chunker) if one.change == (error, factor, lr, 0.0)]
+        f"sequences in the mean.",
+        f"With a delay of 10 none of the {len(equal_tuning.tried(results, next(iter(longer))))} combinations of each stops any "
+        "of its six trials, so their own settings stay.",
+        chunker_tuned(results), *(reber_tuned(results, row, sequences) for row, sequences in of(None).items())]
+    if left:
+        sentences.append("Not searched yet: " + listed(
+            f"{NAMES[row[0]]} " + ("on the Reber grammar" if row[2] is None else f"with a delay of {row[2]}") for row in left) + ".")
+    return " ".join(sentences)
+
+
+def chunker_tuned(results):
+    """What lets the chunker's first net take over with its chosen changes, p = 4."""
+    row = next(row for row in rival_grids.CHOSEN if row[0] == "chunker" and row[2] == 4)
+    gap, (*rest, _) = tuned_records(results)[row]["final"]["named_gap"], rival_grids.CHOSEN[row]
+    [bare] = [one for one in equal_tuning.tried(results, row) if one.change == (*rest, 0.0)]
     claim(bare.stopped == 0 and min(gap) < 0.05, "the tolerance lets the chunker's first net use a small difference")
-    words += (
-        f" The chunker's first net takes over with a delay of 4 although what it has to name differs by {np.median(gap):.2f} "
+    return (
+        f"The chunker's first net takes over with a delay of 4 although what it has to name differs by {np.median(gap):.2f} "
         f"in the median, and by {min(gap):.2f} in one trial: it is the tolerance. Without it, all else the same, {bare.stopped} "
         f"of {len(bare.sequences)} trials of the search stop.")
-    for row, sequences in of(None).items():
-        early, late = (stopped_by(sequences, bound) for bound in BOUNDS)
-        words += (
-            f" On the Reber grammar {NAMES[row[0]]} with {change_words(rival_grids.CHOSEN[row])} stops in {early} of {len(sequences)} "
-            f"trials by {thousands(BOUNDS[0])} sequences and in {late} by {thousands(BOUNDS[1])}; with its own settings in "
-            f"{listed(own[row[0], row[3]])}. The LSTM (3 blocks, rate 0.5) does in at most {max(plain[0])} and {max(plain[1])} "
-            f"word for word, and in at most {max(best[0])} and {max(best[1])} with named changes.")
-    if left:
-        words += " Not searched yet: " + listed(
-            f"{NAMES[row[0]]} " + ("on the Reber grammar" if row[2] is None else f"with a delay of {row[2]}") for row in left) + "."
-    return words
+
+
+def reber_tuned(results, row, sequences):
+    """A rival with its chosen changes on the Reber grammar, beside itself without and the LSTM."""
+    own, plain, best = reber_counts(results)
+    early, late = (stopped_by(sequences, bound) for bound in BOUNDS)
+    return (
+        f"On the Reber grammar {NAMES[row[0]]} with {change_words(rival_grids.CHOSEN[row])} stops in {early} of {len(sequences)} "
+        f"trials by {thousands(BOUNDS[0])} sequences and in {late} by {thousands(BOUNDS[1])}; with its own settings in "
+        f"{listed(own[row[0], row[3]])}. The LSTM (3 blocks, rate 0.5) does in at most {max(plain[0])} and {max(plain[1])} "
+        f"word for word, and in at most {max(best[0])} and {max(best[1])} with named changes.")
 
 
 def others(results):
@@ -554,7 +562,7 @@ def front_answer(results):
     claim([len(run.reached) for run in lag] == [0, 18] and not others_on_2a(results), "2a is the LSTM's with changes")
     return (
         f"On the Reber grammar RTRL ({rtrl} of 30 by {thousands(BOUNDS[1])} sequences) and BPTT ({bptt}) beat it word for word "
-        f"({', '.join(map(str, plain[1]))}), not with named changes ({most}).")
+        f"(at most {max(plain[1])}), not with named changes ({most}).")
 
 
 def others_on_2a(results):
@@ -591,10 +599,9 @@ def findings(results):
 def tuned_finding(results):
     """The same in short."""
     claim(tuned_answer(results), "what the searches found")
-    left = {row[2] for row in rival_grids.SEARCHES} - {row[2] for row in equal_tuning.searched(results)}
     words = ("Given the changes that the LSTM had to choose from, RTRL, BPTT and the chunker stop in all trials of 2a with a delay "
              "of 4, in none with 10")
-    if left:
+    if equal_tuning.unsearched(results):
         words += "; where [their search](#equal-tuning) was not run, a tuned LSTM stands beside untuned rivals, and beside itself word for word"
     return words + "."
 
