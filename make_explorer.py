@@ -9,12 +9,13 @@ beside ours, every run. From results.json and the files in explorer/.
     python3 make_explorer.py --results my_results.json --out my_explorer.html
 
 Nothing is trained here: where a net has no stored weights, the line on standard error names the
-command that makes them. The same results give the same bytes. What the page computes itself stands
+command that makes them. The same results give the same page. What the page computes itself stands
 in explorer/nets.js (forward passes) and explorer/tasks.js (sequences)."""
 
 import base64
 import collections
 import dataclasses
+import gzip
 import hashlib
 import importlib
 import json
@@ -39,8 +40,8 @@ STYLE, TEMPLATE = "style.css", "page.html"
 SCRIPTS = (  # in the order in which they need one another
     "nets.js", "tasks.js", "dom.js", "address.js", "chart.js", "words.js", "scene.js", "answer.js", "figure.js",
     "watch.js", "compare.js", "runs.js", "page.js")
-CURVE_POINTS = 32  # of a curve among the runs, at most
-LIST_DIGITS, DIGITS = 3, 4  # of the values of a curve or a list of trials, and of a single figure
+CURVE_POINTS = 100  # of a curve among the runs, at most
+LIST_DIGITS, DIGITS = 4, 5  # of the values of a curve or a list of trials, and of a single figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -406,11 +407,11 @@ def page(results):
     TypeError or AttributeError for records that lack parts."""
     nets = [*adding_nets(results), *memory_nets(results), *latch_nets(results), *nets_of_1997(results)]
     data = dict(nets=nets, compare=comparison(results), runs=every_run(results))
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     read = {name: (SOURCES / name).read_text(encoding="utf-8") for name in (STYLE, TEMPLATE, *SCRIPTS)}
     parts = {
         "style": palette() + read[STYLE], "script": "\n".join(read[name] for name in SCRIPTS),
-        "data": text.replace("<", "\\u003c")}  # no tag can end the element that holds it
+        "data": base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()}
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], read[TEMPLATE])
 
 

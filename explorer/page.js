@@ -2,7 +2,7 @@
 
 // The frame: views, light and dark, and the first drawing.
 
-(() => {
+const Page = (() => {
   const { el, byId, segmented } = Dom;
   const VIEWS = [
     ["watch", "Watch a net", Watch],
@@ -10,7 +10,14 @@
     ["runs", "Runs", Runs],
   ];
   const NAMES = VIEWS.map(([name]) => name);
-  const data = JSON.parse(byId("data").textContent);
+  let data = null;
+
+  // The page's data: JSON, packed by gzip, as base64.
+  async function unpack(text) {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const json = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(json).json();
+  }
 
   const themes = segmented(
     "Colours",
@@ -50,6 +57,7 @@
     const theme = Address.word("theme", ["auto", "light", "dark"]);
     document.documentElement.dataset.theme = theme;
     themes.choose(theme);
+    if (data === null) return;
     const shown = Address.word("view", NAMES);
     NAMES.forEach((name, k) => links[k].setAttribute("aria-current", name === shown ? "page" : "false"));
     for (const [name, , view] of VIEWS) {
@@ -69,4 +77,13 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
   Address.start(show);
   show();
+  if (typeof DecompressionStream === "undefined") {
+    byId("main").append(el("p", { class: "card" }, "This page needs a browser of 2023 or later."));
+    return {};
+  }
+  unpack(byId("data").textContent).then((found) => {
+    data = found;
+    show();
+  });
+  return { data: () => data };
 })();

@@ -55,18 +55,26 @@ def resize(driver, width, height):
 
 
 def open_page(driver, address="", page=None):
-    """Loads the page anew by file://, with an address behind the #; page: another file than the committed one."""
+    """Loads the page anew by file://, with an address behind the #, and waits until its data are unpacked; page:
+    another file than the committed one."""
     driver.get("about:blank")
     driver.get(f"{(page or ROOT / 'explorer.html').resolve().as_uri()}#{address}")
+    waited_for(driver, "return Page.data() !== null", "the page does not unpack its data")
+
+
+def waited_for(driver, script, complaint):
+    """Waits until a script returns true. Raises TimeoutError with the complaint after 15 seconds."""
+    for _ in range(300):
+        if driver.execute_script(script):
+            return
+        time.sleep(0.05)
+    raise TimeoutError(complaint)
 
 
 def settled(driver):
     """Waits until the net's score on fresh sequences stands there."""
-    for _ in range(300):
-        if "… right" not in driver.execute_script("return document.querySelector('.score')?.textContent || '… right'"):
-            return
-        time.sleep(0.05)
-    raise TimeoutError("the page does not come to rest")
+    script = "return !(document.querySelector('.score')?.textContent || '… right').includes('… right')"
+    waited_for(driver, script, "the page does not come to rest")
 
 
 def screenshot(driver, page=None):

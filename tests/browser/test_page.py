@@ -91,7 +91,7 @@ def answer(driver):
 def shown(driver):
     """The inputs of the sequence on the screen, (T, n_in), by the page's own functions from its address."""
     return np.array(driver.execute_script("""
-        const data = JSON.parse(document.getElementById('data').textContent);
+        const data = Page.data();
         const task = Address.get('task', data.nets[0].task);
         const net = data.nets.find((each) => each.task === task);
         const pairs = Object.fromEntries((Address.get('set') || '').split(',').filter(Boolean)
@@ -452,6 +452,17 @@ def test_compare_by_keyboard(page):
     assert len(find_all(driver, ".point[tabindex='0']")) == 1
 
 
+def test_a_browser_that_cannot_unpack_the_data_is_told_so(driver):
+    remove = dict(source="delete globalThis.DecompressionStream")
+    added = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", remove)
+    try:
+        driver.get((chromium.ROOT / "explorer.html").as_uri())
+        assert "needs a browser of 2023 or later" in find(driver, "main").text
+    finally:
+        driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+    assert driver.get_log("browser") == []
+
+
 def test_runs_sort_filter_and_show_a_curve(page):
     driver = page("view=runs")
     total = sum(len(part) for name, part in shipped().items() if name != "schema")
@@ -464,7 +475,7 @@ def test_runs_sort_filter_and_show_a_curve(page):
     find(driver, "thead button[data-column='outcome']").click()
     assert find(driver, "th.column-outcome").get_attribute("aria-sort") == "descending"
     with_curves = set(driver.execute_script("""
-        const data = JSON.parse(document.getElementById('data').textContent);
+        const data = Page.data();
         return data.runs.records.filter((record) => record[6]).map((record) => record[1]);
     """))
     shown_runs = [button.get_attribute("data-run") for button in find_all(driver, "#runs tbody .open")]
@@ -487,7 +498,7 @@ def test_every_kind_of_run_can_be_opened(page):
     """A run of each experiment, with each set of figures and of curves."""
     driver = page("view=runs")
     opened, failures = driver.execute_script("""
-        const data = JSON.parse(document.getElementById('data').textContent);
+        const data = Page.data();
         const kinds = new Map(data.runs.records.map((run) => {
           const [experiment, id, , studies, , [names], curves] = run;
           return [JSON.stringify([experiment, studies.length > 0, names, curves && Object.keys(curves[1])]), id];
