@@ -120,8 +120,9 @@ LITERAL_3 = (
     rows(signals("3b", 100, 1), _LITERAL, 784_300) | rows(signals("3c", 100, 3), _LITERAL, 2_696_500))
 LITERAL_4 = rows(adding(500), _LITERAL, 2_090_000)
 LITERAL_6B = rows(dict(experiment="6b"), _LITERAL, 5_711_000)
-LITERAL_LONGER = {  # those of these that have been run
-    **LITERAL_1, **LITERAL_2AB, **LITERAL_2C, **LITERAL_2C_500, **LITERAL_3, **LITERAL_4, **LITERAL_6B}
+LITERAL_LONGER = {
+    **LITERAL_1, **LITERAL_2AB, **LITERAL_2C, **LITERAL_2C_500, **LITERAL_2C_1000, **LITERAL_3,
+    **LITERAL_4, **LITERAL_6B}
 
 # Cells that see no constant sources: no gates and no bias, or the inputs only
 _NARROW = {"cells see inputs": dict(cell_sources="inputs")}
