@@ -218,7 +218,7 @@ STABLE_2013 = {  # what keeps Nesterov's momentum of 0.995 from blowing up at a 
     "clip 1": _BLOWN | dict(clip=1.0),
     "clip 0.1": _BLOWN | dict(clip=0.1),
     "rate 0.0003": _BLOWN | dict(lr=3e-4),
-    "rate 0.0003 and clip 1": _BLOWN | dict(lr=3e-4, clip=1.0)}
+    "rate 0.0003 with clip 1": _BLOWN | dict(lr=3e-4, clip=1.0)}
 NO_CLIP = 1e12  # never acts
 # Rates, and limits of the gradient's norm, to choose from by whole runs. Theirs are the rates 1e-3 to
 # 1e-6; at mu = 0 their largest hardly moves a weight here, where a gradient is the mean over the batch
