@@ -890,7 +890,7 @@ def stable_answer(results):
     taught = [f"{label} ({learned[label]} of {n})" for label in found if learned[label]]
     learns = f"Within 20,000 updates it learned with {listed(taught)}." if taught else (
         "Within 20,000 updates none of them learned anything.")
-    return (f"As it is, {up['as it is']} of {n} runs blow up: {words}{rest}. {learns} Two seeds say no more than that.")
+    return (f"As it is, {up['as it is']} of {n} runs blow up; {words}{rest}. {learns} Two seeds say no more than that.")
 
 
 def choice_2013(results, name):
