@@ -7,7 +7,6 @@ from conftest import copy_of, others
 
 import pictures
 import studies
-import tables
 import visualize_adding_studies
 import visualize_rnn_pathological
 from analysis import momentum_2013
@@ -93,11 +92,6 @@ def without(results, *names):
     return results
 
 
-NEW = {  # blocks by the study that they need
-    "rnn_pathological:stable_2013": "pathological-2013-stable",
-    "rnn_pathological:stable_answer": "pathological-2013-stable"}
-
-
 # --------------------------------------------------------------------------------------------------
 # The choice
 # --------------------------------------------------------------------------------------------------
@@ -162,13 +156,6 @@ def test_another_choice_between_the_settings_of_a_net_is_noticed(results):
 # --------------------------------------------------------------------------------------------------
 # Blocks and sentences
 # --------------------------------------------------------------------------------------------------
-
-@pytest.mark.parametrize("block", NEW)
-def test_a_block_without_its_runs_says_so_and_shows_no_picture(block, results):
-    words = tables.load()[block](without(results, NEW[block]))
-    assert ("Not run yet: `python3 reproduce.py" in words or "yet" in words) and "viz/" not in words
-    assert len(words.splitlines()) == 1
-
 
 def test_the_findings_speak_of_the_equal_search(results):
     made = pathological_results(adding_results(results))
