@@ -125,6 +125,9 @@ _OLD_LONG = dict(cell="lstm1997", cell_sources="inputs", batch=8, iters=8000, sc
 LONG_SEARCH = {
     label: settings | dict(T=1000) for label, settings in {
         "LSTM, 16 units, rate 0.02, forget bias 3 (--best)": _GATED_LONG,
+        "LSTM, 16 units, rate 0.02, forget bias 6": _GATED_LONG | dict(forget_bias=6.0),
+        "LSTM, 16 units, rate 0.01, forget bias 3": _GATED_LONG | dict(lr=0.01),
+        "LSTM, 16 units, rate 0.01, forget bias 6": _GATED_LONG | dict(lr=0.01, forget_bias=6.0),
         "LSTM, 16 units, rate 0.005, forget bias 3": _GATED_LONG | dict(lr=0.005),
         "LSTM, 16 units, rate 0.005, forget bias 6": _GATED_LONG | dict(lr=0.005, forget_bias=6.0),
         "1997, all sources, 16 units, rate 0.01":
@@ -176,6 +179,6 @@ STUDIES = [
     study("adding-fair", "each cell at its best of that grid: what it can do in 256,000 sequences",
           FAIR, FRESH, 5, eval_every=100),
     study("adding-long-search", "what was tried at T = 1000, on validation sequences", LONG_SEARCH,
-          LONG_SEARCH_SEEDS, 30, eval_every=1000, keep=()),
+          LONG_SEARCH_SEEDS, 40, eval_every=1000, keep=()),
     study("adding-long", "--long on fresh seeds, T = 100 to 2000", LONG, FRESH, 70, eval_every=250),
 ]
