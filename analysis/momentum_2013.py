@@ -18,9 +18,15 @@ def column_words(column):
     return "mu = 0" if column[1] == 0 else f"{kind} {column[1]}"
 
 
-def clip_words(limit):
-    """The limit of the gradient's norm in words."""
-    return "none" if limit == grids.NO_CLIP else f"{limit:g}"
+def pace_words(pace):
+    """A pace as cells of a table: rate, clip, and the updates at a momentum of 0.9 that come first."""
+    clip = "none" if pace.clip == grids.NO_CLIP else f"{pace.clip:g}"
+    return [f"{pace.lr:g}", clip, f"{pace.momentum_warmup:,}"]
+
+
+def pace_of(record):
+    """The pace of a run."""
+    return grids.Pace(*(record["settings"][name] for name in grids.Pace._fields))
 
 
 def measure_of(name):

@@ -894,13 +894,13 @@ def stable_answer(results):
 
 
 def choice_2013(results, name):
-    """Of each column the rate and limit with the lowest mean held-out loss in whole runs; those with
-    which a run diverged are left out unless all are."""
+    """Of each column the pace with the lowest mean held-out loss in whole runs; those with which a run
+    diverged are left out unless all are."""
     losses = {}
-    for (column, pair), records in arms(results, paper_2013.SEARCHED[name]).items():
+    for (column, pace), records in arms(results, paper_2013.SEARCHED[name]).items():
         of = [record["final"] for record in records]
         fine = all(final["status"] == "done" and final["test_loss"] is not None for final in of)
-        losses.setdefault(column, {})[pair] = np.mean([final["test_loss"] for final in of]) if fine else math.inf
+        losses.setdefault(column, {})[pace] = np.mean([final["test_loss"] for final in of]) if fine else math.inf
     return {column: min(of, key=of.get) for column, of in losses.items()}
 
 
@@ -913,13 +913,14 @@ def rates_2013(results):
             continue
         chosen, rows = choice_2013(results, name), []
         named = grids.CHOSEN_2013[name]
-        claim(all(chosen[column] == pair for column, pair in named.items()), f"the search chooses {chosen} for {name}")
-        for (column, (lr, clip)), records in arms(results, study).items():
+        claim(all(chosen[column] == pace for column, pace in named.items()), f"the search chooses {chosen} for {name}")
+        for (column, pace), records in arms(results, study).items():
             rows.append([
-                paper_2013.column_words(column), f"{lr:g}", paper_2013.clip_words(clip), ", ".join(three(paper_2013.wrong(record)) for record in records),
+                paper_2013.column_words(column), *paper_2013.pace_words(pace),
+                ", ".join(three(paper_2013.wrong(record)) for record in records),
                 three(np.mean([record["final"]["test_loss"] for record in records])),
-                f"{sum(map(paper_2013.blown, records))} of {len(records)}", "yes" if chosen[column] == (lr, clip) else ""])
-        parts.append(table([name, "rate", "clip", "wrong, a number for each seed", "mean held-out loss", "blown up", "taken"], rows))
+                f"{sum(map(paper_2013.blown, records))} of {len(records)}", "yes" if chosen[column] == pace else ""])
+        parts.append(table([name, "rate", "clip", "updates at 0.9 first", "wrong, a number for each seed", "mean held-out loss", "blown up", "taken"], rows))
     return "\n\n".join(parts)
 
 
@@ -934,13 +935,13 @@ def whole_2013(results):
         for column, records in arms(results, study).items():
             wrong = [paper_2013.wrong(record) for record in records]
             rows.append([
-                paper_2013.column_words(column), f"{records[0]['settings']['lr']:g}",
-                paper_2013.clip_words(records[0]["settings"]["clip"]), three(paper_2013.paper_figure(name, column)),
+                paper_2013.column_words(column), *paper_2013.pace_words(paper_2013.pace_of(records[0])),
+                three(paper_2013.paper_figure(name, column)),
                 ", ".join(map(three, wrong)), three(np.mean(wrong)), f"{sum(map(paper_2013.blown, records))} of {len(records)}",
                 f"{np.median(seconds(records)) / 60:.0f}"])
         measure = paper_2013.measure_of(name)
         parts.append(table(
-            [name, "rate", "clip", f"{measure}, paper", f"{measure} here, a number for each seed", "their mean", "blown up",
+            [name, "rate", "clip", "updates at 0.9 first", f"{measure}, paper", f"{measure} here, a number for each seed", "their mean", "blown up",
              "minutes a run"], rows))
     drawn = any(complete(results, study) for study in paper_2013.REPORTED.values())
     return "\n\n".join(parts + ["![Every column beside the paper's](../viz/table5_2013.png)"] * drawn)

@@ -249,16 +249,16 @@ def test_the_long_recipe_is_a_flag(tmp_path, capsys):
 # Table 5 of 2013 by whole runs
 # --------------------------------------------------------------------------------------------------
 
-RATE_2013 = {column: pathological_grids.RATES_2013[column[1]][-1] for column in pathological_grids.COLUMNS_2013}
+PACE_2013 = {column: pathological_grids.PACES_2013[column[1]][-1] for column in pathological_grids.COLUMNS_2013}
 
 
 @pytest.fixture
 def chosen_2013(monkeypatch):
-    """All studies of 2013, with the lowest rate chosen for every column."""
+    """All studies of 2013, with the last pace of its list chosen for every column."""
     every = dict(studies.load())
     for name, study in momentum_2013.REPORTED.items():
-        columns = RATE_2013 if "bit" not in name and "symbol" not in name else {
-            column: RATE_2013[column] for column in pathological_grids.MEMORY_COLUMNS}
+        columns = PACE_2013 if "bit" not in name and "symbol" not in name else {
+            column: PACE_2013[column] for column in pathological_grids.MEMORY_COLUMNS}
         monkeypatch.setitem(pathological_grids.CHOSEN_2013, name, columns)
         every[f"pathological-{study}"] = pathological_grids.study(
             study, "a test", pathological_grids.chosen_2013(name), range(4), 1)
@@ -266,7 +266,7 @@ def chosen_2013(monkeypatch):
 
 
 def results_of_2013(results, better=0.001, wrong=0.5, stable=("clip 0.1", "rate 0.0003")):
-    """Runs in which each lowest rate ends with the lowest loss, every seed with this share of wrong
+    """Runs in which each last pace ends with the lowest loss, every seed with this share of wrong
     sequences or symbols, and some of the changes keep W_hh from blowing up."""
     lowest = dict(test_loss=better, wrong_rate=wrong, test_accuracy=1 - wrong / 10)
     for name, study in momentum_2013.SEARCHED.items():
@@ -291,7 +291,7 @@ def test_the_rates_of_2013_are_those_that_whole_runs_choose(results, chosen_2013
     for final in (dict(test_loss=0.9), dict(status="diverged", test_loss=None)):
         worse = copy_of(made)
         study = studies.load()["pathological-2013-rates-addition"]
-        for settings in study.row((next(iter(study.grid))[0], pathological_grids.RATES_2013[0.0][-1])):
+        for settings in study.row((next(iter(study.grid))[0], pathological_grids.PACES_2013[0.0][-1])):
             studies.find(worse, study.experiment, settings)["final"] |= final
         with pytest.raises(ValueError, match="the search chooses"):
             pathological.rates_2013(worse)
