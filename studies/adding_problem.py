@@ -141,6 +141,10 @@ LONG_SEARCH = {
     }.items()}
 LONG_LENGTHS = (100, 500, 1000, 2000)
 LONG = {f"T = {T}": ap.LONG | dict(T=T) for T in LONG_LENGTHS}
+LONG_CHOSEN = {  # of the six settings of a cell, whose labels begin alike
+    "1997, inputs alone": "1997, inputs alone, 16 units, rate 0.02",
+    "LSTM": "LSTM, 16 units, rate 0.01, forget bias 3"}
+LONG_FAIR = {cell: LONG_SEARCH[label] | dict(iters=ap.LONG["iters"]) for cell, label in LONG_CHOSEN.items()}
 
 
 def study(name, shows, grid, seeds, minutes, eval_every=100, snapshot_every=0, keep=("history",)):
@@ -181,4 +185,6 @@ STUDIES = [
     study("adding-long-search", "what was tried at T = 1000, on validation sequences", LONG_SEARCH,
           LONG_SEARCH_SEEDS, 40, eval_every=1000, keep=()),
     study("adding-long", "--long on fresh seeds, T = 100 to 2000", LONG, FRESH, 70, eval_every=250),
+    study("adding-long-fair", "T = 1000: the cell of 1997 and the LSTM, each at its best of six settings", LONG_FAIR,
+          FRESH, 45, eval_every=500),
 ]
