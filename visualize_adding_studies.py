@@ -7,8 +7,8 @@
     python3 visualize_adding_studies.py --outdir viz
 
 Writes adding_lags.png, adding_cells.png, adding_hidden.png, adding_lesions.png,
-adding_weak_seeds.png, adding_recipes.png and, where their studies have been run, adding_fair.png
-and adding_long.png. Nothing is trained here: where records of the first six are missing,
+adding_weak_seeds.png, adding_recipes.png and, where their studies have been run, adding_fair.png,
+adding_long.png and adding_long_fair.png. Nothing is trained here: where records of the first six are missing,
 reproduce.py is run for their study first, which may take an hour."""
 
 import functools
@@ -195,9 +195,9 @@ def fair(found):
     return figure
 
 
-def long(found):
-    """Solve rate against training sequences, a panel per length, a line per seed."""
-    figure, axes = pictures.subplots(1, len(found), figsize=(11, 3.9), layout="constrained", sharey=True)
+def over_sequences(found, width):
+    """Solve rate against training sequences, a panel for each label, a line for each seed."""
+    figure, axes = pictures.subplots(1, len(found), figsize=(width, 3.9), layout="constrained", sharey=True)
     for axis, (label, records) in zip(axes, found.items()):
         for record in records:
             history = record["history"]
@@ -205,8 +205,22 @@ def long(found):
         solve_rates(axis, f"{label}: {solved(records)} of {len(records)} end solved")
         axis.set(xlabel="training sequences (thousands)", ylabel="")
     axes[0].set_ylabel(f"fraction of 512 with |error| < {ap.TOLERANCE}")
+    return figure
+
+
+def long(found):
+    """The recipe of --long at four lengths."""
+    figure = over_sequences(found, width=11)
     figure.suptitle(f"--long solves T = 1000 in {solved(found['T = 1000'])} of {len(found['T = 1000'])} fresh seeds "
                     "(a line per seed)")
+    return figure
+
+
+def long_fair(found):
+    """The cell of 1997 and the LSTM with a forget gate at T = 1000 after the same search."""
+    figure = over_sequences(found, width=8)
+    counts = " and ".join(f"{solved(records)} of {len(records)}" for records in found.values())
+    figure.suptitle(f"T = 1000, each cell at its best of six settings: {counts} seeds solve it")
     return figure
 
 
@@ -221,6 +235,7 @@ PICTURES = {
 WHEN_RUN = {  # pictures that are drawn once their studies have been run, and never have them run
     "adding_fair": (fair, ["adding-fair"]),
     "adding_long": (long, ["adding-long"]),
+    "adding_long_fair": (long_fair, ["adding-long-fair"]),
 }
 
 

@@ -37,6 +37,7 @@ LOOKS = {  # name, colour, width and marker of a method
     "rcc": ("cascade-correlation", GREEN, 1.5, "^"), "chunker": ("chunker's first net", ORANGE, 1.5, "X"),
     "literal": ("LSTM, word for word", RED, 2, "*"), "changed": ("LSTM, named changes", RED, 2, "P"),
 }
+TUNED = "tuned"  # in the place of a rate: the settings that a method's search chose
 DASHES = {1.0: "-", 4.0: "--", 10.0: ":"}  # by rate, where a method was run at several
 OWN = {"chunker": (0, (4, 4)), "elman": "-", "rcc": "-"}  # of the methods with one rate, or none
 PAPER = dict(marker="D", color=BLACK, markersize=6, linestyle="")  # the paper's figure, in every picture
@@ -83,9 +84,27 @@ def lstm_shares(found):
     return shares, best["literal"].settings.max_sequences
 
 
+def tuned_shares(results):
+    """{(method, TUNED, delay): (stopped, trials, cap)} of the rivals on task 2a with what their searches chose."""
+    shares = {}
+    for (method, experiment, p, _), [record] in studies.arms(results, "rivals-tuned").items():
+        if experiment == "2a":
+            settings, stopped = record["settings"], record["final"]["trials_stopped"]
+            shares[method, TUNED, p] = stopped, settings["trials"], in_short(settings["max_sequences"])
+    return shares
+
+
 def named(method, lr):
     """A method and its rate in a few words."""
+    if lr == TUNED:
+        return f"{LOOKS[method][0]}, tuned"
     return LOOKS[method][0] + ("" if lr is None else f", rate {lr:g}")
+
+
+def in_order(key):
+    """Where a method and rate stand in the picture of the lags."""
+    method, lr = key
+    return list(LOOKS).index(method), lr == TUNED, 0 if lr == TUNED else lr or 0
 
 
 # --- lstm_1997_rivals_reber.png -------------------------------------------------------------------
@@ -101,6 +120,11 @@ def reber(results, found):
         name, color, *_, marker = LOOKS[method]
         dash = "-" if hidden >= 12 and method != "elman" else ":"
         lines.append((f"{name}, {hidden} hidden units", color, dash, marker, final["sequences_to_success"], None))
+    for (method, experiment, _, hidden), [record] in studies.arms(results, "rivals-tuned").items():
+        if experiment == "1":
+            name, color, *_, marker = LOOKS[method]
+            sequences = record["final"]["sequences_to_success"]
+            lines.append((f"{name}, {hidden} hidden units, tuned", color, "-.", marker, sequences, None))
     own = [run for run in found if run.row.experiment == "1" and (run.row.blocks, run.row.lr) == (3, 0.5)]
     for name, chosen in (("literal", readings.literal), ("changed", readings.changed)):
         run = max((run for run in own if chosen(run)), key=lambda run: (run.settings.max_sequences, len(run.reached)))
@@ -236,13 +260,14 @@ def draw_signal(axis, run, when, smallest):
 # --- lstm_1997_rivals_lag.png ---------------------------------------------------------------------
 
 
-def lag(runs, lstm, cap):
+def lag(runs, tuned, lstm, cap):
     """Figure: the share of trials that stop, a panel for each delay, a line for each method and
     rate. cap: of the literal LSTM."""
-    shares = {(run.method, run.lr, run.p): (run.final["trials_stopped"], run.trials, run.cap) for run in runs} | lstm
+    shares = {(run.method, run.lr, run.p): (run.final["trials_stopped"], run.trials, run.cap) for run in runs}
+    shares |= tuned | lstm
     paper = {(row.method, row.lr, row.p): int(row.success) / 100 for row in rivals.TABLE_ROWS if row.table == 2}
     paper |= dict.fromkeys(lstm, 1.0)
-    methods = sorted({key[:2] for key in (*shares, *paper)}, key=lambda key: (list(LOOKS).index(key[0]), key[1] or 0))
+    methods = sorted({key[:2] for key in (*shares, *paper)}, key=in_order)
     delays = sorted({key[2] for key in (*shares, *paper)})
     figure, axes = pictures.subplots(
         1, len(delays), figsize=(10, 0.4 * len(methods) + 1.6), sharey=True, layout="constrained")
@@ -276,8 +301,10 @@ def lag(runs, lstm, cap):
             Line2D([], [], **ABSENT, label="no row, neither in the paper nor in Table 2 here")],
         loc="outside lower center", ncol=3)
     counts = ["{} of {}".format(*lstm[name, None, 100]) for name in ("changed", "literal")]
+    stopped, trials, _ = zip(*(share for (_, _, p), share in tuned.items() if p == 100))
     figure.suptitle(
-        f"Task 2a, 100 steps: LSTM {counts[0]} with named changes, {counts[1]} word for word (by {cap:,})")
+        f"Task 2a, 100 steps: LSTM {counts[0]} with named changes, {counts[1]} word for word (by {cap:,}), "
+        f"tuned rivals {sum(stopped)} of {sum(trials)}")
     return figure
 
 
@@ -289,7 +316,7 @@ def book(flags):
     return {"lstm_1997_rivals_reber": functools.partial(reber, results, found),
             "lstm_1997_rivals_chunker": functools.partial(chunker, results),
             "lstm_1997_rivals_error_signal": functools.partial(error_signal, runs),
-            "lstm_1997_rivals_lag": functools.partial(lag, runs, *lstm_shares(found))}
+            "lstm_1997_rivals_lag": functools.partial(lag, runs, tuned_shares(results), *lstm_shares(found))}
 
 
 def main(argv=None):

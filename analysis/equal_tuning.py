@@ -34,17 +34,6 @@ def study_of(row):
     return grids.search_name(*row[:3])
 
 
-def searched(results):
-    """The rows whose search has been run to its end."""
-    return [row for row in grids.SEARCHES if studies.are_complete(results, study_of(row))]
-
-
-def unsearched(results):
-    """The rows whose search has yet to be run."""
-    found = searched(results)
-    return [row for row in grids.SEARCHES if row not in found]
-
-
 def tried(results, row):
     """Every combination of a row's search."""
     return [Tried(change, record["final"]["sequences_to_success"])

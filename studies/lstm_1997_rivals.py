@@ -90,6 +90,7 @@ CHOSEN = {
     ("chunker", "2a", 10, 1): ("a17", 1.0, 1.0, 0.0),
     ("rtrl", "2a", 100, 1): ("a17", 1.0, 1.0, 0.0),
     ("bptt", "2a", 100, 1): ("a17", 1.0, 1.0, 0.0),
+    ("chunker", "2a", 100, 1): ("a17", 1.0, 1.0, 0.0),
     ("bptt", "1", None, 12): ("a17", 2.0, 0.2, 0.0),
     ("rtrl", "1", None, 12): ("a17", 1.0, 0.2, 0.0),
 }
@@ -129,8 +130,8 @@ def study(name, shows, grid, minutes, experiment="lstm_1997_rivals", keep=None):
 
 SEARCH_MINUTES = {  # of one core, by method, experiment and p
     ("rtrl", "2a", 4): 6, ("bptt", "2a", 4): 6, ("chunker", "2a", 4): 6, ("rtrl", "2a", 10): 8,
-    ("bptt", "2a", 10): 8, ("chunker", "2a", 10): 8, ("rtrl", "2a", 100): 60, ("bptt", "2a", 100): 60,
-    ("chunker", "2a", 100): 120, ("bptt", "1", None): 15, ("rtrl", "1", None): 60}
+    ("bptt", "2a", 10): 8, ("chunker", "2a", 10): 8, ("rtrl", "2a", 100): 13, ("bptt", "2a", 100): 18,
+    ("chunker", "2a", 100): 15, ("bptt", "1", None): 15, ("rtrl", "1", None): 48}
 
 
 def search_name(method, experiment, p):

@@ -406,14 +406,11 @@ def change_words(change):
 
 def searches(results):
     """What each search of the plan found."""
-    lines, found = [], equal_tuning.searched(results)
+    lines = []
     for row in rival_grids.SEARCHES:
         study = studies.load()[equal_tuning.study_of(row)]
         first, combinations = study.cells()[0], len(study.grid)
         cells = [f"`{study.name}`", combinations, thousands(first.max_sequences), f"{study.minutes / 60:.1f}"]
-        if row not in found:
-            lines.append([*cells, "not run yet", None, None])
-            continue
         best = equal_tuning.choice(results, row)
         claim(rival_grids.CHOSEN.get(row) == best.change, f"the search chooses {best.change} for {row}")
         some = sum(one.stopped > 0 for one in equal_tuning.tried(results, row))
@@ -459,29 +456,27 @@ def tuned(results):
 
 
 def tuned_answer(results):
-    """Who bridges which delay after the same search, and what is left to be searched."""
-    found, left = tuned_records(results), equal_tuning.unsearched(results)
-    claim(set(found) == set(rival_grids.SEARCHES) - set(left), "every search that was run has its trials")
+    """Who bridges which delay, and who learns the Reber grammar, after the same search."""
+    found = tuned_records(results)
 
     def of(p):
         return {row: record["final"]["sequences_to_success"] for row, record in found.items() if row[2] == p}
 
-    short, longer = of(4), of(10)
-    claim(len(short) == len(longer) == 3 and all(None not in sequences for sequences in short.values()), "all bridge 4 steps")
-    claim(not any(stopped_by(sequences) for sequences in longer.values()), "none bridges 10 steps")
+    short, longer, grammar = of(4), of(10) | of(100), of(None)
+    claim(len(short) == 3 and all(None not in sequences for sequences in short.values()), "all bridge 4 steps")
+    claim(len(longer) == 6 and not any(map(stopped_by, longer.values())), "none bridges 10 or 100 steps")
     claim(not any(one.stopped for row in longer for one in equal_tuning.tried(results, row)), "no combination does")
     means = listed(thousands(np.mean(sequences)) for sequences in short.values())
     names = listed(NAMES[row[0]] for row in short).replace("chunker", "the chunker")
-    sentences = [
+    best = reber_counts(results)[2]
+    return " ".join([
         f"With the changes that the LSTM had to choose from, {names} stop in all 18 trials with a delay of 4, after {means} "
         f"sequences in the mean.",
-        f"With a delay of 10 none of the {len(equal_tuning.tried(results, next(iter(longer))))} combinations of each stops any "
-        "of its six trials, so their own settings stay.",
-        chunker_tuned(results), *(reber_tuned(results, row, sequences) for row, sequences in of(None).items())]
-    if left:
-        sentences.append("Not searched yet: " + listed(
-            f"{NAMES[row[0]]} " + ("on the Reber grammar" if row[2] is None else f"with a delay of {row[2]}") for row in left) + ".")
-    return " ".join(sentences)
+        f"With a delay of 10 or 100 none of the {len(equal_tuning.tried(results, next(iter(longer))))} combinations of each stops "
+        "any of its six trials, so their own settings stay.",
+        chunker_tuned(results),
+        "On the Reber grammar " + "; ".join(reber_tuned(results, row, sequences) for row, sequences in grammar.items()) + ".",
+        f"The LSTM (3 blocks, rate 0.5) does in at most {max(best[0])} and {max(best[1])} with named changes."])
 
 
 def chunker_tuned(results):
@@ -497,14 +492,18 @@ def chunker_tuned(results):
 
 
 def reber_tuned(results, row, sequences):
-    """A rival with its chosen changes on the Reber grammar, beside itself without and the LSTM."""
-    own, plain, best = reber_counts(results)
+    """A rival with its chosen changes on the Reber grammar, beside itself without."""
     early, late = (stopped_by(sequences, bound) for bound in BOUNDS)
     return (
-        f"On the Reber grammar {NAMES[row[0]]} with {change_words(rival_grids.CHOSEN[row])} stops in {early} of {len(sequences)} "
-        f"trials by {thousands(BOUNDS[0])} sequences and in {late} by {thousands(BOUNDS[1])}; with its own settings in "
-        f"{listed(own[row[0], row[3]])}. The LSTM (3 blocks, rate 0.5) does in at most {max(plain[0])} and {max(plain[1])} "
-        f"word for word, and in at most {max(best[0])} and {max(best[1])} with named changes.")
+        f"{NAMES[row[0]]} with {change_words(rival_grids.CHOSEN[row])} stops in {early} of {len(sequences)} trials by "
+        f"{thousands(BOUNDS[0])} sequences and in {late} by {thousands(BOUNDS[1])}, with its own settings in "
+        f"{listed(reber_counts(results)[0][row[0], row[3]])}")
+
+
+def reber_tuned_counts(results):
+    """Trials of the Reber grammar that stop by each of BOUNDS with what the searches chose, {method: counts}."""
+    return {row[0]: [stopped_by(record["final"]["sequences_to_success"], bound) for bound in BOUNDS]
+            for row, record in tuned_records(results).items() if row[1] == "1"}
 
 
 def others(results):
@@ -599,11 +598,12 @@ def findings(results):
 def tuned_finding(results):
     """The same in short."""
     claim(tuned_answer(results), "what the searches found")
-    words = ("Given the changes that the LSTM had to choose from, RTRL, BPTT and the chunker stop in all trials of 2a with a delay "
-             "of 4, in none with 10")
-    if equal_tuning.unsearched(results):
-        words += "; where [their search](#equal-tuning) was not run, a tuned LSTM stands beside untuned rivals, and beside itself word for word"
-    return words + "."
+    (rtrl, _), (bptt, _) = (reber_tuned_counts(results)[method] for method in ("rtrl", "bptt"))
+    early = max(reber_counts(results)[2][0])
+    return (
+        "Given the changes that the LSTM had to choose from, RTRL, BPTT and the chunker stop in all trials of 2a with a delay "
+        f"of 4, in none with 10 or 100; on the Reber grammar RTRL and BPTT stop in {rtrl} and {bptt} of 30 by "
+        f"{thousands(BOUNDS[0])} sequences, the LSTM in {early}.")
 
 
 def reber_answer(results):
@@ -613,8 +613,10 @@ def reber_answer(results):
     claim(not any(apart(a, b) or apart(b, a) for a in (rtrl[0], bptt[0]) for b in plain[0]), "level by 30,000")
     claim(all(apart(a, b) for a in plain[1] for b in (rtrl[1], bptt[1])), "ahead by 100,000")
     early_best, late_best = map(max, tuned)
-    claim(apart(max(rtrl[0], bptt[0]), early_best), "changed: ahead by 30,000")
-    claim(apart(bptt[1], late_best) and not apart(rtrl[1], late_best), "changed: ahead of BPTT by 100,000, not of RTRL")
+    tuned_rtrl, tuned_bptt = (reber_tuned_counts(results)[method] for method in ("rtrl", "bptt"))
+    claim(apart(max(rtrl[0], bptt[0], tuned_rtrl[0], tuned_bptt[0]), early_best), "changed: ahead by 30,000")
+    claim(apart(max(bptt[1], tuned_bptt[1]), late_best) and not apart(max(rtrl[1], tuned_rtrl[1]), late_best),
+          "changed: ahead of BPTT by 100,000, not of RTRL")
     claim(rival["rtrl", 3] == rival["elman", 15] == [0, 0], "the small nets do not learn it")
     rcc, = (run.final["trials_stopped"] for run in runs(results)
             if run.method == "rcc" and run.settings.experiment == "1")
@@ -627,10 +629,11 @@ def reber_answer(results):
         f"by {early} sequences RTRL and BPTT with 12 hidden units have stopped in {rtrl[0]} and "
         f"{bptt[0]} of 30 trials and the LSTM taken word for word in {min(every)} to "
         f"{max(every)} in each of its five rows, which is level; by {late} (3 blocks, rate 0.5) it is "
-        f"{rtrl[1]} and {bptt[1]} against {listed(plain[1])}, and both are ahead of it. With named changes, "
-        f"which were searched for the LSTM only, it is ahead of them by {early} ({early_best}; {min(changed_rows)} to "
-        f"{max(changed_rows)} in its five rows); by {late} ({late_best}) ahead of BPTT, and not by more than "
-        f"chance of RTRL. RTRL with 3 hidden units and the Elman net stop "
+        f"{rtrl[1]} and {bptt[1]} against {listed(plain[1])}, and both are ahead of it. With changes "
+        f"from one list for all three the LSTM is ahead by {early} ({early_best}; {min(changed_rows)} to {max(changed_rows)} in "
+        f"its five rows; RTRL {tuned_rtrl[0]}, BPTT {tuned_bptt[0]}); by {late} ({late_best}) it is ahead of BPTT "
+        f"({tuned_bptt[1]}, or the {bptt[1]} of its own settings), and not by more than chance of RTRL ({tuned_rtrl[1]}, or "
+        f"{rtrl[1]}). RTRL with 3 hidden units and the Elman net stop "
         f"in none of 30 trials, cascade-correlation in {rcc} (Fahlman: half)")
 
 

@@ -355,10 +355,13 @@ def test_the_stops_of_experiment_1_are_drawn_one_by_one(found):
 
 def test_every_count_of_the_lags_has_its_cap(results, found):
     runs = rivals_pictures.runs_of(results)
-    figure = rivals_pictures.lag(runs, *rivals_pictures.lstm_shares(found))
-    assert len(texts(figure)) == len(runs) + 2 and all(text.startswith("by ") for text in texts(figure))
+    tuned = rivals_pictures.tuned_shares(results)
+    figure = rivals_pictures.lag(runs, tuned, *rivals_pictures.lstm_shares(found))
+    assert len(tuned) == 9 and len(texts(figure)) == len(runs) + len(tuned) + 2
+    assert all(text.startswith("by ") for text in texts(figure))
     assert {"by 5 million", "by 200,000", "by 100,000", "by 50,400", "by 15,000", "by 25 units"} <= set(texts(figure))
-    assert title(figure) == "Task 2a, 100 steps: LSTM 18 of 18 with named changes, 0 of 18 word for word (by 50,400)"
+    assert title(figure) == ("Task 2a, 100 steps: LSTM 18 of 18 with named changes, 0 of 18 word for word (by 50,400), "
+                             "tuned rivals 0 of 54")
     markers = {look[3] for look in rivals_pictures.LOOKS.values()}
     assert len(markers) == len(rivals_pictures.LOOKS) and rivals_pictures.PAPER["marker"] not in markers
 

@@ -39,7 +39,7 @@ DRAWN = {  # visualizer: pictures it makes from the committed records
         "xor_grid"),
 }
 ONCE_RUN = {  # and these, once their studies have been run
-    "visualize_adding_studies": ("adding_fair", "adding_long"),
+    "visualize_adding_studies": ("adding_fair", "adding_long", "adding_long_fair"),
     "visualize_rnn_pathological": ("lstm_reach_fair", "table5_2013", "xor_whole_budget"),
 }
 ANIMATIONS = ("make_adding_problem_gif", "make_rnn_pathological_gif")

@@ -1,5 +1,6 @@
 """studies/: every list of runs is found, names valid settings, and each row is one command."""
 
+import collections
 import dataclasses
 import importlib
 import json
@@ -63,6 +64,20 @@ def test_a_curve_has_at_most_100_points():
 def asked_of(row):
     """What tells a row of the rivals from the others: all else is the default."""
     return {name: getattr(row, name) for name in ("method", "experiment", "p", "hidden", "lr")}
+
+
+def test_a_record_holds_no_part_that_no_study_of_it_keeps(results):
+    """Weights and snapshots are large: the shipped file has those that a page or a picture reads."""
+    kept = collections.defaultdict(set)
+    for study in EVERY:
+        for settings in study.cells():
+            record = studies.find(results, study.experiment, settings)
+            if record is not None:
+                kept[study.experiment, json.dumps(record["settings"])] |= set(
+                    studies.PARTS if study.keep is None else study.keep)
+    for (experiment, settings), parts in kept.items():
+        record = studies.find(results, experiment, json.loads(settings))
+        assert set(studies.PARTS) & set(record) <= parts, settings
 
 
 def test_every_row_of_the_papers_tables_is_in_a_study():
