@@ -14,6 +14,9 @@ STOPPED = {"tanh RNN, 5000 iterations": dict(cell="rnn", iters=5000)}
 HEADLINE_FLOAT64 = {
     name: settings | dict(dtype="float64") for name, settings in (HEADLINE | STOPPED).items()}
 
+# Does single precision hold the tanh RNN back?
+RNN_PRECISIONS = {dtype: dict(cell="rnn", dtype=dtype) for dtype in ("float32", "float64")}
+
 SMOKE = {
     name: dict(T=10, hidden=4, iters=500, cell=cell)
     for name, cell in (("LSTM", "lstm"), ("tanh RNN", "rnn"))}
@@ -159,6 +162,8 @@ STUDIES = [
     study("adding-headline", "the adding problem's recipe over ten seeds, LSTM and tanh RNN",
           HEADLINE | STOPPED, TEN, 1.7, keep=("history", "weights")),
     study("adding-headline-float64", "the same runs in double precision", HEADLINE_FLOAT64, TEN, 2.6),
+    study("adding-rnn-precisions", "the tanh RNN in both precisions, a hundred seeds", RNN_PRECISIONS, range(100), 8,
+          eval_every=2000, keep=()),
     study("adding-cells", "which cell learns T = 100: five cells", CELLS, TEN, 3.3),
     study("adding-gru", "the headline's recipe with a GRU", GRU, TEN, 1.2),
     study("adding-lags", "T = 100, 500, 1000", LAGS, THREE, 7.5, eval_every=1000),
