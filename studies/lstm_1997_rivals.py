@@ -158,7 +158,7 @@ STUDIES = [
     study("rivals-chunker", "the neural sequence chunker on 2a with p = 100", CHUNKER, 60),
     study("rivals-chunker-causes", "why the chunker's first net does not take over: causes removed, p = 4 and 10",
           causes(4) | causes(10), 8),
-    study("rivals-chunker-causes-100", "the same with p = 100", causes(100), 90),
+    study("rivals-chunker-causes-100", "the same with p = 100", causes(100), 40),
     *searches(),
     study("rivals-tuned", "the rivals with the changes that their searches chose", tuned(), 20),
     study("cascade-correlation", "recurrent cascade-correlation on the Reber grammar and 2a",

@@ -2,8 +2,6 @@
 numbers must bear out."""
 
 import ast
-import dataclasses
-import json
 import re
 
 import numpy as np
@@ -191,35 +189,24 @@ def test_cells_with_gates_are_told_run_by_run(results):
     assert len(rows) == 8 and "| temporal_order, GRU |" in words
 
 
-def test_the_chunkers_causes_are_told_as_far_as_they_were_run():
+def test_the_chunkers_causes_are_told_as_far_as_their_trials_go(results):
     from tables import lstm_1997_rivals as rivals
 
-    study = studies.load()["rivals-chunker-causes"]
+    def told(p, name, stopped, gaps):
+        made = copy_of(results)
+        rivals.cause_records(made)[p, name]["final"] |= dict(
+            trials_stopped=stopped, sequences_to_success=[100] * stopped + [None] * (18 - stopped), named_gap=gaps)
+        return rivals.causes_answer(made)
 
-    def made(name, stopped, gap):
-        settings = json.loads(json.dumps(dataclasses.asdict(study.row((4, name))[0])))
-        reached = [100] * stopped + [None] * (18 - stopped)
-        return dict(settings=settings, final=dict(
-            status="done", trials_stopped=stopped, sequences_to_success=reached, named_gap=[gap] * 18,
-            steps_carried=[4] * 18, chunker_right_after=[100] * 18))
-
-    def told(*records):
-        results = {"lstm_1997_rivals": list(records)}
-        return rivals.causes_answer(results), rivals.causes(results)
-
-    removed, plain = made(rivals.NO_DIRECT, 17, 0.7), made(rivals.PLAIN, 0, 0.004)
-    words, table = told(removed)
-    assert "17 of 18 trials with p = 4" in words and "As it is" not in words
-    assert len(table.splitlines()) == 3 and "17/18 by 20,000" in table
-    words, table = told(removed, plain)
-    assert "As it is, the first net takes over in 0 of 18 trials with p = 4" in words and len(table.splitlines()) == 4
-    mixed = made(rivals.BIAS, 9, 0.2)
-    mixed["final"]["named_gap"][9:] = [0.05] * 9
-    assert "in 9 of 18 with p = 4: in those whose target differs by 0.20 or more" in told(plain, mixed)[0]
-    for wrong in (made(rivals.BIAS, 9, 0.2), made(rivals.NO_DIRECT, 3, 0.7), made(rivals.PLAIN, 18, 0.004),
-                  made(rivals.PLAIN, 0, 0.5)):
+    assert "17 of 18 trials with p = 4" in told(4, rivals.NO_DIRECT, 17, [0.7] * 18)
+    words = told(4, rivals.BIAS, 9, [0.2] * 9 + [0.05] * 9)
+    assert "in 9 of 18 with p = 4 and 3 of 18 with p = 10: in those whose target differs by" in words
+    assert "with both, 5 of 18 and 5 of 18 do" in words and "none of 54 trials stops" in words
+    for wrong in ((4, rivals.BIAS, 9, [0.2] * 18), (4, rivals.NO_DIRECT, 3, [0.7] * 18),
+                  (4, rivals.PLAIN, 18, [0.004] * 18), (4, rivals.PLAIN, 0, [0.5] * 18), (100, rivals.BIAS, 1, [0.5] * 18),
+                  (100, rivals.TARGET_AND_BIAS[0], 0, [0.5] * 18)):
         with pytest.raises(ValueError, match="no longer bears out"):
-            told(wrong)
+            told(*wrong)
 
 
 def test_the_lesions_of_another_net_are_noticed(results):
