@@ -203,7 +203,8 @@ def test_the_chunkers_causes_are_told_as_far_as_their_trials_go(results):
     assert "in 9 of 18 with p = 4 and 3 of 18 with p = 10: in those whose target differs by" in words
     assert "with both, 5 of 18 and 5 of 18 do" in words and "none of 54 trials stops" in words
     for wrong in ((4, rivals.BIAS, 9, [0.2] * 18), (4, rivals.NO_DIRECT, 3, [0.7] * 18),
-                  (4, rivals.PLAIN, 18, [0.004] * 18), (4, rivals.PLAIN, 0, [0.5] * 18), (100, rivals.BIAS, 1, [0.5] * 18),
+                  (4, rivals.PLAIN, 18, [0.004] * 18), (4, rivals.PLAIN, 0, [0.5] * 18),
+                  (100, rivals.BIAS, 1, [0.5] * 18),
                   (100, rivals.TARGET_AND_BIAS[0], 0, [0.5] * 18)):
         with pytest.raises(ValueError, match="no longer bears out"):
             told(*wrong)
@@ -280,6 +281,15 @@ def test_only_equal_precisions_are_said_to_differ_in_time_alone(make, name, chan
             final.update(change(final) if callable(change) else change)
         with pytest.raises(ValueError, match="no longer bears out"):
             make(in_float32(results, name, changed))
+
+
+def test_a_precision_that_held_the_rnn_back_would_be_noticed(results):
+    assert "Over 100 seeds" in adding_problem.precision_sentence(results)
+    made = copy_of(results)
+    for record in studies.arms(made, "adding-rnn-precisions")["float32"][10:60]:  # none of the headline's ten
+        record["final"]["test_mse"] = 0.7
+    with pytest.raises(ValueError, match="no longer bears out"):
+        adding_problem.precision_sentence(made)
 
 
 def test_the_gain_over_torch_is_that_of_the_benchmarks(monkeypatch):
