@@ -384,8 +384,8 @@ def over_100_steps(finals):
     counts = listed(f"{final['trials_stopped']} of {len(final['named_gap'])}" for final in both)
     means = listed(thousands(np.mean(of_stopped(final, "sequences_to_success"))) for final in both)
     return (
-        f"So a target that tells the sequences apart is what is missing with p = 4 and 10. With p = 100 it takes more: with such a "
-        f"target alone, or a bias of the outputs alone, none of {tried} trials stops; with both, {counts} do (outputs named, no "
+        f"So a target that tells the sequences apart is what is missing with p = 4 and with p = 10, where it does not always suffice. "
+        f"With p = 100 it takes more: with such a target alone, or a bias of the outputs alone, none of {tried} trials stops; with both, {counts} do (outputs named, no "
         f"direct weights), after {means} sequences in the mean; in the paper {paper.success}%, after {thousands(paper.paper)}. The "
         "paper's number of weights has no room for a bias.")
 
