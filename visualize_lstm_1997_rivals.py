@@ -37,7 +37,7 @@ LOOKS = {  # name, colour, width and marker of a method
     "rcc": ("cascade-correlation", GREEN, 1.5, "^"), "chunker": ("chunker's first net", ORANGE, 1.5, "X"),
     "literal": ("LSTM, word for word", RED, 2, "*"), "changed": ("LSTM, named changes", RED, 2, "P"),
 }
-TUNED = "tuned"  # in the place of a rate: the settings that a method's search chose
+TUNED = np.inf  # in the place of a rate, behind all of them: the settings that a method's search chose
 DASHES = {1.0: "-", 4.0: "--", 10.0: ":"}  # by rate, where a method was run at several
 OWN = {"chunker": (0, (4, 4)), "elman": "-", "rcc": "-"}  # of the methods with one rate, or none
 PAPER = dict(marker="D", color=BLACK, markersize=6, linestyle="")  # the paper's figure, in every picture
@@ -87,7 +87,7 @@ def lstm_shares(found):
 def tuned_shares(results):
     """{(method, TUNED, delay): (stopped, trials, cap)} of the rivals on task 2a with what their searches chose."""
     shares = {}
-    for (method, experiment, p, _), [record] in studies.arms(results, "rivals-tuned").items():
+    for (method, experiment, p, _), record in studies.by_label(results, "rivals-tuned").items():
         if experiment == "2a":
             settings, stopped = record["settings"], record["final"]["trials_stopped"]
             shares[method, TUNED, p] = stopped, settings["trials"], in_short(settings["max_sequences"])
@@ -99,12 +99,6 @@ def named(method, lr):
     if lr == TUNED:
         return f"{LOOKS[method][0]}, tuned"
     return LOOKS[method][0] + ("" if lr is None else f", rate {lr:g}")
-
-
-def in_order(key):
-    """Where a method and rate stand in the picture of the lags."""
-    method, lr = key
-    return list(LOOKS).index(method), lr == TUNED, 0 if lr == TUNED else lr or 0
 
 
 # --- lstm_1997_rivals_reber.png -------------------------------------------------------------------
@@ -120,7 +114,7 @@ def reber(results, found):
         name, color, *_, marker = LOOKS[method]
         dash = "-" if hidden >= 12 and method != "elman" else ":"
         lines.append((f"{name}, {hidden} hidden units", color, dash, marker, final["sequences_to_success"], None))
-    for (method, experiment, _, hidden), [record] in studies.arms(results, "rivals-tuned").items():
+    for (method, experiment, _, hidden), record in studies.by_label(results, "rivals-tuned").items():
         if experiment == "1":
             name, color, *_, marker = LOOKS[method]
             sequences = record["final"]["sequences_to_success"]
@@ -164,8 +158,7 @@ def reber(results, found):
 def chunker(results):
     """Figure: for each removed cause, trial by trial, how far what the first net has to name differs
     between the two sequences, and whether it takes over."""
-    found = {label: record for name in ("rivals-chunker-causes", "rivals-chunker-causes-100")
-             for label, [record] in studies.arms(results, name).items()}
+    found = studies.by_label(results, "rivals-chunker-causes", "rivals-chunker-causes-100")
     names = list(dict.fromkeys(name for _, name in found))
     delays = sorted({p for p, _ in found})
     figure, axes = pictures.subplots(
@@ -266,7 +259,7 @@ def lag(runs, tuned, lstm, cap):
     shares |= tuned | lstm
     paper = {(row.method, row.lr, row.p): int(row.success) / 100 for row in rivals.TABLE_ROWS if row.table == 2}
     paper |= dict.fromkeys(lstm, 1.0)
-    methods = sorted({key[:2] for key in (*shares, *paper)}, key=in_order)
+    methods = sorted({key[:2] for key in (*shares, *paper)}, key=lambda key: (list(LOOKS).index(key[0]), key[1] or 0))
     delays = sorted({key[2] for key in (*shares, *paper)})
     figure, axes = pictures.subplots(
         1, len(delays), figsize=(10, 0.4 * len(methods) + 1.6), sharey=True, layout="constrained")

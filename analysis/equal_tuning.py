@@ -37,7 +37,7 @@ def study_of(row):
 def tried(results, row):
     """Every combination of a row's search."""
     return [Tried(change, record["final"]["sequences_to_success"])
-            for change, (record,) in studies.arms(results, study_of(row)).items()]
+            for change, record in studies.by_label(results, study_of(row)).items()]
 
 
 def departures(row, change):

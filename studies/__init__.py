@@ -107,6 +107,11 @@ def arms(results, name):
     return found
 
 
+def by_label(results, *names):
+    """{label: record} of studies whose records hold every trial of a row. Raises KeyError naming what is missing."""
+    return {label: record for name in names for label, [record] in arms(results, name).items()}
+
+
 def are_complete(results, *names):
     """Whether every record of these studies is there, with the parts that are to be kept. Not so if
     there is no study of a name, because a search has yet to choose its rows."""

@@ -764,9 +764,9 @@ def fair_choice(results, cell):
     return max(figures, key=figures.get)
 
 
-def fair_weights(cell):
-    """How many weights a net of this cell has."""
-    return ap.build(ap.Settings(**grids.FAIR_CELLS[cell]), 1).theta.size
+def weights_of(settings):
+    """How many weights a net of these settings has."""
+    return ap.build(ap.Settings(**settings), 1).theta.size
 
 
 def start_words(cell, k):
@@ -785,7 +785,7 @@ def fair_search(results):
         figures, settings = fair_figures(results, cell), sum(label[0] == cell for label in found)
         mse = column(found[cell, *chosen], "validation_mse")
         rows.append([
-            cell, fair_weights(cell), f"{rate:g}", f"{clip:g}", start_words(cell, k),
+            cell, weights_of(grids.FAIR_CELLS[cell]), f"{rate:g}", f"{clip:g}", start_words(cell, k),
             f"{figures[chosen][0]} of {tried}", ", ".join(f"{value:.2g}" for value in mse),
             f"{sum(won for won, _ in figures.values())} of {tried * settings}"])
     return markdown(
@@ -825,8 +825,8 @@ def fair_answer(results):
         f"tuning seeds the setting of the larger one solved both. The best of the tanh RNN's four rows ({best}) has a median MSE of "
         f"{np.median(mse[best]):.3f}, and no run of them brings more than {most:.0%} of the sums within 0.04. Equal were the "
         "sequences, the number of settings and of tuning runs; 8 units are "
-        f"{fair_weights('LSTM')} weights in the LSTM and {fair_weights('IRNN')} in a plain net, 17 units "
-        f"{fair_weights('IRNN, 17 units')}.")
+        f"{weights_of(grids.FAIR_CELLS['LSTM'])} weights in the LSTM and {weights_of(grids.FAIR_CELLS['IRNN'])} in a plain net, 17 units "
+        f"{weights_of(grids.FAIR_CELLS['IRNN, 17 units'])}.")
 
 
 def fair_finding(results):
@@ -946,11 +946,13 @@ def long_fair_answer(results):
     claim(all(reached(ours, 0.85) < reached(theirs, 0.85) for ours, theirs in both), "and is there sooner")
     middle, other = (np.median(column(records, "test_mse")) for records in zip(*both))
     rates = listed(f"{rate:.2f}" for rate in tried[grids.LONG_CHOSEN["LSTM"]])
+    small, large = grids.LONG_FAIR.values()
     return (
         f"It is the search: {solved(gated)} of {len(gated)} LSTMs solve T = 1000, and {solved(old)} of the cell of 1997 at its best of "
         "six, which ten seeds do not tell apart. Where both solve it the cell of 1997 has the lower MSE, in "
-        f"{lower} of {len(both)} seeds (medians {middle:.1e} and {other:.1e}), and is there sooner. What the LSTM needs are a rate and a forget bias "
-        f"that fit: with 0.01 and 3 its tuning seeds end at {rates}, with a bias of 6 none of {len(biased)} runs learns anything.")
+        f"{lower} of {len(both)} seeds (medians {middle:.1e} and {other:.1e}), and is there sooner, with {weights_of(small)} weights to "
+        f"the LSTM's {weights_of(large):,}. What the LSTM needs are a rate and a forget bias that fit: with 0.01 and 3 its "
+        f"tuning seeds end at {rates}, with a bias of 6 none of {len(biased)} runs learns anything.")
 
 
 def long_finding(results):

@@ -45,7 +45,7 @@ def moments(values):
 def adding(results):
     """Experiment 4: output weights and stops by what the constant sources do."""
     lines = []
-    for (T, constant), [record] in studies.arms(results, "constant-sources-4").items():
+    for (T, constant), record in studies.by_label(results, "constant-sources-4").items():
         _, w_out = start.first_block(record, "w_out")
         lines.append([
             T if constant == "learn" else "", CONDITIONS[constant], f"{np.median(w_out[0]):.3f}",
@@ -83,7 +83,7 @@ def lag(results):
     """Experiment 2c: states and slopes at the end of a sequence, early and late."""
     lines, last = [], None
     runs = {(q, "gates and cells: the paper" if constant == "learn" else "cells"): record
-            for (q, constant), [record] in studies.arms(results, "constant-sources-2c").items()}
+            for (q, constant), record in studies.by_label(results, "constant-sources-2c").items()}
     inputs_only = studies.arms(results, "constant-sources-connections")["cg,gg"][0]
     runs[inputs_only["settings"]["q"], "none"] = inputs_only
     for (q, leading), record in sorted(runs.items(), key=lambda run: run[0][0]):
@@ -107,7 +107,7 @@ def tiny(value):
 def connections(results):
     """Experiment 2c: which connections may stay."""
     lines = []
-    for kinds, [record] in studies.arms(results, "constant-sources-connections").items():
+    for kinds, record in studies.by_label(results, "constant-sources-connections").items():
         there = start.named_kinds(kinds)
         lines.append([
             listed(there) if there else "none", record["final"]["weights"], trials(record),
@@ -117,7 +117,7 @@ def connections(results):
 
 def connections_answer(results):
     """The same in a sentence."""
-    arms = {kinds: record for kinds, [record] in studies.arms(results, "constant-sources-connections").items()}
+    arms = studies.by_label(results, "constant-sources-connections")
     to_gates = [len(stopped(record)) for kinds, record in arms.items() if not start.leads_to_cells(kinds)]
     to_cells = [len(stopped(record)) for kinds, record in arms.items() if start.leads_to_cells(kinds)]
     q = constant_sources.Settings(**arms["none"]["settings"]).q

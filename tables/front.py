@@ -43,10 +43,11 @@ def rivals(results):
     own = [run for run in readings.runs(results) if run.row.experiment == "2a"]
     literal, changed = ([len(run.reached) for run in own if run.literal == which] for which in (True, False))
     claim(not any(literal) and max(changed) == own[0].row.trials, "the LSTM with changes")
-    tuned = [record["final"]["trials_stopped"] for row, [record] in studies.arms(results, "rivals-tuned").items() if row[2] == 100]
+    tuned = [record["final"]["trials_stopped"]
+             for (_, _, p, _), record in studies.by_label(results, "rivals-tuned").items() if p == 100]
     return claim(
         not any([*tuned, *stopped("rivals-lag-100", "rivals-lag-100-bptt", "rivals-chunker")]),
-        "Task 2a, unequal caps: of these rows, some rivals' bridge four steps, only the changed LSTM's a hundred.")
+        "Task 2a, unequal caps: some rivals here bridge four steps, only the changed LSTM a hundred.")
 
 
 def pathological(results):

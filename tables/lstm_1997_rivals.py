@@ -315,8 +315,7 @@ def cost(results):
 
 def cause_records(results):
     """The records of the chunker with causes removed: {(p, what is changed): record}."""
-    return {label: record for name in ("rivals-chunker-causes", "rivals-chunker-causes-100")
-            for label, [record] in studies.arms(results, name).items()}
+    return studies.by_label(results, "rivals-chunker-causes", "rivals-chunker-causes-100")
 
 
 def causes(results):
@@ -429,7 +428,7 @@ def searches(results):
 
 def tuned_records(results):
     """The trials with what the searches chose, {row of the search: record}."""
-    return {row: record for row, [record] in studies.arms(results, "rivals-tuned").items()}
+    return studies.by_label(results, "rivals-tuned")
 
 
 def own_counts(results, row):
@@ -477,7 +476,7 @@ def tuned_answer(results):
     names = listed(NAMES[row[0]] for row in short).replace("chunker", "the chunker")
     best = reber_counts(results)[2]
     return " ".join([
-        f"With the changes that the LSTM had to choose from, {names} stop in all 18 trials with a delay of 4, after {means} "
+        f"With those of the LSTM's changes that a rival can have, {names} stop in all 18 trials with a delay of 4, after {means} "
         f"sequences in the mean.",
         f"With a delay of 10 or 100 none of the {len(equal_tuning.tried(results, next(iter(longer))))} combinations of each stops "
         "any of its six trials, so their own settings stay.",
@@ -607,7 +606,7 @@ def tuned_finding(results):
     (rtrl, _), (bptt, _) = (reber_tuned_counts(results)[method] for method in ("rtrl", "bptt"))
     early = max(reber_counts(results)[2][0])
     return (
-        "Given the changes that the LSTM had to choose from, RTRL, BPTT and the chunker stop in all trials of 2a with a delay "
+        "Given those of the LSTM's changes that they can have, RTRL, BPTT and the chunker stop in all trials of 2a with a delay "
         f"of 4, in none with 10 or 100; on the Reber grammar RTRL and BPTT stop in {rtrl} and {bptt} of 30 by "
         f"{thousands(BOUNDS[0])} sequences, the LSTM in {early}.")
 
@@ -635,8 +634,8 @@ def reber_answer(results):
         f"by {early} sequences RTRL and BPTT with 12 hidden units have stopped in {rtrl[0]} and "
         f"{bptt[0]} of 30 trials and the LSTM taken word for word in {min(every)} to "
         f"{max(every)} in each of its five rows, which is level; by {late} (3 blocks, rate 0.5) it is "
-        f"{rtrl[1]} and {bptt[1]} against {listed(plain[1])}, and both are ahead of it. With changes "
-        f"from one list for all three the LSTM is ahead by {early} ({early_best}; {min(changed_rows)} to {max(changed_rows)} in "
+        f"{rtrl[1]} and {bptt[1]} against {listed(plain[1])}, and both are ahead of it. With changes, "
+        f"[two of which only the LSTM can have](#equal-tuning), it is ahead by {early} ({early_best}; {min(changed_rows)} to {max(changed_rows)} in "
         f"its five rows; RTRL {tuned_rtrl[0]}, BPTT {tuned_bptt[0]}); by {late} ({late_best}) it is ahead of BPTT "
         f"({tuned_bptt[1]}, or the {bptt[1]} of its own settings), and not by more than chance of RTRL ({tuned_rtrl[1]}, or "
         f"{rtrl[1]}). RTRL with 3 hidden units and the Elman net stop "

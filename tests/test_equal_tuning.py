@@ -55,9 +55,12 @@ def test_most_trials_then_the_mean_then_the_nearest_decide(results):
 
 def test_the_sentence_needs_its_trials(results):
     assert "in all 18 trials with a delay of 4" in page.tuned_answer(results)
-    for row, sequences in ((("bptt", "2a", 4, 1), [None] + [3000] * 17), (("bptt", "2a", 10, 1), [3000] * 18),
-                           (("chunker", "2a", 100, 1), [3000] * 18), (("rtrl", "1", None, 12), [3000] * 30)):
+    for row, sequences, make in (
+            (("bptt", "2a", 4, 1), [None] + [3000] * 17, page.tuned_answer),
+            (("bptt", "2a", 10, 1), [3000] * 18, page.tuned_answer),
+            (("chunker", "2a", 100, 1), [3000] * 18, page.tuned_answer),
+            (("rtrl", "1", None, 12), [3000] * 30, page.reber_answer)):
         made = copy_of(results)
         page.tuned_records(made)[row]["final"]["sequences_to_success"] = sequences
         with pytest.raises(ValueError, match="no longer bears out"):
-            page.findings(made)
+            make(made)
