@@ -527,11 +527,12 @@ def plot_beyond_fair(results):
 
 def plot_table5_2013(results):
     """Each task in its columns of Table 5: our seeds beside the paper's figures."""
-    names = [name for name, study in paper_2013.REPORTED.items() if there(results, study)]
+    found_of = {name: paper_2013.columns(results, name) for name in paper_2013.REPORTED}
+    names = [name for name, found in found_of.items() if found]
     fig, axes = pictures.subplots(1, len(names), figsize=(2.4 + 2.6 * len(names), 4.4), squeeze=False)
     reached = columns = 0
     for ax, name in zip(axes[0], names):
-        found = arms(results, paper_2013.REPORTED[name])
+        found = found_of[name]
         for k, (column, records) in enumerate(found.items()):
             wrong = np.array([paper_2013.wrong(record) for record in records])
             paper = paper_2013.paper_figure(name, column)
@@ -567,18 +568,18 @@ PICTURES = {
 NEEDED = (  # studies; of the hours of pathological-sutskever what there is is drawn
     "headline", "xor", "xor-longer", *XOR_WITHOUT, "length", "scale", "order", "order-lags", "xor-grid", "beyond-fixed",
     "beyond-curriculum")
-WHEN_RUN = {  # pictures that are drawn once these studies have been run, and never have them run
-    "xor_whole_budget": (plot_xor_whole, ["xor-whole-budget"]),
-    "lstm_reach_fair": (plot_beyond_fair, ["beyond-fair"])}
-WHEN_ANY = {"table5_2013": (plot_table5_2013, list(paper_2013.REPORTED.values()))}  # or any of these
+WHEN_RUN = {  # pictures that never have anything run: what draws them, and whether what they need is there
+    "xor_whole_budget": (plot_xor_whole, lambda results: there(results, "xor-whole-budget")),
+    "lstm_reach_fair": (plot_beyond_fair, lambda results: there(results, "beyond-fair")),
+    "table5_2013": (
+        plot_table5_2013,
+        lambda results: any(paper_2013.columns(results, name) for name in paper_2013.REPORTED))}
 
 
 def book(flags):
     """Every picture by name."""
     results = studies.complete(flags.results, *(f"pathological-{name}" for name in NEEDED))
-    plots = PICTURES | {
-        name: plot for wanted, enough in ((WHEN_RUN, all), (WHEN_ANY, any))
-        for name, (plot, needed) in wanted.items() if enough(there(results, study) for study in needed)}
+    plots = PICTURES | {name: plot for name, (plot, is_there) in WHEN_RUN.items() if is_there(results)}
     return {name: functools.partial(plot, results) for name, plot in plots.items()}
 
 

@@ -1,8 +1,12 @@
 """What the runs of the setting of Sutskever et al. (2013) reach, in the paper's own measure."""
 
+import numpy as np
+
 import rnn_pathological as rp
+import studies
 import studies.rnn_pathological as grids
 
+STUDENT_T = 3.182  # 97.5% quantile of Student's t with three degrees of freedom: four seeds
 BLOWN = 3  # a radius of W_hh beyond which a net has blown up: those that learn end below 2
 SEARCHED = {  # studies, without their first word, by task: the search for the rates, and the seeds reported
     "addition": "2013-rates-addition", "multiplication": "2013-rates-multiplication",
@@ -10,6 +14,14 @@ SEARCHED = {  # studies, without their first word, by task: the search for the r
 REPORTED = {
     "addition": "2013-addition", "multiplication": "2013-multiplication", "ten symbols": "2013-symbols",
     "five bits": "2013-bits"}
+
+
+def columns(results, name):
+    """The columns of a task in which every seed has been run, {column: records}."""
+    study = studies.load().get(f"pathological-{REPORTED[name]}")  # none until a search has chosen its rates
+    found = {column: [studies.find(results, study.experiment, settings) for settings in study.row(column)]
+             for column in (study.grid if study else ())}
+    return {column: records for column, records in found.items() if all(records)}
 
 
 def column_words(column):
@@ -34,6 +46,12 @@ def measure_of(name):
     return "share of wrong sequences" if name in ("addition", "multiplication") else "wrong symbols a sequence"
 
 
+def most_wrong(record):
+    """The highest that their measure of a run can be: 1, or the symbols of a sequence."""
+    task = rp.task_of(rp.Settings(**record["settings"]))
+    return task.scored if task.classes else 1
+
+
 def paper_figure(name, column):
     """Their figure for a task in a column."""
     return grids.FIGURES_2013[name][grids.COLUMNS_2013.index(column)]
@@ -50,3 +68,18 @@ def blown(record):
     """Whether W_hh has left every scale at which something is learned, or is not finite any more."""
     end = record["spectrum"]["end"]
     return record["final"]["status"] == "diverged" or end is None or end["spectral_radius"] > BLOWN
+
+
+def learned(record):
+    """Whether the held-out loss ends below nine tenths of the constant answer's."""
+    final, task = record["final"], rp.task_of(rp.Settings(**record["settings"]))
+    return final["test_loss"] is not None and final["test_loss"] < 0.9 * task.constant_loss
+
+
+def mean_interval(values, most):
+    """The mean of four seeds and its 95% interval by Student's t, which takes the seeds for normally
+    distributed; cut off at 0 and at the most that a seed can have. values: (4,). Returns (mean, low, high)."""
+    if len(values) != 4:
+        raise ValueError(f"the interval is that of four seeds, not of {len(values)}")
+    mean, half = np.mean(values), STUDENT_T * np.std(values, ddof=1) / 2
+    return mean, max(mean - half, 0.0), min(mean + half, most)

@@ -175,9 +175,7 @@ def findings(results):
         f"4. Temporal order at T = 30 takes {easy:.0f} updates in the median (to an accuracy of 0.9), "
         f"addition {addition:.0f} (to an MSE of 0.05): its symbols have channels of their own, they lie "
         "in two short regions, and the answer needs no arithmetic.",
-        finding_2013(results) or
-        "5. Table 5 of Sutskever et al. (2013) is [not reproduced](rnn_pathological_2013.md), and "
-        "four seeds do not decide the order of its two methods."])
+        finding_2013(results)])
 
 
 def headline(results):
@@ -631,16 +629,6 @@ def cap(settings):
 # Equal budgets, equal search
 # --------------------------------------------------------------------------------------------------
 
-def complete(results, *names):
-    """Whether every record of some studies of these tasks is there."""
-    return studies.are_complete(results, *(f"pathological-{name}" for name in names))
-
-
-def not_run(*names):
-    """What a block says whose studies lack a record."""
-    return f"Not run yet: `python3 reproduce.py {' '.join(f'pathological-{name}' for name in names)}`."
-
-
 def xor_whole(results):
     """XOR at the fixed T = 30 with 24,000 updates."""
     found = {f"{optimizer}, {START[init]}, input scale {scale:g}": records
@@ -809,51 +797,27 @@ def table5(results):
 def table5_cost(results):
     """What is left of their Table 5, and what it would take."""
     minutes = np.median(np.concatenate([seconds(records) for records in arms(results, "sutskever").values()])) / 60
-    seeds, left, steps = 4, {}, {"five bits": 210, "ten symbols": 100}  # steps in a sequence: 80 else
-    for name, study in paper_2013.REPORTED.items():
-        done = len(grids.CHOSEN_2013[name]) if complete(results, study) else 2 * (name in ("addition", "multiplication"))
-        left[name] = len(grids.COLUMNS_2013) - done
-    hours = sum(steps.get(name, 80) / 80 * minutes * n * seeds for name, n in left.items()) / 60
+    steps = {"five bits": 210, "ten symbols": 100}  # in a sequence: 80 else
+    left = {name: len(grids.COLUMNS_2013) - len(paper_2013.columns(results, name)) for name in paper_2013.REPORTED}
+    hours = sum(steps.get(name, 80) / 80 * minutes * n * 4 for name, n in left.items()) / 60
     words = listed(f"{n} of the seven columns for {name}" for name, n in left.items() if n)
-    return (f"Of their Table 5 there were not run: {words}. Four seeds of each at one rate are {seeds * sum(left.values())} "
-            f"runs and, at the speed of those above, about {hours:.0f} core-hours.")
+    return (f"Of their Table 5 there were not run, with rates chosen by whole runs: {words}. Four seeds of each are "
+            f"{4 * sum(left.values())} runs and, at the speed of the first sixteen, about {hours:.0f} core-hours.")
 
 
-def table5_answer(results):
-    """Beside the paper: who is ahead, and by how much."""
-    if complete(results, "2013-addition", "2013-multiplication"):
-        return whole_2013_answer(results)
+def table5_first(results):
+    """What the rates chosen by 2000 updates led to."""
     wrong = {kind[:2]: [final["wrong_rate"] for final in of] for kind, of in finals(results, "sutskever").items()}
-    middle, mean = ({kind: of(values) for kind, values in wrong.items()} for of in (np.median, np.mean))
-    best, paper = min(map(min, wrong.values())), grids.PAPER_TABLE5.values()
-    claim(all(min(middle[kind], mean[kind]) > paper for kind, paper in grids.PAPER_TABLE5.items()),
-          "no median and no mean reaches the paper's")
-    claim(all(min(wrong[kind]) > paper for kind, paper in grids.PAPER_TABLE5.items() if kind[1] == "NAG"),
-          "no seed with Nesterov's momentum reaches the paper's")
-    ahead = {task: sum(a < b for a in wrong[task, "NAG"] for b in wrong[task, "CM"]) for task in ("addition", "multiplication")}
-    pairs = len(wrong["addition", "NAG"]) * len(wrong["addition", "CM"])
-    claim(ahead["addition"] == pairs / 2 and ahead["multiplication"] < 0.8 * pairs, "the order of the methods is not decided")
-    learned = {method: sum(value < 0.5 for value in wrong["addition", method]) for method in METHOD}
-    claim(learned == {"NAG": 2, "CM": 0}, "in addition two of Nesterov's runs learn")
-    shortened = min(record["final"]["wrong_rate"] for records in arms(results, "2013-stable").values() for record in records)
+    mean, paper = {kind: np.mean(values) for kind, values in wrong.items()}, grids.PAPER_TABLE5
+    claim(all(mean[kind] > paper[kind] for kind in paper), "no mean reaches the paper's")
     used = [record for name in ("sutskever", "sutskever-other-rates") for records in arms(results, name).values()
             for record in records if record["settings"]["lr"] == 1e-3]
-    radii = sorted(radius for record in used if (radius := record["spectrum"]["end"]["spectral_radius"]) > 5)
+    radii = sorted(radius for record in used if (radius := record["spectrum"]["end"]["spectral_radius"]) > paper_2013.BLOWN)
     claim(len(radii) == 2 and len(used) == 6, "of six runs at 0.001 two blow up")
     return (
-        "1. Their table is not reproduced. After 50,000 updates the median share of wrong "
-        f"sequences lies between {three(min(middle.values()))} and {three(max(middle.values()))} "
-        f"in the four rows, the mean between {three(min(mean.values()))} and "
-        f"{three(max(mean.values()))}, where the paper has {min(paper):g} to {max(paper):g}; the "
-        f"best of the sixteen runs has {three(best)}.\n2. Four seeds do not decide the order of "
-        "the methods. In addition two runs with Nesterov's momentum of 0.995 learn and two do not, "
-        "and no run with the heavy ball of 0.9 learns: of all pairs of a run of each, Nesterov's "
-        f"ends lower in {ahead['addition']} of {pairs}. In multiplication it does in "
-        f"{ahead['multiplication']}.\n3. Of six full runs at a rate of 0.001 two blow up, to "
-        f"spectral radii of {radii[0]:.0f} and {radii[1]:.0f}. Other rates and clipping were tried for "
-        "20,000 updates only, [further down](#what-keeps-a-momentum-of-0995-from-blowing-up): there "
-        f"{three(shortened)} is the lowest share. The paper ran every cell at four rates and kept the "
-        "best; here three were tried for 2000 updates.")
+        f"With these rates the mean share of wrong sequences lies between {three(min(mean.values()))} and "
+        f"{three(max(mean.values()))} in the four rows, where the paper has {min(paper.values()):g} to {max(paper.values()):g}. "
+        f"Of six full runs at a rate of 0.001 two blow up, to spectral radii of {radii[0]:.0f} and {radii[1]:.0f}.")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -893,85 +857,103 @@ def stable_answer(results):
     return (f"As it is, {up['as it is']} of {n} runs blow up; {words}{rest}. {learns} Two seeds say no more than that.")
 
 
-def choice_2013(results, name):
-    """Of each column the pace with the lowest mean held-out loss in whole runs; those with which a run
-    diverged are left out unless all are."""
+def losses_2013(results, name):
+    """The mean held-out loss of every pace of every column in whole runs, {column: {pace: loss}}; infinite
+    where a run diverged."""
     losses = {}
     for (column, pace), records in arms(results, paper_2013.SEARCHED[name]).items():
         of = [record["final"] for record in records]
         fine = all(final["status"] == "done" and final["test_loss"] is not None for final in of)
         losses.setdefault(column, {})[pace] = np.mean([final["test_loss"] for final in of]) if fine else math.inf
-    return {column: min(of, key=of.get) for column, of in losses.items()}
+    return losses
+
+
+def choice_2013(results, name):
+    """Of each column the pace with the lowest mean held-out loss."""
+    return {column: min(of, key=of.get) for column, of in losses_2013(results, name).items()}
 
 
 def rates_2013(results):
-    """The search for the rates: the measure of each whole run."""
+    """The search for the rates, of each task whose search is complete: the measure of each whole run."""
     parts = []
-    for name, study in paper_2013.SEARCHED.items():
-        if not complete(results, study):
-            parts.append(f"{name.capitalize()}: {not_run(study)}")
-            continue
-        chosen, rows = choice_2013(results, name), []
-        named = grids.CHOSEN_2013[name]
-        claim(all(chosen[column] == pace for column, pace in named.items()), f"the search chooses {chosen} for {name}")
-        for (column, pace), records in arms(results, study).items():
+    for name in filter(grids.CHOSEN_2013.get, paper_2013.SEARCHED):
+        losses, chosen, rows = losses_2013(results, name), choice_2013(results, name), []
+        claim(chosen == grids.CHOSEN_2013[name], f"the search chooses {chosen} for {name}")
+        for (column, pace), records in arms(results, paper_2013.SEARCHED[name]).items():
+            loss = losses[column][pace]
             rows.append([
                 paper_2013.column_words(column), *paper_2013.pace_words(pace),
                 ", ".join(three(paper_2013.wrong(record)) for record in records),
-                three(np.mean([record["final"]["test_loss"] for record in records])),
+                three(loss) if math.isfinite(loss) else "diverged",
                 f"{sum(map(paper_2013.blown, records))} of {len(records)}", "yes" if chosen[column] == pace else ""])
         parts.append(table([name, "rate", "clip", "updates at 0.9 first", "wrong, a number for each seed", "mean held-out loss", "blown up", "taken"], rows))
     return "\n\n".join(parts)
 
 
 def whole_2013(results):
-    """Each task in its columns beside the paper's figures."""
+    """Each task beside the paper's figures, in the columns that have been run."""
     parts = []
-    for name, study in paper_2013.REPORTED.items():
-        if not complete(results, study):
-            parts.append(f"{name.capitalize()}: not run yet.")
-            continue
+    for name in paper_2013.REPORTED:
         rows = []
-        for column, records in arms(results, study).items():
+        for column, records in paper_2013.columns(results, name).items():
             wrong = [paper_2013.wrong(record) for record in records]
+            mean, low, high = map(three, paper_2013.mean_interval(wrong, paper_2013.most_wrong(records[0])))
             rows.append([
                 paper_2013.column_words(column), *paper_2013.pace_words(paper_2013.pace_of(records[0])),
-                three(paper_2013.paper_figure(name, column)),
-                ", ".join(map(three, wrong)), three(np.mean(wrong)), f"{sum(map(paper_2013.blown, records))} of {len(records)}",
-                f"{np.median(seconds(records)) / 60:.0f}"])
+                three(paper_2013.paper_figure(name, column)), ", ".join(map(three, wrong)), f"{mean} [{low}, {high}]",
+                f"{sum(map(paper_2013.blown, records))} of {len(records)}", f"{np.median(seconds(records)) / 60:.0f}"])
         measure = paper_2013.measure_of(name)
-        parts.append(table(
-            [name, "rate", "clip", "updates at 0.9 first", f"{measure}, paper", f"{measure} here, a number for each seed", "their mean", "blown up",
-             "minutes a run"], rows))
-    drawn = any(complete(results, study) for study in paper_2013.REPORTED.values())
-    return "\n\n".join(parts + ["![Every column beside the paper's](../viz/table5_2013.png)"] * drawn)
+        if rows:
+            parts.append(table(
+                [name, "rate", "clip", "updates at 0.9 first", f"{measure}, paper", f"{measure} here, a number for each seed",
+                 "their mean [95% interval]", "blown up", "minutes a run"], rows))
+    return "\n\n".join([*parts, "![Every column beside the paper's](../viz/table5_2013.png)"])
 
 
-def whole_2013_answer(results):
-    """How far the table is reproduced, task by task, in numbers alone."""
-    lines = []
-    for name, study in paper_2013.REPORTED.items():
-        if complete(results, study):
-            mean = {column: np.mean([paper_2013.wrong(record) for record in records])
-                    for column, records in arms(results, study).items()}
-            paper = {column: paper_2013.paper_figure(name, column) for column in mean}
-            best, theirs = (min(of, key=of.get) for of in (mean, paper))
-            met = sum(mean[column] <= paper[column] for column in mean)
-            lines.append(
-                f"- {name.capitalize()}: the lowest mean is {three(mean[best])} ({paper_2013.column_words(best)}), theirs "
-                f"{three(paper[theirs])} ({paper_2013.column_words(theirs)}); {met} of {len(mean)} columns reach their figure; the rank "
-                f"correlation of the columns with theirs is {rank_correlation(list(mean.values()), list(paper.values())):.2f}.")
-    return "\n".join(lines)
+def means_2013(results):
+    """Their measure in the columns that have been run, mean of four seeds: {task: {column: mean}}."""
+    found = {name: paper_2013.columns(results, name) for name in paper_2013.REPORTED}
+    return {name: {column: np.mean([paper_2013.wrong(record) for record in records]) for column, records in columns.items()}
+            for name, columns in found.items() if columns}
+
+
+def met_2013(means):
+    """In how many columns our mean is as low as the paper's figure, and of how many."""
+    met = [mean <= paper_2013.paper_figure(name, column) for name, of in means.items() for column, mean in of.items()]
+    return sum(met), len(met)
+
+
+def table5_answer(results):
+    """How far the table is reproduced."""
+    means = means_2013(results)
+    met, n = met_2013(means)
+    lowest, order = [], []
+    for name, of in means.items():
+        paper = dict(zip(grids.COLUMNS_2013, grids.FIGURES_2013[name]))
+        best, theirs = min(of, key=of.get), min(paper, key=paper.get)
+        lowest.append(f"in {name} the lowest mean here is {three(of[best])} ({paper_2013.column_words(best)}), there "
+                      f"{paper[theirs]:g} ({paper_2013.column_words(theirs)})")
+        order.append(f"{rank_correlation([*of.values()], [paper[column] for column in of]):.2f} in {name} ({len(of)} columns)")
+    runs = [record for name in means for records in paper_2013.columns(results, name).values() for record in records]
+    before = []
+    for (task, *column), old in arms(results, "sutskever").items():
+        if new := paper_2013.columns(results, task).get(tuple(column)):
+            learn, share = ([of(records) for records in (new, old)] for of in (
+                lambda records: sum(map(paper_2013.learned, records)),
+                lambda records: three(np.mean([paper_2013.wrong(record) for record in records]))))
+            before.append(f"in {task} with {METHOD[column[0]]} {column[1]} {learn[0]} of {len(new)} seeds learn instead of "
+                          f"{learn[1]}, with a mean share of wrong sequences of {share[0]} instead of {share[1]}")
+    return (
+        f"1. In {met} of the {n} columns run here the mean of four seeds is as low as the paper's figure: {'; '.join(lowest)}.\n"
+        f"2. Of {len(runs)} runs {sum(map(paper_2013.learned, runs))} learn (a loss below nine tenths of the constant answer's). "
+        f"The rank correlation of the columns with the paper's is {listed(order)}.\n"
+        "3. Rates chosen by whole runs instead of [2000 updates](#a-first-choice-by-2000-updates): " + "; ".join(before) + ".")
 
 
 def finding_2013(results):
-    """Finding 5, None until addition and multiplication have been run in all columns."""
-    if not complete(results, "2013-addition", "2013-multiplication"):
-        return None
-    met = [paper_2013.paper_figure(name, column) >= np.mean([paper_2013.wrong(record) for record in records])
-           for name, study in paper_2013.REPORTED.items() if complete(results, study)
-           for column, records in arms(results, study).items()]
-    return (f"5. Table 5 of Sutskever et al. (2013), rates chosen by whole runs: in {sum(met)} of {len(met)} columns the mean "
+    """Finding 5."""
+    met, n = met_2013(means_2013(results))
+    return (f"5. Table 5 of Sutskever et al. (2013), rates chosen by whole runs: in {met} of the {n} columns run here the mean "
             "of four seeds is as low as [their figure](rnn_pathological_2013.md).")
 
 
@@ -1063,6 +1045,7 @@ TABLES = {
     "rnn_pathological:order_answer": order_answer,
     "rnn_pathological:xor_answer": xor_answer,
     "rnn_pathological:beyond_answer": beyond_answer,
+    "rnn_pathological:table5_first": table5_first,
     "rnn_pathological:table5_answer": table5_answer,
     "rnn_pathological:table5_cost": table5_cost,
     "rnn_pathological:xor": xor,

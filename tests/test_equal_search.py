@@ -1,7 +1,7 @@
 """Equal budgets, equal search: what is chosen is what the search says; sentences stand only while
 their runs bear them out, and what is costly is told and drawn once it was run."""
 
-
+import numpy as np
 import pytest
 from conftest import copy_of, others
 
@@ -217,9 +217,16 @@ def test_sequences_until_the_bar():
 # Pictures
 # --------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("visualizer, make", [
-    (visualize_adding_studies, adding_results), (visualize_rnn_pathological, pathological_results)])
-def test_pictures_are_drawn_where_their_runs_are(visualizer, make, results, monkeypatch):
+REPORTED_2013 = [f"pathological-{study}" for study in momentum_2013.REPORTED.values()]
+
+
+@pytest.mark.parametrize("visualizer, make, needed", [
+    (visualize_adding_studies, adding_results, dict(
+        adding_fair=["adding-fair"], adding_long=["adding-long"], adding_long_fair=["adding-long-fair"])),
+    (visualize_rnn_pathological, pathological_results, dict(
+        xor_whole_budget=["pathological-xor-whole-budget"], lstm_reach_fair=["pathological-beyond-fair"],
+        table5_2013=[name for name in REPORTED_2013 if name in studies.load()]))])
+def test_pictures_are_drawn_where_their_runs_are(visualizer, make, needed, results, monkeypatch):
     made = make(results)
     monkeypatch.setattr(studies, "complete", lambda path, *names: made)
     flags = pictures.Flags()
@@ -228,9 +235,9 @@ def test_pictures_are_drawn_where_their_runs_are(visualizer, make, results, monk
     with pictures.look(getattr(visualizer, "LOOK", None)):
         for name in visualizer.WHEN_RUN:
             assert len(pictures.png(drawings[name]())) > 10_000
-    for name, (_, needed) in visualizer.WHEN_RUN.items():
-        prefix = "pathological-" if visualizer is visualize_rnn_pathological else ""
-        made = without(make(results), *(f"{prefix}{study}" for study in needed[:1]))
+    assert needed.keys() == visualizer.WHEN_RUN.keys()
+    for name, names in needed.items():
+        made = without(make(results), *names)
         assert name not in visualizer.book(flags)
 
 
@@ -309,25 +316,41 @@ def test_the_rates_of_2013_are_those_that_whole_runs_choose(results, chosen_2013
 
 
 def test_the_rates_named_are_what_the_records_say(results):
-    for name, study in momentum_2013.SEARCHED.items():
-        if studies.are_complete(results, f"pathological-{study}") and pathological_grids.CHOSEN_2013[name]:
-            assert pathological.choice_2013(results, name) == pathological_grids.CHOSEN_2013[name]
+    for name in filter(pathological_grids.CHOSEN_2013.get, momentum_2013.SEARCHED):
+        assert pathological.choice_2013(results, name) == pathological_grids.CHOSEN_2013[name]
 
 
 def test_table_5_is_told_in_its_own_measure(results, chosen_2013):
     made = results_of_2013(results, wrong=0.03)
     words = pathological.table5_answer(made)
-    assert "- Addition: the lowest mean is 0.03 (mu = 0), theirs 0.00025 (Nesterov 0.995); 5 of 7" in words
-    assert "- Ten symbols: the lowest mean is 0.03" in words
-    assert pathological.finding_2013(made).startswith("5. Table 5") and "figure](rnn" in pathological.finding_2013(made)
-    assert len(pathological.finding_2013(made)) <= 300
+    assert "in addition the lowest mean here is 0.03 (mu = 0), there 0.00025 (Nesterov 0.995)" in words
+    assert "in ten symbols the lowest mean here is 0.03" in words
+    assert "In 16 of the 24 columns" in words and "Of 96 runs 96 learn" in words
+    assert "in addition with Nesterov 0.995 4 of 4 seeds learn instead of 2, with a mean share" in words
+    assert "wrong sequences of 0.03 instead of 0.579" in words
+    finding = pathological.finding_2013(made)
+    assert finding.startswith("5. Table 5") and "16 of the 24 columns" in finding and len(finding) <= 300
     assert "2 of the seven columns for five bits" in pathological.table5_cost(made)
-    bare = copy_of(made)  # the other columns are also those of the older study
-    bare["rnn_pathological"] = [
-        record for record in made["rnn_pathological"]
-        if (record["settings"]["task"], record["settings"]["momentum_max"]) != ("addition", 0.0)]
-    assert pathological.finding_2013(bare) is None
-    assert "Addition: not run yet" in pathological.whole_2013(bare)
+
+
+def test_a_column_of_table_5_is_told_once_all_its_seeds_are_there(results, chosen_2013):
+    made = results_of_2013(results)
+    column = ("CM", 0.0)
+    absent = studies.load()["pathological-2013-addition"].row(column)[3]
+    made["rnn_pathological"].remove(studies.find(made, "rnn_pathological", absent))
+    assert column not in momentum_2013.columns(made, "addition") and len(momentum_2013.columns(made, "addition")) == 6
+    assert "3 of the seven columns for addition" not in pathological.table5_cost(made)
+    assert "1 of the seven columns for addition" in pathological.table5_cost(made)
+    assert pathological.whole_2013(made).count("| mu = 0 |") == 3
+
+
+def test_the_interval_of_four_seeds_is_that_of_student():
+    mean, low, high = momentum_2013.mean_interval([1.0, 2.0, 3.0, 4.0], 10)
+    assert mean == 2.5 and np.allclose([low, high], [0.4457, 4.5543], atol=1e-3)  # scipy.stats.t.interval
+    assert momentum_2013.mean_interval([0.0, 0.0, 0.0, 0.1], 1)[1] == 0
+    assert momentum_2013.mean_interval([1.0, 0.9, 1.0, 1.0], 1)[2] == 1
+    with pytest.raises(ValueError, match="four seeds"):
+        momentum_2013.mean_interval([1.0, 2.0], 1)
 
 
 def test_only_what_was_removed_alone_is_a_cause(results, chosen_2013):
@@ -347,5 +370,5 @@ def test_the_picture_of_table_5_takes_what_has_been_run(results, chosen_2013, mo
         figure = drawn()
     assert [axis.get_title() for axis in figure.axes] == ["addition", "multiplication", "ten symbols"]
     assert "of 19 columns" in figure._suptitle.get_text()
-    made = without(made, *(f"pathological-{study}" for study in momentum_2013.REPORTED.values()))
+    made = without(made, *REPORTED_2013)
     assert "table5_2013" not in visualize_rnn_pathological.book(pictures.Flags())
