@@ -527,12 +527,10 @@ def plot_beyond_fair(results):
 
 def plot_table5_2013(results):
     """Each task in its columns of Table 5: our seeds beside the paper's figures."""
-    found_of = {name: paper_2013.columns(results, name) for name in paper_2013.REPORTED}
-    names = [name for name, found in found_of.items() if found]
-    fig, axes = pictures.subplots(1, len(names), figsize=(2.4 + 2.6 * len(names), 4.4), squeeze=False)
+    reported = paper_2013.reported(results)
+    fig, axes = pictures.subplots(1, len(reported), figsize=(2.4 + 2.6 * len(reported), 4.4), squeeze=False)
     reached = columns = 0
-    for ax, name in zip(axes[0], names):
-        found = found_of[name]
+    for ax, (name, found) in zip(axes[0], reported.items()):
         for k, (column, records) in enumerate(found.items()):
             wrong = np.array([paper_2013.wrong(record) for record in records])
             paper = paper_2013.paper_figure(name, column)
@@ -571,9 +569,7 @@ NEEDED = (  # studies; of the hours of pathological-sutskever what there is is d
 WHEN_RUN = {  # pictures that never have anything run: what draws them, and whether what they need is there
     "xor_whole_budget": (plot_xor_whole, lambda results: there(results, "xor-whole-budget")),
     "lstm_reach_fair": (plot_beyond_fair, lambda results: there(results, "beyond-fair")),
-    "table5_2013": (
-        plot_table5_2013,
-        lambda results: any(paper_2013.columns(results, name) for name in paper_2013.REPORTED))}
+    "table5_2013": (plot_table5_2013, paper_2013.reported)}
 
 
 def book(flags):

@@ -24,6 +24,11 @@ def columns(results, name):
     return {column: records for column, records in found.items() if all(records)}
 
 
+def reported(results):
+    """The tasks of which a column has been run, {task: {column: records}}."""
+    return {name: found for name in REPORTED if (found := columns(results, name))}
+
+
 def column_words(column):
     """A column of their Table 5, (NAG or CM, mu), in words."""
     kind = {"NAG": "Nesterov", "CM": "heavy ball"}[column[0]]

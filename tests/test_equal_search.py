@@ -326,7 +326,7 @@ def test_table_5_is_told_in_its_own_measure(results, chosen_2013):
     assert "in addition the lowest mean here is 0.03 (mu = 0), there 0.00025 (Nesterov 0.995)" in words
     assert "in ten symbols the lowest mean here is 0.03" in words
     assert "In 16 of the 24 columns" in words and "Of 96 runs 96 learn" in words
-    assert "in addition with Nesterov 0.995 4 of 4 seeds learn instead of 2, with a mean share" in words
+    assert "in addition with Nesterov 0.995, 4 of 4 seeds learn instead of 2, with a mean share" in words
     assert "wrong sequences of 0.03 instead of 0.579" in words
     finding = pathological.finding_2013(made)
     assert finding.startswith("5. Table 5") and "16 of the 24 columns" in finding and len(finding) <= 300
