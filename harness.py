@@ -23,6 +23,7 @@ import signal
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,24 @@ from records import (  # isort: skip
 # Running
 # --------------------------------------------------------------------------------------------------
 
-STOP = threading.Event()  # set by a signal; a training loop asks stopped() after every update
+class Flag:
+    """Set by a signal, asked for in every process. It has no lock, which would be held for ever by a
+    process that is killed while it asks, or by a loop whose asking a signal interrupts.
+
+    shared: whether processes that are started with it see it too.
+    """
+
+    def __init__(self, shared=False):
+        self.cell = multiprocessing.RawValue("b", 0) if shared else types.SimpleNamespace(value=0)
+
+    def is_set(self):
+        return self.cell.value != 0
+
+    def set(self):
+        self.cell.value = 1
+
+
+STOP = Flag()  # a training loop asks stopped() after every update
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
            if hasattr(signal, name)]
 
@@ -54,12 +72,12 @@ def stopped():
 
 
 @contextlib.contextmanager
-def interruptible(event=None):
+def interruptible(shared=False):
     """Inside, Ctrl-C, SIGTERM and a closed terminal make stopped() true, a second Ctrl-C is not
     caught, and BLAS has one thread: products this small gain nothing from more, and the bits depend
-    on it. Afterwards all is as before."""
+    on it. Afterwards all is as before. shared: for processes, too."""
     global STOP
-    before, STOP, handlers, threads = STOP, event or threading.Event(), {}, blas_threads(1)
+    before, STOP, handlers, threads = STOP, Flag(shared), {}, blas_threads(1)
 
     def handle(signum, frame):
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -110,7 +128,7 @@ def run_all(function, calls, jobs, apart=False):
     The outcome is what function(*call) returned; from a process of its own (where jobs > 1, or if
     apart) it may be the exception raised, or ProcessDied, which costs that call alone. Once
     stopped() is true, running calls end early and the others are left out. To be used inside
-    interruptible(), with a multiprocessing.Event if there are processes.
+    interruptible(shared=True), if there are processes.
     """
     waiting, running = list(calls)[::-1], {}
     if jobs == 1 and not apart:
@@ -155,7 +173,7 @@ def run_and_save(code, train, calls, options, summary, aggregate=None, ended=Non
         for record in records:
             say(summary(record))
     several = options.jobs > 1 and len(calls) > 1
-    with interruptible(multiprocessing.Event() if several else None):
+    with interruptible(shared=several):
         git_state(code.folder)  # as it is now, not when the run ends
         for _, outcome in run_all(train, calls, options.jobs if several else 1):
             if isinstance(outcome, Exception):

@@ -19,7 +19,6 @@ import concurrent.futures
 import dataclasses
 import importlib
 import json
-import multiprocessing
 import shlex
 import sys
 
@@ -301,7 +300,7 @@ def main(argv=None):
             harness.say(line)
         if args.list or not (plan or args.check):
             return 0
-        with harness.interruptible(multiprocessing.Event()):
+        with harness.interruptible(shared=True):
             if args.check:
                 failed = check(cells, args.out, args.check, args.jobs, args.scheduler)
             else:

@@ -6,8 +6,10 @@ import json
 import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -17,6 +19,9 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: small nets gain nothing by more
 hypothesis.settings.register_profile("tests", deadline=None)  # how long an example takes says nothing
 hypothesis.settings.load_profile("tests")
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) == signal.SIG_IGN:  # in the background of a shell or under nohup: the programs that
+        signal.signal(number, lambda *_: None)  # tests start would ignore it, too. What is caught they begin without
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "reference")]
 
@@ -25,6 +30,14 @@ def run_script(name, *flags, cwd, timeout=120):
     """Runs a script of the project in the folder cwd. Returns the CompletedProcess, output as text."""
     command = [sys.executable, str(ROOT / name), *map(str, flags)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout)
+
+
+def wait_for(condition):
+    """Returns once condition() is true. Raises AssertionError after 60 seconds."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
 
 
 def shipped_results(root=ROOT):

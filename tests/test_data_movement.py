@@ -509,9 +509,8 @@ def test_two_processes_give_the_records_of_one(here):
 def test_a_signal_to_the_group_keeps_the_steps_that_ended(name, jobs, tmp_path):
     command = [sys.executable, str(ROOT / "data_movement.py"), "--model", "rnn", "--T", "20", "--seeds", "0-999"]
     command += ["--jobs", str(jobs)]
-    run = subprocess.Popen(  # tests in the background of a shell ignore Ctrl-C, and so would this
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    run = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     first = run.stdout.readline()
     os.killpg(run.pid, getattr(signal, name))
     out, errors = run.stdout.read(), run.stderr.read()  # communicate() would miss what readline() has read ahead

@@ -13,14 +13,13 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import toy_experiment as toy
-from conftest import ROOT, assert_bad_input, run_script
+from conftest import ROOT, assert_bad_input, run_script, wait_for
 
 import adding_problem as ap
 import harness
@@ -61,13 +60,6 @@ def begin(folder, *flags, seeds=(0,), **more):
     files = [folder / f"begun-{seed}" for seed in seeds]
     wait_for(lambda: all(file.exists() and file.read_text() for file in files))
     return process
-
-
-def wait_for(condition):
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
 
 
 def records(folder, name="results.json"):
@@ -145,6 +137,37 @@ def test_a_process_that_dies_costs_its_call_alone(folder):
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     assert [record["settings"]["seed"] for record in records(folder)] == [0]
+
+
+ASKING = """
+import os, signal, sys, threading
+sys.path.insert(0, {root!r})
+import harness
+
+def ask(after):
+    threading.Timer(after, os.kill, (os.getpid(), {signal})).start()
+    while not harness.stopped():
+        pass
+    return "stopped"
+"""
+KILLED = ASKING + """
+if __name__ == "__main__":
+    with harness.interruptible(shared=True):
+        print(*[type(outcome).__name__ for _, outcome in harness.run_all(ask, [(k / 1e3,) for k in range(1, 13)], 2)])
+"""
+SIGNALLED = ASKING + """
+for k in range(1, 31):
+    with harness.interruptible(shared=True):
+        print(ask(k / 1e4), end=" ")
+"""
+
+
+@pytest.mark.parametrize("source, number, said", (
+    (KILLED, signal.SIGKILL, 12 * "ProcessDied "), (SIGNALLED, signal.SIGTERM, 30 * "stopped ")))
+def test_the_flag_is_not_held_by_who_is_killed_or_interrupted_while_it_asks(source, number, said, tmp_path):
+    (tmp_path / "asking.py").write_text(source.format(root=str(ROOT), signal=int(number)))
+    run = subprocess.run([sys.executable, "asking.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (run.stdout.split(), run.stderr, run.returncode) == (said.split(), "", 0)
 
 
 def test_a_run_under_nohup_outlives_its_terminal(folder):

@@ -6,7 +6,6 @@ import hashlib
 import importlib
 import importlib.util
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -16,7 +15,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, assert_bad_input, run_script
+from conftest import ROOT, assert_bad_input, run_script, wait_for
 
 import adding_problem as ap
 import harness
@@ -36,12 +35,12 @@ def study(iters=20, seeds=1, name="tiny", keep=("history",), **options):
 
 def run(*chosen, path, jobs=1):
     """Runs all cells of studies, in processes of their own. Returns the failed ones."""
-    with harness.interruptible(multiprocessing.Event()):
+    with harness.interruptible(shared=True):
         return reproduce.run(reproduce.cells_of(chosen), path, jobs)
 
 
 def check(*chosen, path, number=1):
-    with harness.interruptible(multiprocessing.Event()):
+    with harness.interruptible(shared=True):
         return reproduce.check(reproduce.cells_of(chosen), path, number)
 
 
@@ -302,9 +301,8 @@ def test_rows_of_equal_shape_train_in_one_lockstep_to_the_same_bits(experiment, 
 TOY = '''"""A toy: it adds up random numbers.
 
 What happens on the way is asked for by files: kill-ROUNDS-SEED-COUNT ends the parent, die-... its
-own process, fail-... raises an error, wait-... is a pipe: once somebody has read from it, the toy
-waits until it is stopped."""
-import dataclasses, os, signal, sys
+own process, fail-... raises an error; of wait-... it takes the file away and waits until it is stopped."""
+import dataclasses, os, signal, sys, time
 from pathlib import Path
 
 import numpy as np
@@ -353,9 +351,10 @@ def happen(moment):
         log.write(f"{moment} ")
     for what in ("kill", "die", "wait", "fail"):
         file = Path(f"{what}-{moment}")
-        if file.is_fifo():
-            file.write_text("here")
-            harness.STOP.wait()
+        if file.exists() and what == "wait":
+            file.unlink()
+            while not harness.stopped():
+                time.sleep(0.01)
         elif file.exists():
             times = int(file.read_text() or 1) - 1
             file.write_text(str(times)) if times else file.unlink()
@@ -524,18 +523,16 @@ def test_a_check_reads_no_checkpoint_and_leaves_none(toy, tmp_path):
 
 @pytest.mark.parametrize("name", ("SIGINT", "SIGTERM", "SIGHUP"))
 def test_a_signal_keeps_finished_cells_and_drops_the_others(name, toy, toy_records, tmp_path):
-    pipes = [tmp_path / f"wait-{rounds}-1-1" for rounds in (3, 4)]  # the second number of seed 1
-    for pipe in pipes:
-        os.mkfifo(pipe)
+    moments = [tmp_path / f"wait-{rounds}-1-1" for rounds in (3, 4)]  # the second number of seed 1
+    for moment in moments:
+        moment.touch()
     process = toy("--jobs", 2)
-    assert [pipe.read_text() for pipe in pipes] == ["here", "here"]
+    wait_for(lambda: not any(moment.exists() for moment in moments))
     process.send_signal(getattr(signal, name))
     code, _, err = ended(process)
     assert code == 130 and err == "interrupted; the cells that ended are saved\n"
     assert plain(tmp_path / "results.json", "toy") == [
         record for record in toy_records if record["settings"]["seed"] == 0]
-    for pipe in pipes:
-        pipe.unlink()
     assert ended(toy())[0] == 0 and plain(tmp_path / "results.json", "toy") == toy_records
     assert not list(tmp_path.glob("*.npz"))
 
