@@ -88,3 +88,15 @@ def mean_interval(values, most):
         raise ValueError(f"the interval is that of four seeds, not of {len(values)}")
     mean, half = np.mean(values), STUDENT_T * np.std(values, ddof=1) / 2
     return mean, max(mean - half, 0.0), min(mean + half, most)
+
+
+def means(results):
+    """The mean over the seeds of what is wrong, {task: {column: mean}}, in the columns that have been run."""
+    return {name: {column: np.mean([wrong(record) for record in records]) for column, records in found.items()}
+            for name, found in reported(results).items()}
+
+
+def met(means):
+    """In how many columns a mean of means() is as low as the paper's figure, and of how many."""
+    of = [mean <= paper_figure(name, column) for name, found in means.items() for column, mean in found.items()]
+    return sum(of), len(of)
