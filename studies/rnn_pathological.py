@@ -263,6 +263,13 @@ def chosen_2013(name):
     return {column: of_2013(name, column, **pace._asdict()) for column, pace in CHOSEN_2013[name].items()}
 
 
+# The two columns of addition in which all four seeds learn, with a rate that halves every 10,000 updates: how much of
+# what is wrong in the end is the noise of a rate that stays?
+FALLING_2013 = {
+    column: of_2013("addition", column, lr_decay_every=10_000, **CHOSEN_2013["addition"][column]._asdict())
+    for column in (("NAG", 0.98), ("NAG", 0.995))}
+
+
 def order(T, symbols, places, answer, init="ortho"):
     """Settings of temporal_order_study.py."""
     return dict(symbols=symbols, places=places, answer=answer, sequence_len=T, init=init)
@@ -346,6 +353,7 @@ STUDIES = [
           range(100, 102), 227, eval_every=5, keep=()),
     study("2013-addition", "addition in all columns of 2013", chosen_2013("addition"), range(4), 227,
           eval_every=5),
+    study("2013-falling", "two columns of addition with a rate that falls", FALLING_2013, range(4), 50, eval_every=5),
     study("2013-rates-multiplication", "rates of 2013 for multiplication, by whole runs",
           searched_2013("multiplication"), range(100, 102), 227, eval_every=5, keep=()),
     study("2013-multiplication", "multiplication in all columns of 2013",
