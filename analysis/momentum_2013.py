@@ -18,9 +18,9 @@ REPORTED = {
 
 def columns(results, name):
     """The columns of a task in which every seed has been run, {column: records}."""
-    study = studies.load().get(f"pathological-{REPORTED[name]}")  # none until a search has chosen its rates
+    study = studies.load()[f"pathological-{REPORTED[name]}"]
     found = {column: [studies.find(results, study.experiment, settings) for settings in study.row(column)]
-             for column in (study.grid if study else ())}
+             for column in study.grid}
     return {column: records for column, records in found.items() if all(records)}
 
 
