@@ -949,7 +949,8 @@ def table5_answer(results):
         best, theirs = min(of, key=of.get), min(paper, key=paper.get)
         lowest.append(f"{name} {three(of[best])} ({paper_2013.column_words(best)}) and {paper[theirs]:g} "
                       f"({paper_2013.column_words(theirs)})")
-        order.append(f"{rank_correlation([*of.values()], [paper[column] for column in of]):.2f} in {name}")
+        if len(of) > 2:
+            order.append(f"{rank_correlation([*of.values()], [paper[column] for column in of]):.2f} in {name}")
     reported = paper_2013.reported(results)
     runs = [record for found in reported.values() for records in found.values() for record in records]
     both = [(new, old) for (task, *column), old in arms(results, "sutskever").items()
