@@ -19,9 +19,11 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: small nets gain nothing by more
 hypothesis.settings.register_profile("tests", deadline=None)  # how long an example takes says nothing
 hypothesis.settings.load_profile("tests")
+# In the background of a shell, or under nohup, these are ignored, and so they would be in every program that a test
+# starts; what is caught here they begin with as usual
 for number in (signal.SIGINT, signal.SIGHUP):
-    if signal.getsignal(number) == signal.SIG_IGN:  # in the background of a shell or under nohup: the programs that
-        signal.signal(number, lambda *_: None)  # tests start would ignore it, too. What is caught they begin without
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "reference")]
 
