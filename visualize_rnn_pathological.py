@@ -531,7 +531,7 @@ def plot_table5_2013(results):
     fig, axes = pictures.subplots(1, len(reported), figsize=(2.4 + 2.6 * len(reported), 4.4), squeeze=False)
     reached, columns = paper_2013.met(paper_2013.means(results))
     for ax, (name, found) in zip(axes[0], reported.items()):
-        of_task = grids.chosen_2013(name)
+        of_task = grids.CHOSEN_2013[name]
         for k, column in enumerate(of_task):
             paper = paper_2013.paper_figure(name, column)
             ax.plot(k, paper, "D", color=ORANGE, ms=6, mec=BLACK, mew=0.7, label="paper")
