@@ -270,6 +270,10 @@ def chosen_2013(name):
 FALLING_2013 = {
     column: of_2013("addition", column, lr_decay_every=10_000, **CHOSEN_2013["addition"][column]._asdict())
     for column in (("NAG", 0.98), ("NAG", 0.995))}
+# Their best cell of addition with a clip that acts less: does what keeps it from blowing up hold it back?
+CLIPS_2013 = {
+    clip: of_2013("addition", ("NAG", 0.995), **PACES_2013[0.995][1]._replace(clip=clip)._asdict())
+    for clip in (1.0, NO_CLIP)}
 
 
 def order(T, symbols, places, answer, init="ortho"):
@@ -356,6 +360,8 @@ STUDIES = [
     study("2013-addition", "addition in all columns of 2013", chosen_2013("addition"), range(4), 227,
           eval_every=5),
     study("2013-falling", "two columns of addition with a rate that falls", FALLING_2013, range(4), 50, eval_every=5),
+    study("2013-clips", "addition with Nesterov's momentum of 0.995 and less of a clip", CLIPS_2013, range(4), 40,
+          eval_every=5),
     study("2013-rates-multiplication", "rates of 2013 for multiplication, by whole runs",
           searched_2013("multiplication"), range(100, 102), 227, eval_every=5, keep=()),
     study("2013-multiplication", "multiplication in all columns of 2013",
