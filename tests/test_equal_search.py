@@ -356,6 +356,20 @@ def test_a_falling_rate_is_compared_seed_by_seed(results, chosen_2013):
     assert "| Nesterov 0.98 | 0.21 | 0.5, 0.5, 0.5, 0.5 | 0.5 | 0.1, " in pathological.falling_2013(made(4 * [0.1]))
 
 
+def test_a_clip_that_acts_less_is_compared_in_the_seeds_that_learn_with_both(results, chosen_2013):
+    def made(*losses):
+        return with_runs(results_of_2013(results), "pathological-2013-clips", lambda clip, k: dict(
+            wrong_rate=0.1 * k, test_loss=losses[k]) if clip == 1 else dict(wrong_rate=0.9))
+
+    words = pathological.clips_answer(made(1e-4, 1e-4, 1e-4, 0.08))
+    assert words.startswith("With a clip of 0.1 4 of 4 seeds learn, with one of 1 3, without a clip 0.")
+    assert words.endswith(
+        "0.5 to 0.5 of the sequences are wrong with the first and 0 to 0.2 with the second (paper: 0.00025).")
+    assert "| 1 | 0, 0.1, 0.2, 0.3 | 0.15 [0, 0.355] |" in pathological.clips_2013(made(*4 * [1e-4]))
+    with pytest.raises(ValueError, match="some seed learns"):
+        pathological.clips_answer(made(*4 * [0.08]))
+
+
 def test_the_interval_of_four_seeds_is_that_of_student():
     mean, low, high = momentum_2013.mean_interval([1.0, 2.0, 3.0, 4.0], 10)
     assert mean == 2.5 and np.allclose([low, high], [0.4457, 4.5543], atol=1e-3)  # scipy.stats.t.interval
@@ -384,3 +398,11 @@ def test_the_picture_of_table_5_takes_what_has_been_run(results, chosen_2013, mo
     assert "of 19 columns" in figure._suptitle.get_text()
     made = without(made, *REPORTED_2013)
     assert "table5_2013" not in visualize_rnn_pathological.book(pictures.Flags())
+
+
+def test_a_seed_that_gets_everything_right_is_drawn_at_0(results, chosen_2013):
+    fig = visualize_rnn_pathological.plot_table5_2013(results_of_2013(results, wrong=0.0))
+    for ax in fig.axes:
+        dots = [line for line in ax.lines if line.get_label() == "here, a dot for each seed"]
+        assert dots and all((line.get_ydata() == 0).all() for line in dots)
+        assert ax.get_ylim()[0] == 0 and not any(line.get_clip_on() for line in dots)
