@@ -252,12 +252,13 @@ CHOSEN_2013 = {  # by task and column: the pace with the lowest mean held-out lo
 CHOSEN_2013["five bits"] = CHOSEN_2013["ten symbols"]  # not searched for themselves
 
 
-def searched_2013(name):
-    """The rows of the search of a task, (column, pace): settings. Memory tasks have five columns."""
+def searched_2013(name, of=PACES_2013):
+    """The rows of the search of a task, (column, pace): settings, over the paces of every momentum. Memory tasks
+    have five columns."""
     columns = COLUMNS_2013 if name in ("addition", "multiplication") else MEMORY_COLUMNS
     return {
         (column, pace): of_2013(name, column, **pace._asdict())
-        for column in columns for pace in PACES_2013[column[1]]}
+        for column in columns for pace in of[column[1]]}
 
 
 def chosen_2013(name):
@@ -274,14 +275,8 @@ FALLING_2013 = {
 CLIPS_2013 = {
     clip: of_2013("addition", ("NAG", 0.995), **PACES_2013[0.995][1]._replace(clip=clip)._asdict())
     for clip in (1.0, NO_CLIP)}
-
-
-def clip_1_2013(name):
-    """A third pace for every column of a task, the second with a clip of 1 instead of 0.1."""
-    return {
-        (column, pace): of_2013(name, column, **pace._asdict())
-        for column in (MEMORY_COLUMNS if name == "ten symbols" else COLUMNS_2013)
-        for pace in [PACES_2013[column[1]][1]._replace(clip=1.0)]}
+# A third pace for every momentum, the second with a clip of 1
+CLIP_1_2013 = {momentum: (second._replace(clip=1.0),) for momentum, (_, second) in PACES_2013.items()}
 
 
 def order(T, symbols, places, answer, init="ortho"):
@@ -381,9 +376,9 @@ STUDIES = [
     study("2013-bits", "five bits at T = 200 in five columns of 2013", chosen_2013("five bits"),
           range(4), 181, eval_every=5),
     study("2013-clip-1-addition", "a third setting of every momentum for addition, with a clip of 1",
-          clip_1_2013("addition"), range(100, 102), 42, eval_every=5, keep=()),
+          searched_2013("addition", CLIP_1_2013), range(100, 102), 42, eval_every=5, keep=()),
     study("2013-clip-1-multiplication", "a third setting of every momentum for multiplication, with a clip of 1",
-          clip_1_2013("multiplication"), range(100, 102), 42, eval_every=5, keep=()),
+          searched_2013("multiplication", CLIP_1_2013), range(100, 102), 42, eval_every=5, keep=()),
     study("2013-clip-1-symbols", "a third setting of every momentum for ten 5-ary symbols, with a clip of 1",
-          clip_1_2013("ten symbols"), range(100, 101), 20, eval_every=5, keep=()),
+          searched_2013("ten symbols", CLIP_1_2013), range(100, 101), 20, eval_every=5, keep=()),
 ]

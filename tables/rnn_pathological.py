@@ -887,6 +887,14 @@ def falling_answer(results):
             f"{listed(means)}: in {met} of {len(pairs)} columns it is as low as the paper's.")
 
 
+def wrong_2013(records):
+    """Three cells on four seeds: what is wrong in each, their mean with its interval, and how many blew up."""
+    wrong = [paper_2013.wrong(record) for record in records]
+    mean, low, high = map(three, paper_2013.mean_interval(wrong, paper_2013.most_wrong(records[0])))
+    return [", ".join(map(three, wrong)), f"{mean} [{low}, {high}]",
+            f"{sum(map(paper_2013.blown, records))} of {len(records)}"]
+
+
 def less_clipped(results):
     """The runs of addition with Nesterov's momentum of 0.995, one list of records for every clip, the strongest
     first, which is that of the whole table."""
@@ -895,12 +903,8 @@ def less_clipped(results):
 
 def clips_2013(results):
     """Addition with Nesterov's momentum of 0.995 by the limit of the gradient's norm, seed by seed."""
-    rows = []
-    for records in less_clipped(results):
-        wrong = [paper_2013.wrong(record) for record in records]
-        mean, low, high = map(three, paper_2013.mean_interval(wrong, 1))
-        rows.append([paper_2013.pace_words(paper_2013.pace_of(records[0]))[1], ", ".join(map(three, wrong)),
-                     f"{mean} [{low}, {high}]", f"{sum(map(paper_2013.blown, records))} of {len(records)}"])
+    rows = [[paper_2013.pace_words(paper_2013.pace_of(records[0]))[1], *wrong_2013(records)]
+            for records in less_clipped(results)]
     return table(["addition, Nesterov 0.995, clip", "wrong, a number for each seed", "their mean [95% interval]", "blown up"],
                  rows)
 
@@ -957,12 +961,10 @@ def whole_2013(results):
     for name, found in paper_2013.reported(results).items():
         rows = []
         for column, records in found.items():
-            wrong = [paper_2013.wrong(record) for record in records]
-            mean, low, high = map(three, paper_2013.mean_interval(wrong, paper_2013.most_wrong(records[0])))
             rows.append([
                 paper_2013.column_words(column), *paper_2013.pace_words(paper_2013.pace_of(records[0])),
-                three(paper_2013.paper_figure(name, column)), ", ".join(map(three, wrong)), f"{mean} [{low}, {high}]",
-                f"{sum(map(paper_2013.blown, records))} of {len(records)}", f"{np.median(seconds(records)) / 60:.0f}"])
+                three(paper_2013.paper_figure(name, column)), *wrong_2013(records),
+                f"{np.median(seconds(records)) / 60:.0f}"])
         measure = paper_2013.measure_of(name)
         parts.append(table(
             [name, "rate", "clip", "updates at 0.9 first", f"{measure}, paper", f"{measure} here, a number for each seed",
