@@ -917,9 +917,9 @@ def clips_answer(results):
     before, after = ([paper_2013.wrong(record) for record in of] for of in zip(*both))
     figure = paper_2013.paper_figure("addition", ("NAG", 0.995))
     learned = [sum(map(paper_2013.learned, records)) for records in (tight, wide, without)]
-    return (f"With a clip of 0.1 {learned[0]} of 4 seeds learn, with one of 1 {learned[1]}, without a clip {learned[2]}. "
-            f"In those that learn with both clips, {three(min(before))} to {three(max(before))} of the sequences are wrong with "
-            f"the first and {three(min(after))} to {three(max(after))} with the second (paper: {figure:g}).")
+    return (f"{learned[0]} of 4 seeds learn with a clip of 0.1, {learned[1]} with a clip of 1, {learned[2]} without. "
+            f"In those that learn with both clips the share of wrong sequences is {three(min(before))} to {three(max(before))} "
+            f"with the first, {three(min(after))} to {three(max(after))} with the second (paper: {figure:g}).")
 
 
 def losses_2013(results, name):
@@ -999,7 +999,7 @@ def table5_answer(results):
         f"[2000 updates](#a-first-choice-by-2000-updates), {sum(map(paper_2013.learned, before))} of {len(before)} seeds learned, "
         f"chosen by whole runs {sum(map(paper_2013.learned, now))}. The mean share of wrong sequences was "
         f"{three(np.mean([*map(paper_2013.wrong, before)]))} and is {three(np.mean([*map(paper_2013.wrong, now)]))}.\n"
-        f"5. Addition, Nesterov 0.995, [another clip](#with-less-of-a-clip). {clips_answer(results)}")
+        f"5. Addition, Nesterov 0.995, [a looser clip](#with-a-looser-clip). {clips_answer(results)}")
 
 
 def kernels_2013(results):

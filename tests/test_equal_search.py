@@ -362,9 +362,9 @@ def test_a_clip_that_acts_less_is_compared_in_the_seeds_that_learn_with_both(res
             wrong_rate=0.1 * k, test_loss=losses[k]) if clip == 1 else dict(wrong_rate=0.9))
 
     words = pathological.clips_answer(made(1e-4, 1e-4, 1e-4, 0.08))
-    assert words.startswith("With a clip of 0.1 4 of 4 seeds learn, with one of 1 3, without a clip 0.")
+    assert words.startswith("4 of 4 seeds learn with a clip of 0.1, 3 with a clip of 1, 0 without.")
     assert words.endswith(
-        "0.5 to 0.5 of the sequences are wrong with the first and 0 to 0.2 with the second (paper: 0.00025).")
+        "the share of wrong sequences is 0.5 to 0.5 with the first, 0 to 0.2 with the second (paper: 0.00025).")
     assert "| 1 | 0, 0.1, 0.2, 0.3 | 0.15 [0, 0.355] |" in pathological.clips_2013(made(*4 * [1e-4]))
     with pytest.raises(ValueError, match="some seed learns"):
         pathological.clips_answer(made(*4 * [0.08]))
