@@ -307,7 +307,7 @@ STUDIES = [
           0.15, keep=("history", "weights"), keep_weights=True),
     study("headline", "orthogonal and small random start on three tasks, ten seeds",
           HEADLINE, TEN, 3.5),
-    study("headline-float64", "the same runs in double precision", HEADLINE_FLOAT64, TEN, 7),
+    study("headline-float64", "the same runs in double precision", HEADLINE_FLOAT64, TEN, 7, keep=()),
     study("xor", "XOR with a curriculum and mixed lengths, T = 30", XOR_30, TEN, 0.6, eval_every=4),
     study("xor-longer", "XOR with a curriculum and mixed lengths, T = 60 to 200",
           XOR_LONGER, FIVE, 1.8, eval_every=8),
