@@ -937,6 +937,9 @@ def parse(argv):
         recipe = BEST if args.best else LONG
         parser.set_defaults(**recipe, eval_every=400, snapshot_every=1600)
         args = parser.parse_args(argv)
+        cell = recipe.get("cell", "lstm")
+        if args.rnn or args.cell != cell:
+            parser.error(f"{'--best' if args.best else '--long'} is a recipe for --cell {cell}")
     if args.rnn and "--cell" in args.given and args.cell != "rnn":
         parser.error(f"--rnn contradicts --cell {args.cell}")
     if args.rnn:

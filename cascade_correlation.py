@@ -492,13 +492,8 @@ def main(argv=None):
     settings, options, args = parse(argv)
     if args.gradcheck:
         return gradcheck_all()
-    checkpoint = checkpoint_of(settings, options.out)
-    code = harness.run_and_save(
-        CODE, train, [(settings, options, options.quiet)], options, summary,
-        ended=lambda records: checkpoint.unlink(missing_ok=True))
-    if code == 130:
-        harness.complain("interrupted; the same command goes on from the checkpoint")
-    return code
+    return harness.run_and_save(
+        CODE, train, [(settings, options, options.quiet)], options, summary, checkpoint_of=checkpoint_of)
 
 
 if __name__ == "__main__":

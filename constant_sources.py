@@ -288,12 +288,8 @@ def main(argv=None):
             harness.take_back(Traced(settings), checkpoint, CODE)
     except (ValueError, harness.ResultsError) as error:
         parser.error(str(error))
-    code = harness.run_and_save(
-        CODE, train, [(settings, options, options.quiet)], options, summary,
-        ended=lambda records: checkpoint.unlink(missing_ok=True))
-    if code == 130:
-        harness.complain("interrupted; the same command goes on from the checkpoint")
-    return code
+    return harness.run_and_save(
+        CODE, train, [(settings, options, options.quiet)], options, summary, checkpoint_of=checkpoint_of)
 
 
 if __name__ == "__main__":

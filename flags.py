@@ -8,6 +8,7 @@ that may depend on other settings. Experiments reach all this through harness.py
 import argparse
 import dataclasses
 import math
+import os
 import sys
 
 from provenance import (  # isort: skip
@@ -85,7 +86,7 @@ class CommonOptions:
 
 @dataclasses.dataclass(frozen=True)
 class SeedOptions(CommonOptions):
-    """The same for an experiment with --seeds."""
+    """The common ones and --again, for an experiment with --seeds."""
 
     again: bool = setting(False, "with --seeds, also run what --out has of this code", "output")
 
@@ -104,12 +105,12 @@ class FileOptions(CommonOptions):
 
 @dataclasses.dataclass(frozen=True)
 class SequenceOptions(FileOptions, SeedOptions):
-    """The same for an experiment with --seeds."""
+    """Those of FileOptions and SeedOptions together."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ExportOptions(SequenceOptions):
-    """The same, with files of weights and curves, too."""
+    """Those of SequenceOptions, and files of weights and curves."""
 
     export_weights: str | None = setting(
         None, "also write the trained weights into this .npz, as torch's state_dict names them",
@@ -176,6 +177,10 @@ def check_exports(args, runs):
         path = getattr(args, name, None)
         if path is None:
             continue
+        if not path:
+            raise ValueError(f"{flag_of(name)} needs the name of a file")
+        if os.path.realpath(path) == os.path.realpath(args.out):
+            raise ValueError(f"{flag_of(name)} and --out are one file, {path}")
         if name != "csv" and runs > 1:
             raise ValueError(f"{flag_of(name)} takes one run, not {runs}")
         if name != "csv" and not path.endswith(".npz"):
@@ -204,7 +209,7 @@ def flag_value(kind, low, high):
             value = kind(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
+        if not abs(value) < math.inf:
             whole = "whole " if kind is int else ""
             raise argparse.ArgumentTypeError(f"{text!r} is not a {whole}number")
         if not low <= value <= high:

@@ -85,7 +85,7 @@ def interruptible(shared=False):
 
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
-            nohup = number not in SIGNALS[:2] and signal.getsignal(number) == signal.SIG_IGN
+            nohup = number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) == signal.SIG_IGN
             if not nohup:
                 handlers[number] = signal.signal(number, handle)
     try:
@@ -158,13 +158,14 @@ def run_all(function, calls, jobs, apart=False):
             yield call, outcome
 
 
-def run_and_save(code, train, calls, options, summary, aggregate=None, ended=None):
+def run_and_save(code, train, calls, options, summary, aggregate=None, checkpoint_of=None):
     """Trains every call, saves each record as it ends, prints its summary. Returns the exit code.
 
     code: the experiment's Code; train(*call) returns a record, a list of records or None;
-    aggregate(records) gives lines for all of them together; ended(records) is called once the
-    records of a call are safe. What --seeds asks for and the file of results has, made by this code,
-    is not trained but read there, unless --again is given.
+    aggregate(records) gives lines for all of them together; checkpoint_of(call[0], options.out) is
+    the path of a call's checkpoint, which is removed once its records are safe. What --seeds asks for
+    and the file of results has, made by this code, is not trained but read there, unless --again is
+    given.
     """
     records, failed = [], False
     if not getattr(options, "again", True):
@@ -175,7 +176,7 @@ def run_and_save(code, train, calls, options, summary, aggregate=None, ended=Non
     several = options.jobs > 1 and len(calls) > 1
     with interruptible(shared=several):
         git_state(code.folder)  # as it is now, not when the run ends
-        for _, outcome in run_all(train, calls, options.jobs if several else 1):
+        for call, outcome in run_all(train, calls, options.jobs if several else 1):
             if isinstance(outcome, Exception):
                 complain(f"{code.experiment}: {outcome}; what ended is saved")
                 failed = True
@@ -186,12 +187,17 @@ def run_and_save(code, train, calls, options, summary, aggregate=None, ended=Non
             failed = failed or diverged or not all(saved)
             for record in made:
                 say(summary(record))
-            if ended and made and all(saved):
-                ended(made)
+            if checkpoint_of and made and all(saved):
+                with contextlib.suppress(OSError):  # what cannot be removed is no reason to stop
+                    checkpoint_of(call[0], options.out).unlink()
             records += made
         for line in aggregate(records) if aggregate else ():
             say(line)
         written = write_exports(options, records)
+        if stopped() and checkpoint_of:
+            there = any(checkpoint_of(call[0], options.out).exists() for call in calls)
+            after = "the same command goes on from the checkpoint" if there else "no checkpoint is left"
+            complain(f"interrupted; {after}")
         return 130 if stopped() else int(failed or not written)
 
 
@@ -203,7 +209,8 @@ def left_out(code, calls, options):
              for record in read_results(options.out).get(code.experiment, [])
              if not cut_short(record) and code.fingerprint is not None
              and record["provenance"].get("fingerprint") == code.fingerprint
-             and ("weights" in record or not getattr(options, "export_weights", None))}
+             and ("weights" in record or not getattr(options, "export_weights", None))
+             and ("history" in record or not getattr(options, "csv", None))}
     have = [key for key in wanted if key in found]
     if have:
         say(f"{options.out} has {len(have)} of {len(calls)} runs already, made by this code: "
@@ -335,6 +342,8 @@ class SideBySide:
     """
 
     def __init__(self, rows, trial, title):
+        if any(row in rows[:k] for k, row in enumerate(rows)):
+            raise ValueError("a row stands twice")
         self.rows, self.trial, self.title = rows, trial, title
         self.keys = [(k, row.seed + n) for k, row in enumerate(rows) for n in range(row.trials)]
         self.trials = [trial(rows[k], seed) for k, seed in self.keys]
@@ -416,35 +425,40 @@ def bundle(file):
     that module, which is executed in the module's place; before the first of them the plumbing,
     which all of them need. A comment at its head says where the experiment goes on behind
     these texts."""
-    folder, lines, quotes, there = Path(file).resolve().parent, [], 3 * "'", []
-    begins = 0
+    folder, lines, inlined, begins = Path(file).resolve().parent, [], [], 0
     for line in Path(file).read_text(encoding="utf-8").splitlines():
         words = line.split("#")[0].split()
         if words[:1] == ["import"] and (folder / f"{words[1]}.py").exists():
             for name in (*PLUMBING, words[1]):
-                lines += [] if name in there else [
-                    f"sys.modules.update({name}=type(sys)({name!r}))",
-                    f"vars(sys.modules[{name!r}]).update(__source__=r{quotes}",
-                    (folder / f"{name}.py").read_text(encoding="utf-8") + f"{quotes})",
-                    f"exec(sys.modules[{name!r}].__source__, vars(sys.modules[{name!r}]))"]
-                there += [] if name in there else [name]
+                if name not in inlined:
+                    inlined.append(name)
+                    lines += as_module(name, (folder / f"{name}.py").read_text(encoding="utf-8"))
             begins = "\n".join(lines).count("\n") + 4  # two lines are put in front
         lines.append(line)
     if begins:
         head = next(k for k, line in enumerate(lines) if not line.startswith("#"))
         lines[head:head] = ["", f"# The experiment begins at line {begins}. Before it stand, word for word: "
-                                f"{', '.join(f'{name}.py' for name in there)}"]
+                                f"{', '.join(f'{name}.py' for name in inlined)}"]
     return "\n".join(lines)
+
+
+def as_module(name, source):
+    """Lines that make a module of a source text, which they hold word for word, and execute it."""
+    quotes = 3 * "'"
+    return [
+        f"sys.modules.update({name}=type(sys)({name!r}))",
+        f"vars(sys.modules[{name!r}]).update(__source__=r{quotes}", f"{source}{quotes})",
+        f"exec(sys.modules[{name!r}].__source__, vars(sys.modules[{name!r}]))"]
 
 
 def main(argv=None):
     parser = Parser(__doc__)
     parser.add_argument("--bundle", required=True, metavar="FILE", help="such as adding_problem.py")
     try:
-        say(bundle(parser.parse_args(argv).bundle))
+        text = bundle(parser.parse_args(argv).bundle)
     except (OSError, ValueError) as error:
         parser.error(error)
-    return 0
+    return 0 if say(text) else 1
 
 
 if __name__ == "__main__":

@@ -314,8 +314,8 @@ class Cell:
         return np.zeros((*shape, self.B * self.R), self.theta.dtype)
 
     def split(self, vector):
-        """The views W_h (H, rows, R), W_x (n_in, rows, R), b (rows, R), b_hg, W_y (H, n_out, R) and
-        b_y (n_out, R)."""
+        """The views W_h (H, rows, R), W_x (n_in, rows, R), b (rows, R), b_hg (H, R), or (0, R) for a
+        cell without it, W_y (H, n_out, R) and b_y (n_out, R)."""
         ends = np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
         return [part.reshape(shape) for part, shape in zip(np.split(vector, ends), self.shapes)]
 
@@ -876,7 +876,7 @@ def learn(settings, rngs, training):
 
 
 def slices(net, x):
-    """Runs x (T, inputs, n R) through a net of n' < n sequences at a time. Yields the slice of
+    """Runs x (T, inputs, n R) through a net of n' <= n sequences at a time. Yields the slice of
     columns and y; ends early when the run is to stop."""
     width = net.B * net.R
     for start in range(0, x.shape[2], width):

@@ -61,7 +61,8 @@ STACK = 60  # most trials in one lockstep
 # Tables 10 and 11, a row per line, and the results of Tables 1 to 9. T, N: shortest sequence and
 # elements that carry the class; q, p: shortest stretch of distractors and number of distractor
 # symbols (2c), or delay p (2a, 2b); b, s: blocks and cells in a block; in, out: units; w: weights;
-# ogb, igb: start of the gate biases block by block, r: drawn like the weights; bias: the units that
+# ogb, igb: start of the gate biases block by block, r: drawn like the weights, no: there are no
+# such gates; bias: the units that
 # have one; h, g: sigmoids with the ranges of RANGES, or h(x) = x and g the logistic sigmoid; init:
 # weights start uniformly in [-init, init]; first: sequences until the first of two stops; paper:
 # sequences until success; wrong: of 2560 test sequences.
@@ -98,7 +99,6 @@ table task  T    N q    p     b s in   out w     ogb         igb      bias   h  
 9     6a    -    - -    -     2 2 8    4   156   r           -2,-4    all    h1 g2 0.5  0.1  20     -      31390   1
 9     6b    -    - -    -     3 2 8    8   308   r           -2,-4,-6 all    h1 g2 0.1  0.1  10     -      571100  2
 """
-
 
 
 # The tasks of section 6.1, which the paper describes in words only, under conditions of our own
@@ -1903,7 +1903,8 @@ def chosen_rows(args):
     if not rows:
         raise ValueError("no row of the paper has all these settings")
     rate = {} if args.lr is None else {"lr": args.lr}
-    return [{"experiment": row.experiment} | identity(row) | rate for row in rows]
+    asked = [{"experiment": row.experiment} | identity(row) | rate for row in rows]
+    return [row for k, row in enumerate(asked) if row not in asked[:k]]  # with --lr rows of Table 1 are equal
 
 
 def check_checkpoints(rows, out):
@@ -1996,7 +1997,7 @@ def export_words(settings, trial):
              if getattr(settings, name) is not None]
     command = " ".join(["lstm_1997.py --experiment", experiment, *given, f"--seed {settings.seed}"])
     words = [f"Task of Hochreiter & Schmidhuber (1997), first trial of {command}.",
-             *drawn.func.__doc__.split()]
+             *(drawn.func.__doc__ or "").split()]
     if experiment != "1":
         choice = ", ".join(f"{name} = {value}" for name, value in drawn.keywords.items())
         words.append(f"Here {choice}.")
@@ -2029,16 +2030,8 @@ def main(argv=None):
         return gradcheck_all()
     if options.export:
         return export(rows[0], options)
-
-    def remove_checkpoint(records):
-        group = [Settings(**record["settings"]) for record in records]
-        checkpoint_of(group, options.out).unlink(missing_ok=True)
-
     calls = [(group, options, options.quiet) for group in stacks(rows)]
-    code = harness.run_and_save(CODE, train_together, calls, options, summary, ended=remove_checkpoint)
-    if code == 130:
-        harness.complain("interrupted; the same command goes on from the checkpoint")
-    return code
+    return harness.run_and_save(CODE, train_together, calls, options, summary, checkpoint_of=checkpoint_of)
 
 
 if __name__ == "__main__":

@@ -1339,17 +1339,8 @@ def main(argv=None):
     rows, options, args = parse(argv)
     if args.gradcheck:
         return gradcheck_all()
-
-    def remove_checkpoint(records):
-        ended = [Settings(**record["settings"]) for record in records]
-        checkpoint_of(ended, options.out).unlink(missing_ok=True)
-
     calls = [(group, options, options.quiet) for group in stacks(rows)]
-    code = harness.run_and_save(
-        CODE, train_together, calls, options, summary, ended=remove_checkpoint)
-    if code == 130:
-        harness.complain("interrupted; the same command goes on from the checkpoint")
-    return code
+    return harness.run_and_save(CODE, train_together, calls, options, summary, checkpoint_of=checkpoint_of)
 
 
 if __name__ == "__main__":

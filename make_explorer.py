@@ -420,12 +420,14 @@ def main(argv=None):
     try:
         if not Path(flags.results).is_file():
             raise harness.ResultsError(f"{flags.results} is not there: name a file of results")
+        if Path(flags.out).resolve() == Path(flags.results).resolve():
+            raise ValueError(f"--results and --out are one file, {flags.out}")
+        pictures.writable_folder(Path(flags.out).resolve().parent)
         results = harness.read_results(flags.results)
         with pictures.lacking(flags.results, Path(flags.out).name, ValueError):
             content = page(results).encode()
-        pictures.writable_folder(Path(flags.out).resolve().parent)
         harness.write_whole(flags.out, content)
-    except (OSError, harness.ResultsError) as error:
+    except (OSError, ValueError, harness.ResultsError) as error:
         parser.error(str(error))
     harness.say(f"{flags.out}")
     return 0

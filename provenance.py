@@ -119,7 +119,8 @@ def git_state(folder):
         "status", "--porcelain", "--", ".", ":!results.json", ":!viz", ":!*.gif"]
     try:
         commit, changes = (
-            subprocess.run(["git", "-C", folder, *line], capture_output=True, text=True, check=True)
+            subprocess.run(
+                ["git", "--no-optional-locks", "-C", folder, *line], capture_output=True, text=True, check=True)
             for line in words)
         return commit.stdout.strip(), bool(changes.stdout.strip())
     except (OSError, TypeError, subprocess.CalledProcessError):

@@ -40,16 +40,29 @@ except ImportError:
 # Output that may fail
 # --------------------------------------------------------------------------------------------------
 
+class Nowhere(io.TextIOBase):
+    """In the place of an output that is gone."""
+
+    def write(self, text):
+        return len(text)
+
+
 def say(text="", end="\n", stream="stdout"):
-    """Prints. An output that is gone (a closed pipe or terminal, a full disk) ends the printing and
-    not the run."""
+    """Prints; letters that the output cannot show become escapes. Returns success: an output that is gone (a closed
+    pipe or terminal, a full disk) ends the printing and not the run."""
+    if isinstance(getattr(sys, stream), Nowhere):
+        return False
     try:
         print(text, end=end, flush=True, file=getattr(sys, stream))
+    except UnicodeEncodeError:
+        return say(str(text).encode("ascii", "backslashreplace").decode(), end, stream)
     except (OSError, ValueError):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             nowhere = open(os.devnull, "w")
             os.dup2(nowhere.fileno(), getattr(sys, stream).fileno())
-        setattr(sys, stream, open(os.devnull, "w"))
+        setattr(sys, stream, Nowhere())
+        return False
+    return True
 
 
 def complain(text):
@@ -69,7 +82,7 @@ class Progress:
 
     def __init__(self, total, quiet):
         self.total, self.quiet, self.start = total, quiet, time.perf_counter()
-        self.redraw = getattr(sys.stdout, "isatty", bool)()
+        self.redraw = sys.stdout is not None and sys.stdout.isatty()
         self.first = self.shown = None  # time and count of the first call; time of the last line
 
     def __call__(self, done, text, every=0):
@@ -95,8 +108,10 @@ class Progress:
 
 
 def duration(seconds):
+    if seconds < 10:
+        return f"{seconds:.1f} s"
     if seconds < 600:
-        return f"{seconds:.{0 if seconds >= 10 else 1}f} s"
+        return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min"
 
 
@@ -253,16 +268,34 @@ def write_whole(path, content):
 
 
 def save(path, experiment, record):
-    """Writes a record; where that fails, prints it as JSON, so that nothing computed is lost.
-    Returns success."""
+    """Writes a record; where that fails, prints it as JSON or puts it into a temporary file, so that nothing
+    computed is lost. A run whose figures are not all finite has diverged, whatever its last update saw. Returns
+    success."""
+    figures = [value for value in record["final"].values() if isinstance(value, float)]
+    if record["final"]["status"] == "done" and not all(map(math.isfinite, figures)):
+        record["final"]["status"] = "diverged"
     try:
         if not write_record(path, experiment, record):
             complain(f"{path} keeps its finished run of these settings, not the interrupted one")
         return True
     except Exception as error:
         complain(f"{error}; the record follows on standard output")
-        say(json.dumps(strict(record)))
+        text = json.dumps(strict(record))
+        if not say(text):
+            put_aside(text)
         return False
+
+
+def put_aside(text):
+    """Puts a record that standard output did not take into a file of the temporary folder; if that fails, on standard
+    error."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="record-", suffix=".json", delete=False) as file:
+            file.write(text)
+    except OSError:
+        complain(text)
+    else:
+        complain(f"standard output took no record either: it is in {file.name}")
 
 
 def strict(value):

@@ -16,6 +16,7 @@ same figures. Cells run in processes, or on a dask.distributed cluster; only thi
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import importlib
 import json
@@ -200,7 +201,8 @@ def save(group, records, path, best, failed):
                 lost.append(str(cell))
     if words and not lost:
         identity = [dataclasses.asdict(cell.settings) for cell in group]
-        harness.checkpoint_path(path, identity).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what cannot be removed is no reason to stop
+            harness.checkpoint_path(path, identity).unlink()
     failed |= dict.fromkeys(lost, "not saved")
     return words
 
@@ -217,12 +219,16 @@ def check(cells, path, number, jobs=1, scheduler=None):
         for name, cell, record in wanted[call]:
             if isinstance(outcome, BaseException):
                 different[str(cell)] = f"{type(outcome).__name__}: {outcome}"
-            elif outcome and outcome[0]["final"]["status"] != "interrupted":
+            elif not outcome:
+                if not harness.stopped():
+                    different[str(cell)] = "it ended without a record"
+            elif outcome[0]["final"]["status"] != "interrupted":
                 same = compared(outcome[0], record) == compared(record, outcome[0])
                 harness.say(f"{name}: {cell}: {'the same bits' if same else 'DIFFERENT'}")
                 if not same:
                     different[str(cell)] = "its figures differ from the record's"
-    return different
+    checked = {name for asked in wanted.values() for name, _, _ in asked}
+    return different | {study.name: "has no finished cell to check" for study in cells if study.name not in checked}
 
 
 # --------------------------------------------------------------------------------------------------
@@ -280,6 +286,8 @@ def parse(argv):
     args, known = parser.parse_args(argv), studies.load()
     if unknown := sorted(set(args.names) - known.keys() - {"all"}):
         parser.error(f"no study is called {unknown[0]}: see --list")
+    if args.check and (args.stale or args.within is not None):
+        parser.error("--check excludes --stale and --within")
     if not args.list and not args.names:
         parser.error("name a study, or all, or use --list")
     names = known if "all" in args.names or not args.names else dict.fromkeys(args.names)

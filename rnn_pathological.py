@@ -518,7 +518,8 @@ def training_batches(rng, settings, lengths):
 
 
 def drawn_at_once(values):
-    """How many batches of so many values each are drawn at once."""
+    """How many batches of so many values each are drawn at once: at most WINDOW, after which a curriculum
+    may change the length."""
     return min(WINDOW, max(1, 2**18 // values))
 
 
@@ -881,7 +882,8 @@ def build(settings, B, theta=None):
 
 
 def initialise(net, settings, rng):
-    """Draws the start: W_hh by --init, Gaussian W_xh and W_hy of the given scales, biases 0."""
+    """Draws the start: W_hh by --init, Gaussian W_xh and W_hy of the given scales, biases 0
+    but b_f, which has --forget-bias, and with --centre b_y of a regression, which has the mean target."""
     tensors = net.tensors(net.theta)
     for name, tensor in tensors.items():
         if name.startswith("W_x"):
@@ -990,7 +992,7 @@ class Momentum:
     def step(self, grad, lr):
         change = lr * grad
         self.v -= change
-        self.theta += -change if self.nesterov else self.v
+        self.theta += -change if self.nesterov else self.v  # with nesterov, ahead() has added mu v
 
 
 def momentum_at(settings, update):
@@ -1221,7 +1223,8 @@ def rounded(value):
 
 def spectrum(net):
     """Spectral radius of W_hh and nine of its singular values, from the largest to the smallest at
-    even steps of their rank (linear in between); None if it is not finite, or of an LSTM."""
+    even steps of their rank (linear in between); None if it is not finite, or of a cell with
+    gates."""
     W = net.W[:, : net.H].astype(float)
     if net.gates or not np.isfinite(W).all():
         return None

@@ -295,16 +295,7 @@ def summary(record):
 def main(argv=None):
     runs, options = parse(argv)
     calls = [(settings, options, options.quiet) for settings in runs]
-
-    def remove_checkpoint(records):
-        for record in records:
-            path = checkpoint_of(Settings(**record["settings"]), options.out)
-            path.unlink(missing_ok=True)
-
-    code = harness.run_and_save(CODE, train, calls, options, summary, ended=remove_checkpoint)
-    if code == 130:
-        harness.complain("interrupted; the same command goes on from the checkpoint")
-    return code
+    return harness.run_and_save(CODE, train, calls, options, summary, checkpoint_of=checkpoint_of)
 
 
 if __name__ == "__main__":

@@ -200,17 +200,19 @@ def test_stored_weights_give_the_recorded_final_figures(results):
     """On any processor: it rounds in its own way, which in float32 shows in the sixth digit."""
     import adding_problem as ap
 
-    for record in results["adding_problem"]:
-        if record.get("weights") and record["final"]["status"] == "done":
-            settings = ap.Settings(**record["settings"])
-            x, target = ap.held_out(settings)
-            net = ap.build(settings, ap.N_TEST)
-            for name, tensor in net.tensors(net.theta).items():
-                tensor[:] = record["weights"][name]
-            found, final = ap.evaluate(net, x, target), record["final"]
-            rel, sequences = (1e-4, 2) if settings.dtype == "float32" else (1e-9, 0)
-            assert found["test_mse"] == pytest.approx(final["test_mse"], rel=rel)
-            assert found["solve_rate"] == pytest.approx(final["solve_rate"], abs=sequences / ap.N_TEST)
+    stored = [record for record in results["adding_problem"]
+              if record.get("weights") and record["final"]["status"] == "done"]
+    assert stored
+    for record in stored:
+        settings = ap.Settings(**record["settings"])
+        x, target = ap.held_out(settings)
+        net = ap.build(settings, ap.N_TEST)
+        for name, tensor in net.tensors(net.theta).items():
+            tensor[:] = record["weights"][name]
+        found, final = ap.evaluate(net, x, target), record["final"]
+        rel, sequences = (1e-4, 2) if settings.dtype == "float32" else (1e-9, 0)
+        assert found["test_mse"] == pytest.approx(final["test_mse"], rel=rel)
+        assert found["solve_rate"] == pytest.approx(final["solve_rate"], abs=sequences / ap.N_TEST)
 
 
 def test_the_recipe_reaches_its_figures(results):

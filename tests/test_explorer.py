@@ -710,6 +710,13 @@ def test_bad_results_are_one_line_and_leave_the_old_page(content, words, tmp_pat
     assert {path.name for path in tmp_path.iterdir()} <= {"page.html", "mine.json"}
 
 
+def test_the_page_takes_no_place_of_results(tmp_path):
+    (tmp_path / "mine.json").write_text('{"schema": 1}')
+    run = run_script("make_explorer.py", "--results", "mine.json", "--out", "./mine.json", cwd=tmp_path)
+    assert_bad_input(run, "are one file")
+    assert (tmp_path / "mine.json").read_text() == '{"schema": 1}'
+
+
 @pytest.mark.parametrize("part, change, words", [
     ("rnn_pathological", lambda record: record.pop("weights", None), "--keep-weights"),
     ("adding_problem", lambda record: record.pop("snapshots", None), "--snapshot-every"),

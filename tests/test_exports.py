@@ -287,6 +287,10 @@ def test_the_rivals_learn_from_the_same_sequences(choice):
     ("adding_problem.py", "--export-weights x.txt", "does not end in .npz"),
     ("adding_problem.py", "--export-weights x.npz --seeds 0-1", "takes one run"),
     ("adding_problem.py", "--csv absent/x.csv", "cannot write beside"),
+    ("adding_problem.py", "--csv results.json", "--csv and --out are one file"),
+    ("adding_problem.py", "--csv ./mine.npz --out mine.npz", "--csv and --out are one file"),
+    ("lstm_1997.py", "--export r.npz --out r.npz", "--export and --out are one file"),
+    ("adding_problem.py", "--csv=", "--csv needs the name of a file"),
     ("rnn_pathological.py", "--export x.npz --all", "takes one run, not 6"),
     ("rnn_pathological.py", "--export x.npz --curriculum 5:1:0.1", "one length"),
     ("rnn_pathological.py", "--export x.npz --mixed-lengths 5", "one length"),
@@ -534,3 +538,13 @@ def test_weights_are_exported_of_a_record_that_has_them(tmp_path):
     del results["adding_problem"][0]["weights"]
     out.write_text(json.dumps(results))
     assert ap.main([*flags, "--export-weights", str(path)]) == 0 and "readout.bias" in read(path)
+
+
+def test_curves_are_exported_of_a_record_that_has_them(tmp_path):
+    out, path = tmp_path / "r.json", tmp_path / "c.csv"
+    flags = ["--T", "5", "--hidden", "2", "--iters", "3", "--quiet", "--out", str(out), "--seeds", "1-1"]
+    assert ap.main(flags) == 0
+    results = json.loads(out.read_text())
+    del results["adding_problem"][0]["history"]  # as studies keep it that need the figures only
+    out.write_text(json.dumps(results))
+    assert ap.main([*flags, "--csv", str(path)]) == 0 and path.read_text().startswith("seed,iteration")

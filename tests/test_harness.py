@@ -347,6 +347,57 @@ def test_a_full_disk_leaves_the_old_file_and_prints_the_record(tmp_path, monkeyp
     assert path.read_bytes() == before and sorted(os.listdir(tmp_path)) == ["r.json", "r.json.lock"]
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device here")
+def test_records_that_neither_the_file_nor_the_output_takes_are_put_aside(folder):
+    """A full disk with the results and the log of standard output on it."""
+    (folder / "aside").mkdir()
+    (folder / "lost.py").write_text(
+        "import harness, os, toy_experiment\n"
+        "def full(descriptor): raise OSError(28, 'No space left on device')\n"
+        "os.fsync = full\n"
+        "raise SystemExit(toy_experiment.main(['--seeds', '0-1', '--quiet']))\n")
+    with open("/dev/full", "w") as full:
+        words = command(folder, file="lost.py", TMPDIR=str(folder / "aside"))
+        ended = subprocess.run(**words, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    kept = [json.loads(path.read_text()) for path in (folder / "aside").glob("record-*.json")]
+    assert ended.returncode == 1 and sorted(record["settings"]["seed"] for record in kept) == [0, 1]
+    assert all(str(path) in ended.stderr for path in (folder / "aside").glob("*.json"))
+
+
+def test_letters_that_an_output_cannot_show_do_not_silence_it(folder):
+    ended = run(folder, "--out", "é.json", PYTHONIOENCODING="ascii")
+    again = run(folder, "--out", "é.json", "--seeds", "0-1", PYTHONIOENCODING="ascii")
+    assert ended.returncode == again.returncode == 0
+    assert "\\xe9.json has 1 of 2 runs already" in again.stdout and len(again.stdout.splitlines()) > 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device here")
+def test_a_bundle_that_is_not_written_fails(folder):
+    with open("/dev/full", "w") as full:
+        words = command(folder, "--bundle", "toy_experiment.py", file="harness.py")
+        assert subprocess.run(**words, stdout=full, timeout=60).returncode == 1
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_run_that_ends_without_finite_figures_has_diverged(value, tmp_path):
+    record = record_of(0) | {"final": dict(status="done", error=value, solved=3, none=None)}
+    assert harness.save(tmp_path / "r.json", "e", record)
+    [kept] = json.loads((tmp_path / "r.json").read_text())["e"]
+    assert record["final"]["status"] == "diverged" and kept["final"] == dict(
+        status="diverged", error=None, solved=3, none=None)
+
+
+def test_the_state_of_git_is_asked_without_a_lock(tmp_path):
+    """A lock on the index would be in the way of a commit at that moment, and stay on a full disk."""
+    (tmp_path / "file.py").write_text("pass\n")
+    for words in ("init -q", "add .", "-c user.name=a -c user.email=a@b commit -q -m first"):
+        subprocess.run(["git", "-C", tmp_path, *words.split()], check=True)
+    before = (tmp_path / ".git" / "index").read_bytes()
+    os.utime(tmp_path / "file.py", (1, 1))  # git status would write the index anew
+    commit, changed = provenance_py.git_state(str(tmp_path))
+    assert len(commit) == 40 and not changed and (tmp_path / ".git" / "index").read_bytes() == before
+
+
 WRITER = """
 import sys; sys.path.insert(0, {root!r})
 import harness

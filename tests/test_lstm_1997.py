@@ -1009,7 +1009,7 @@ def test_a_record_holds_what_its_readers_need():
     assert lstm.Settings(**record["settings"]) == row and record["seeds"] == [0, 1]
     assert final["sequences_to_success"] == [None, None] and final["trials_stopped"] == 0
     assert final["sequences_at_first_stop"] == [None, None] and final["test_sequences"] == 2560
-    assert record["history"]["train_sequences"] == [] or record["history"]["train_sequences"][-1] == 200
+    assert record["history"]["train_sequences"] == [100, 200] and record["history"]["trials_running"] == [2, 2]
     assert record["provenance"]["trials_in_stack"] == 2
     assert record["provenance"]["fingerprint"] == lstm.CODE.fingerprint
     assert lstm.summary(record).startswith("5 T=100 [literal]: 0 of 2 trials stop, median above the cap")
@@ -1060,9 +1060,10 @@ def test_progress_fits_80_columns():
     assert str(lstm.Lockstep(ROWS)) == "4: sequence 0, 0/2 trials ended"
 
 
-def test_stored_weights_give_the_recorded_figures():
-    results = json.loads((ROOT / "results.json").read_text()) if (ROOT / "results.json").exists() else {}
-    for record in [record for record in results.get("lstm_1997", []) if "weights" in record]:
+def test_stored_weights_give_the_recorded_figures(results):
+    stored = [record for record in results["lstm_1997"] if "weights" in record]
+    assert stored
+    for record in stored:
         row, seed = lstm.Settings(**record["settings"]), record["weights"]["seed"]
         lockstep = lstm.Lockstep([lstm.Settings(**record["settings"] | dict(seed=seed, trials=1))])
         lockstep.lanes.theta[0] = record["weights"]["theta"]
@@ -1100,6 +1101,24 @@ def test_bad_input_is_one_line_and_code_2(words, complaint, tmp_path, capsys, mo
     output = capsys.readouterr()
     assert ended.value.code == 2 and output.out == ""
     assert len(output.err.splitlines()) == 1 and complaint in output.err
+
+
+def test_rows_that_one_flag_makes_equal_are_run_once(tmp_path):
+    words = "--table 1 --blocks 4 --lr 0.3 --trials 2 --max-sequences 100 --quiet".split()  # the paper: 0.1 and 0.5
+    assert lstm.main([*words, "--out", str(tmp_path / "results.json")]) == 0
+    [record] = json.loads((tmp_path / "results.json").read_text())["lstm_1997"]
+    assert record["settings"]["lr"] == 0.3 and record["seeds"] == [0, 1]
+    with pytest.raises(ValueError, match="stands twice"):
+        lstm.Lockstep(2 * [lstm.Settings(**record["settings"])])
+
+
+def test_an_interrupted_run_without_a_checkpoint_promises_none(tmp_path, monkeypatch, capsys):
+    def train_together(rows, options, quiet):
+        harness.STOP.set()
+
+    monkeypatch.setattr(lstm, "train_together", train_together)
+    assert lstm.main(["--out", str(tmp_path / "r.json")]) == 130
+    assert capsys.readouterr().err == "interrupted; no checkpoint is left\n"
 
 
 def test_the_rows_of_two_tables_are_chosen_by_what_they_have_in_common(tmp_path, capsys):

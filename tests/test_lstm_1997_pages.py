@@ -431,8 +431,9 @@ def test_readings_without_a_pilot_are_those_of_which_the_plan_said_so_then():
 
 def test_every_reading_with_changes_has_a_line_in_the_plan(found):
     text = (ROOT / "docs" / "lstm_1997_plan.md").read_text(encoding="utf-8").split("## Pilots")[0]
+    listed = {part.split(",")[0].strip() for _, _, reading, *_ in plan() for part in reading.split(";")}
     for run in found:
         words = readings.letters(run.settings)
         *most, last = words.split() or [""]
         besides = " ".join(most) == "P D X" and re.search(rf"P D X with .*\b{re.escape(last)}\b", text)
-        assert words in text or besides, words
+        assert words in listed or words in ("", "S") or besides, words

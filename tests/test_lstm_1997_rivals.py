@@ -692,7 +692,8 @@ def test_a_record_holds_what_its_readers_need():
     assert rivals.Settings(**record["settings"]) == row and record["seeds"] == [0, 1] and final["weights"] == 36
     assert final["sequences_to_success"] == [None, None] and final["test_sequences"] == 2560
     assert len(final["error_signal_at_start"]) == 4 and len(final["error_signal_at_end_of_first_symbol"]) == 2
-    assert record["history"]["train_sequences"] == [] or record["history"]["train_sequences"][-1] == 200
+    assert record["history"]["train_sequences"] == [100, 200] and record["history"]["trials_running"] == [2, 2]
+    assert all(0 < error < 1 for error in record["history"]["median_largest_error"])
     summary = rivals.summary(record)
     assert summary.startswith("rtrl 2a p=4 hidden=1 lr=1 [literal]: 0 of 2 trials stop, median above the cap")
 

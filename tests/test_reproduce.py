@@ -112,6 +112,7 @@ def test_the_list_names_every_study():
 @pytest.mark.parametrize("flags, words", [
     (["nothing"], "no study is called nothing"), ([], "name a study"),
     (["smoke", "--jobs", "0"], "--jobs"), (["smoke", "--check", "x"], "--check"),
+    (["smoke", "--check", "1", "--stale"], "excludes"), (["smoke", "--check", "1", "--within", "0"], "excludes"),
     (["smoke", "--out", "absent/r.json"], "absent")])
 def test_bad_input(flags, words, tmp_path):
     assert_bad_input(run_script("reproduce.py", *flags, cwd=tmp_path), words)
@@ -216,6 +217,21 @@ def test_a_changed_figure_is_found_by_check(tiny, tmp_path):
     results["adding_problem"][0]["final"]["test_mse"] *= 1 + 1e-15
     path.write_text(json.dumps(results))
     assert len(check(study(), path=path)) == 1
+
+
+def test_a_check_of_nothing_fails(tiny, tmp_path, monkeypatch):
+    assert check(study(), path=tmp_path / "none.json") == {"tiny": "has no finished cell to check"}
+    monkeypatch.setattr(reproduce, "train", lambda cells, out: [])
+    assert list(check(study(), path=tiny).values()) == ["it ended without a record"]
+
+
+def test_a_checkpoint_that_cannot_be_removed_costs_nothing(tmp_path, monkeypatch):
+    def refuse(path, missing_ok=False):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    path = tmp_path / "r.json"
+    assert run(study(seeds=2), path=path) == {} and len(plain(path)) == 2
 
 
 # Every experiment

@@ -52,8 +52,7 @@ def test_a_study_has_valid_cells_and_one_command_a_row(study):
         assert options == module.Options(**study.options)
 
 
-def test_a_curve_has_at_most_100_points():
-    results = harness.read_results(ROOT / "results.json")
+def test_a_curve_has_at_most_100_points(results):
     for study in EVERY:
         for settings in study.cells():
             record = studies.find(results, study.experiment, settings) or {}

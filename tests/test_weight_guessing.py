@@ -193,9 +193,9 @@ def test_a_bundle_runs_alone_in_an_empty_folder(tmp_path, whole):
     assert record["final"] == whole["final"] and not list(tmp_path.glob("*.npz"))
 
 
-def test_stored_guesses_give_the_recorded_figures():
-    records = json.loads((ROOT / "results.json").read_text()).get(wg.EXPERIMENT, [])
-    for record in records:
+def test_stored_guesses_give_the_recorded_figures(results):
+    assert results[wg.EXPERIMENT]
+    for record in results[wg.EXPERIMENT]:
         settings, final, seed = wg.Settings(**record["settings"]), record["final"], record["seeds"][0]
         W = np.array(record["weights"][str(seed)]).reshape(settings.hidden + 1, -1)
         assert wg.Trial(settings, seed).figures(W)["wrong"] == final["wrong"][0]
