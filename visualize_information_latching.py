@@ -87,14 +87,14 @@ def length_axis(axis, ticks):
 
 
 def latching_success(table):
-    """Success against length: Keras' starts, the two properties exchanged, and other starts.
+    """Success against length: Keras' starts, those of a weaker SRNN and a stronger LSTM, and others.
 
     table: {(name of a row, T): record}.
     """
     panels = {
         "As Keras starts them": (
             (SRNN, RED, "o", "-"), (LSTM, BLUE, "s", "-"), ("GRU (Keras)", GREEN, "^", "-")),
-        "The two starts exchanged": (
+        "Weaker SRNN, stronger LSTM": (
             (WEAK, RED, "o", "--"), (BIAS_5, BLUE, "s", "-."), ("LSTM, no forget gate (1997)", PURPLE, "P", "--")),
         "Chrono, which is told T, and other forget biases": (
             ("LSTM, chrono (told T)", SKY, "D", "-"), ("LSTM, forget bias 3", BLUE, "s", ":"),
@@ -124,15 +124,15 @@ def exchange_words(table):
     srnn, lstm, weak, better = (table[name, T] for name in (SRNN, LSTM, WEAK, BIAS_5))
     n = srnn["settings"]["repeats"]
     return (f"At T = {T}, {successes(srnn)} of {n} SRNNs and {successes(lstm)} LSTMs latch as Keras starts them, "
-            f"{successes(weak)} and {successes(better)} with the starts exchanged")
+            f"{successes(weak)} and {successes(better)} with U = ±0.73 and forget bias 5")
 
 
 def latching_exchanged(table):
-    """Success against length of two nets: as Keras starts them, and with the two starts exchanged."""
+    """Success against length of two nets: as Keras starts them, and with starts that reverse the ranking."""
     panels = {
         "As Keras starts them": (
             (SRNN, RED, "o", "SRNN, recurrent weight ±1"), (LSTM, BLUE, "s", "LSTM, forget bias 1")),
-        "The two starts exchanged": (
+        "Weaker SRNN, stronger LSTM": (
             (WEAK, RED, "o", "SRNN, recurrent weight ±0.73"), (BIAS_5, BLUE, "s", "LSTM, forget bias 5")),
     }
     figure, axes = pictures.subplots(1, 2, figsize=(9.4, 5), layout="constrained", sharey=True)

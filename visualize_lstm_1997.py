@@ -161,7 +161,7 @@ def scaling_2c(found):
     literal = sum(readings.best(found, row, readings.literal).within for row in rows)
     figure.suptitle(
         f"Experiment 2c within twice the paper's mean: word for word {literal} of {sum(row.trials for row in rows)} "
-        f"trials stop, with cells that\nsee the inputs only {sum(run.within for run in common)} of "
+        f"trials stop,\nwith cells that see the inputs only and the error t - y {sum(run.within for run in common)} of "
         f"{sum(run.row.trials for run in common)}")
     return figure
 

@@ -197,8 +197,8 @@ def findings(results):
         f"{thousands(grids.CAPS[500])} sequences, left as they start {len(rest['frozen'])}; without these weights all 10 do, "
         f"after {three(np.mean(rest['absent']))} (paper {thousands(row.paper)}).",
         f"4. {connections_answer(results)} Then the paper's counts come out: "
-        f"{sum(len(run.reached) for run in alone)} of {sum(run.row.trials for run in alone)} trials stop with q = "
-        f"{listed(run.row.q for run in alone)}, after {listed(f'{run.over_paper:.2f}' for run in alone)} times its mean."])
+        f"{sum(len(run.reached) for run in alone)} of {sum(run.row.trials for run in alone)} trials stop by three times its mean with q = "
+        f"{listed(run.row.q for run in alone)}, after {listed(f'{run.over_paper:.2f}' for run in alone)} times it."])
 
 
 TABLES = {

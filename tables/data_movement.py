@@ -192,7 +192,7 @@ def answer(results):
         f"800 with powers of {faster[0]:.2f} and {faster[1]:.2f}). That of the last readout does "
         "not grow.",
         f"- Summed at each step, the recurrent matrix is the largest of {len(dm.ARRAYS)} parts "
-        f"but does not dominate: {matrix[0]:.0%} in the LSTM and {matrix[1]:.0%} in the "
+        f"and takes a third to a half: {matrix[0]:.0%} in the LSTM and {matrix[1]:.0%} in the "
         f"tanh RNN of 8 units, {matrix[2]:.0%} and {matrix[3]:.0%} in the pathological tanh RNN and "
         f"an LSTM of 64; with its gradient {both[0]:.0%}, {both[1]:.0%}, {both[2]:.0%} and "
         f"{both[3]:.0%}. With 2 units states or inputs exceed it.",

@@ -28,10 +28,10 @@ def verdicts(results):
         [run for run in found if chosen(run) and run.row.experiment == "2c"] for chosen in (
             readings.literal, readings.common))
     trials, stopped = sum(run.row.trials for run in common), sum(run.within for run in common)
-    claim(stopped > 0.9 * trials, "with cells that see the inputs only nearly all stop")
+    claim(stopped > 0.9 * trials, "with cells that see the inputs only, and the error t - y, nearly all stop")
     return claim(
         not any(run.within for run in literal),
-        f"Experiment 2c: word for word none stop in time; with cells that see the inputs only, {stopped} of {trials}.")
+        f"Experiment 2c: word for word none stop in time; with inputs-only cells, error t - y: {stopped} of {trials}.")
 
 
 def rivals(results):
@@ -71,7 +71,7 @@ def latching(results):
         "SRNN, U = ±1 (Keras)", "SRNN, U = ±0.73", "LSTM, forget bias 1 (Keras)",
         "LSTM, forget bias 5"))
     return claim(
-        lstm < srnn and weak < strong, "At 50 steps, exchanging the starts reverses the ranking.")
+        lstm < srnn and weak < strong, "At 50 steps, other starts reverse the ranking.")
 
 
 def movement(results):

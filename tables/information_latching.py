@@ -226,10 +226,12 @@ def findings(results):
           "from T = 20 on the LSTM does worse")
     claim(successes(at_50[LSTM]) < 0.5 * successes(at_50[SRNN]), "as Keras starts them the SRNN is ahead of the LSTM")
     claim(successes(at_50[WEAK]) == 0 and successes(at_200[BIAS_5]) > successes(at_200[SRNN]),
-          "with the starts exchanged the LSTM is ahead of the SRNN")
+          "with other starts the LSTM is ahead of the SRNN")
     own, alone, _, three, with_length = joint_figures(results)
-    (held, n_held), _, (lost, n_lost) = latched_counts(results)
+    shortness = own.correlation(own.values("length"))
+    _, (held, n_held), _, (lost, n_lost) = latched_counts(results)
     exceptions = n_held - held + lost
+    claim(exceptions > 1, "more than one")
     found = arms(results, "tuning")
     slow, fast, usual = found["four times the updates"], found["ten times the rate"], cell(results, LSTM, 30)
     better = cell(results, BIAS_5, 30)
@@ -249,10 +251,9 @@ def findings(results):
         f"{kept[BIAS_5]:.2f} (forget bias 5) in {successes(at_50[BIAS_5])}; at T = 200 it is "
         f"{successes(at_200[WEAK])} and {successes(at_200[BIAS_5])}.",
         f"3. Over {len(own.records)} settings success goes with the untrained net's gradient (rank "
-        f"correlation {alone['gradient'][0][0]:.2f}) and what its state tells of the start "
-        f"({alone['probe'][0][0]:.2f}); with its readout's luck {three[0][0]:.2f}. From T = 10 on a net succeeds if "
-        f"its latch, trained, holds four times as long, else not: {exceptions} "
-        f"exception{'s' * (exceptions != 1)} in the {n_held + n_lost:,} nets that tell.",
+        f"correlation {alone['gradient'][0][0]:.2f}), what its state tells of the start ({alone['probe'][0][0]:.2f}) and "
+        f"shortness ({shortness[0]:.2f}); gradient, state and the readout's luck together have {three[0][0]:.2f}. From T = 10 on "
+        f"a net succeeds if its trained latch holds for 4 T, else not: {exceptions} exceptions in {n_held + n_lost:,} nets.",
         "4. More training hardly helps: at T = 30 four times the updates bring the LSTM from "
         f"{of_30(usual)} to {successes(slow)}, ten times the rate to {successes(fast)}, a forget "
         f"bias of 5 to {successes(better)}.",
@@ -333,14 +334,15 @@ def decides(results):
 
 
 def latched_counts(results):
-    """Of the repeats whose trained state holds the first element, and of the others, at T below 10
-    and from 10 on: how many succeed, of how many."""
+    """Of the repeats whose trained state holds the first element, at T below 10 and from 10 on, and of the others
+    likewise: how many succeed, of how many."""
     known = repeats(results, needed="latch_end")
     holds = known.values("trained latch") > LATCHED
     short = np.array([entry["settings"]["T"] < 10 for entry in known.records])[:, None]
-    counts = [(int(known.won[chosen].sum()), int(chosen.sum())) for chosen in (holds, ~holds & short, ~holds & ~short)]
-    (held, n_held), _, (lost, n_lost) = counts
-    claim(held >= n_held - 1 and lost < 0.01 * n_lost, "from T = 10 on a net succeeds exactly if its trained state latches")
+    counts = [(int(known.won[chosen].sum()), int(chosen.sum()))
+              for chosen in (holds & short, holds & ~short, ~holds & short, ~holds & ~short)]
+    (early, n_early), (held, n_held), _, (lost, n_lost) = counts
+    claim(early == n_early and held >= n_held - 1 and lost < 0.01 * n_lost, "from T = 10 on a net succeeds exactly if its trained state latches")
     opposite = known.values("test accuracy")[holds & ~known.won]
     claim((opposite == 0).all(), "a net that latches and fails answers the opposite")
     return counts
@@ -362,7 +364,8 @@ def joint_figures(results):
 def decides_sentence(results):
     """What decides success, over all rows."""
     own, alone, both, three, with_length = joint_figures(results)
-    (held, n_held), (early, n_early), (lost, n_lost) = latched_counts(results)
+    (held_early, n_held_early), (held, n_held), (early, n_early), (lost, n_lost) = latched_counts(results)
+    n_held, held = n_held + n_held_early, held + held_early
     measured = len(repeats(results, needed=NEEDS["trained latch"]).records)
     everyone = "all succeed" if held == n_held else "all succeed but one, which gives the opposite answer throughout"
     blank = cell(results, PAST_ONE, 50)
@@ -382,8 +385,8 @@ def decides_sentence(results):
         f"{successes(told)} and a probe of {median(told, 'probe_start'):.2f}. "
         "Together with the accuracy of the untrained net, which says whether its readout happens to point the right way, "
         f"they rank starts that the model has not seen with {spread(*three[0])} and explain {three[1][0]:.0%} of the "
-        f"deviance (the gradient alone {alone['gradient'][1][0]:.0%}, the probe {alone['probe'][1][0]:.0%}); the length, "
-        f"once these are known, adds nothing ({with_length[1][0]:.0%}). "
+        f"deviance (the gradient alone {alone['gradient'][1][0]:.0%}, the probe {alone['probe'][1][0]:.0%}, the length "
+        f"{own.joint('length')[1][0]:.0%}); the length, once these are known, adds nothing ({with_length[1][0]:.0%}). "
         f"Training makes of it all or nothing. In the {measured} settings in which it was measured, of {n_held:,} nets whose "
         "trained state still tells the first element after "
         f"four times T (probe above {LATCHED}) {everyone}, of the others {early} of {n_early} at T = 2 and 5, where a "

@@ -71,7 +71,8 @@ def iterations(name, **chosen):
 
 
 def side_by_side(columns):
-    """A table of times and ratios: columns is {heading: {name: row}}; a row that a machine lacks stays empty."""
+    """Header and rows of a table of times and ratios: columns is {heading: {name: row}}; a row that a machine lacks stays
+    empty."""
     names = list(dict.fromkeys(name for rows in columns.values() for name in rows))
     header = [cell for heading in columns for cell in (f"{heading}, µs", "ratio")]
     body = [[name, *(cell for rows in columns.values() for cell in (
@@ -82,10 +83,11 @@ def side_by_side(columns):
 
 def ran_on(name):
     """On which processors a benchmark was run, in words."""
-    words = []
+    words, libraries = [], {}
     for level, record in sorted(benchmark(name).items()):
         machine = record["machine"]
+        libraries |= {library: machine[library] for library in ("numpy", "torch", "jax") if library in machine}
         words.append(f"{level}: {machine['processor']}, OpenBLAS kernel {machine['blas_kernel']}"
                      + (" (the same processor, AVX-512 switched off in every library)" if machine["simulated"] else ""))
-    versions = ", ".join(f"{library} {machine[library]}" for library in ("numpy", "torch", "jax") if library in machine)
+    versions = ", ".join(f"{library} {version}" for library, version in libraries.items())
     return f"{'; '.join(words)}. {versions.replace('jax', 'JAX')}; one thread each, the machine to itself"
