@@ -24,6 +24,13 @@ def columns(results, name):
     return {column: records for column, records in found.items() if all(records)}
 
 
+def changed(results):
+    """The columns that take the third pace, on the same seeds, {(task, column): (records with the better of the first
+    two paces, records with the third)}."""
+    before = studies.arms(results, "pathological-2013-two-settings")
+    return {(name, column): (records, columns(results, name)[column]) for (name, column), records in before.items()}
+
+
 def reported(results):
     """The tasks of which a column has been run, {task: {column: records}}."""
     return {name: found for name in REPORTED if (found := columns(results, name))}
@@ -37,8 +44,12 @@ def column_words(column):
 
 def pace_words(pace):
     """A pace as cells of a table: rate, clip, and the updates at a momentum of 0.9 that come first."""
-    clip = "none" if pace.clip == grids.NO_CLIP else f"{pace.clip:g}"
-    return [f"{pace.lr:g}", clip, f"{pace.momentum_warmup:,}"]
+    return [f"{pace.lr:g}", clip_words(pace), f"{pace.momentum_warmup:,}"]
+
+
+def clip_words(pace):
+    """The limit of the gradient's norm of a pace."""
+    return "none" if pace.clip == grids.NO_CLIP else f"{pace.clip:g}"
 
 
 def pace_of(record):
@@ -69,6 +80,11 @@ def wrong(record):
     return (1 - final["test_accuracy"]) * task.scored if task.classes else final["wrong_rate"]
 
 
+def mean_wrong(records):
+    """The mean over the seeds of what is wrong."""
+    return np.mean([wrong(record) for record in records])
+
+
 def blown(record):
     """Whether W_hh has left every scale at which something is learned, or is not finite any more."""
     end = record["spectrum"]["end"]
@@ -92,7 +108,7 @@ def mean_interval(values, most):
 
 def means(results):
     """The mean over the seeds of what is wrong, {task: {column: mean}}, in the columns that have been run."""
-    return {name: {column: np.mean([wrong(record) for record in records]) for column, records in found.items()}
+    return {name: {column: mean_wrong(records) for column, records in found.items()}
             for name, found in reported(results).items()}
 
 

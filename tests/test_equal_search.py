@@ -272,11 +272,13 @@ PACE_2013 = {column: pathological_grids.PACES_2013[column[1]][-1] for column in 
 
 @pytest.fixture
 def chosen_2013(monkeypatch):
-    """All studies of 2013, with the last pace of its list chosen for every column."""
+    """All studies of 2013, with the last pace of its list chosen for every column, the second in five bits."""
     every = dict(studies.load())
     for name, study in momentum_2013.REPORTED.items():
         columns = PACE_2013 if "bit" not in name and "symbol" not in name else {
             column: PACE_2013[column] for column in pathological_grids.MEMORY_COLUMNS}
+        if name == "five bits":
+            columns = pathological_grids.paces(pathological_grids.MEMORY_COLUMNS, 1, 1, 1, 1, 1)
         monkeypatch.setitem(pathological_grids.CHOSEN_2013, name, columns)
         every[f"pathological-{study}"] = pathological_grids.study(
             study, "a test", pathological_grids.chosen_2013(name), range(4), 1)
@@ -288,9 +290,13 @@ def results_of_2013(results, better=0.001, wrong=0.5, stable=("clip 0.1", "rate 
     sequences or symbols, and some of the changes keep W_hh from blowing up."""
     lowest = dict(test_loss=better, wrong_rate=wrong, test_accuracy=1 - wrong / 10)
     for name, study in momentum_2013.SEARCHED.items():
-        chosen = pathological_grids.CHOSEN_2013[name]
-        results = with_runs(results, f"pathological-{study}", lambda label, k, chosen=chosen: (
-            lowest if chosen[label[0]] == label[1] else {}))
+        def final_of(label, k, name=name):
+            column, pace = label
+            if pace == pathological_grids.CHOSEN_2013[name][column]:
+                return lowest
+            return dict(test_loss=2 * better) if pace == pathological_grids.CHOSEN_OF_TWO_2013[name][column] else {}
+
+        results = with_runs(results, f"pathological-{study}", final_of)
     for study in momentum_2013.REPORTED.values():
         results = with_runs(results, f"pathological-{study}", lambda label, k: lowest)
     results = with_runs(results, "pathological-2013-stable", lambda label, k: {})
@@ -346,28 +352,56 @@ def test_a_column_of_table_5_is_told_once_all_its_seeds_are_there(results, chose
 
 def test_a_falling_rate_is_compared_seed_by_seed(results, chosen_2013):
     def made(wrong):
-        kept = results_of_2013(results)
-        return with_runs(kept, "pathological-2013-falling", lambda label, k: dict(wrong_rate=wrong[k]))
+        of = copy_of(with_runs(
+            results_of_2013(results), "pathological-2013-falling", lambda label, k: dict(wrong_rate=wrong[k])))
+        for constant, _ in pathological.falling_pairs(of).values():
+            for record in constant:
+                assert record["settings"]["lr_decay_every"] == 0
+                record["final"]["wrong_rate"] = 0.5
+        return of
 
     words = pathological.falling_answer(made([0.4, 0.4, 0.4, 0.6]))
-    assert "In 6 of 8 runs" in words and "from 0.5 to 0.45 with Nesterov 0.98 (paper: 0.21)" in words
-    assert words.endswith("in 0 of 2 columns it is as low as the paper's.")
-    assert pathological.falling_answer(made(4 * [0.1])).endswith("in 1 of 2 columns it is as low as the paper's.")
-    assert "| Nesterov 0.98 | 0.21 | 0.5, 0.5, 0.5, 0.5 | 0.5 | 0.1, " in pathological.falling_2013(made(4 * [0.1]))
+    assert "In 9 of 12 runs" in words and "0.5 to 0.45 (Nesterov 0.98, clip none; paper: 0.21)" in words
+    assert words.endswith("in 0 of 3 rows it is as low as the paper's.")
+    assert pathological.falling_answer(made(4 * [0.1])).endswith("in 1 of 3 rows it is as low as the paper's.")
+    row = "| 0.21 | 0.5, 0.5, 0.5, 0.5 | 0.5 [0.5, 0.5] | 0.1, 0.1, 0.1, 0.1 |"
+    assert row in pathological.falling_2013(made(4 * [0.1]))
 
 
-def test_a_clip_that_acts_less_is_compared_in_the_seeds_that_learn_with_both(results, chosen_2013):
-    def made(*losses):
-        return with_runs(results_of_2013(results), "pathological-2013-clips", lambda clip, k: dict(
-            wrong_rate=0.1 * k, test_loss=losses[k]) if clip == 1 else dict(wrong_rate=0.9))
+def test_the_third_setting_is_compared_where_it_is_taken(results, chosen_2013):
+    def made(before, now=0.5):
+        return with_runs(results_of_2013(results, wrong=now), "pathological-2013-two-settings", lambda label, k: (
+            dict(wrong_rate=before, test_accuracy=1 - before / 10, test_loss=1e-4 if k else 5.0)))
 
-    words = pathological.clips_answer(made(1e-4, 1e-4, 1e-4, 0.08))
-    assert words.startswith("4 of 4 seeds learn with a clip of 0.1, 3 with a clip of 1, 0 without.")
-    assert words.endswith(
-        "the share of wrong sequences is 0.5 to 0.5 with the first, 0 to 0.2 with the second (paper: 0.00025).")
-    assert "| 1 | 0, 0.1, 0.2, 0.3 | 0.15 [0, 0.355] |" in pathological.clips_2013(made(*4 * [1e-4]))
-    with pytest.raises(ValueError, match="some seed learns"):
-        pathological.clips_answer(made(*4 * [0.08]))
+    n = len(pathological_grids.TWO_PACES_2013)
+    for before, lower in ((0.6, n), (0.4, 0)):
+        assert pathological.third_counts(made(before))[:2] == (n, lower)
+    assert pathological.third_counts(made(0.4, now=0.0)) == (n, n, n)
+    words = pathological.third_answer(made(0.6))
+    assert words.startswith(f"The third setting is taken in {n} of 19 columns. In {n} of them")
+    assert f"Of the {4 * n} runs in" in words
+    assert f"{3 * n} learn with the earlier setting, {4 * n} with the third" in words
+    assert "| 0.6, 0.6, 0.6, 0.6 | 0.6 [0.6, 0.6] |" in pathological.third_2013(made(0.6))
+
+
+def test_five_bits_with_the_third_setting_are_told_where_they_missed(results, chosen_2013):
+    def made(before):
+        of = with_runs(results_of_2013(results, wrong=0.0), "pathological-2013-bits", lambda label, k: dict(
+            test_accuracy=1 - (before if label == ("CM", 0.995) else 0) / 5, test_loss=1e-3))
+        return with_runs(of, "pathological-2013-bits-third", lambda label, k: dict(test_accuracy=1 - 0.1 * k))
+
+    words = pathological.bits_third(made(2.0))
+    assert "heavy ball 0.995: 2 wrong symbols, paper 0.92" in words and "it is 0.75 (0, 0.5, 1, 1.5)" in words
+    with pytest.raises(ValueError, match="misses the paper's figure"):
+        pathological.bits_third(made(0.5))
+
+
+def test_what_the_third_setting_replaces_is_the_better_of_the_first_two(results):
+    for name in momentum_2013.SEARCHED:
+        of_two = pathological.choice_2013(results, name, 2)
+        assert of_two == pathological_grids.CHOSEN_OF_TWO_2013[name]
+    for name, column in pathological_grids.TWO_PACES_2013:
+        assert pathological_grids.CHOSEN_2013[name][column] == pathological_grids.PACES_2013[column[1]][2]
 
 
 def test_the_interval_of_four_seeds_is_that_of_student():
