@@ -233,9 +233,9 @@ class Pace(NamedTuple):
     momentum_warmup: int = 1000
 
 
-# Three for every momentum, among which whole runs choose: a low rate without a clip, a high one with a clip, and that
-# rate with a looser clip. Theirs are 1e-3 to 1e-6; at mu = 0 their largest hardly moves a weight here, where a
-# gradient is the mean over the batch
+# Three for every momentum, among which whole runs choose: a low rate without a clip, a high one with
+# a clip, and that rate with a looser clip. Theirs are 1e-3 to 1e-6; at mu = 0 their largest hardly
+# moves a weight here, where a gradient is the mean over the batch
 PACES_2013 = {
     0.0: (Pace(0.01), Pace(0.1, 0.1), Pace(0.1, 1.0)),
     0.9: (Pace(0.001), Pace(0.01, 0.1), Pace(0.01, 1.0)),
@@ -248,7 +248,8 @@ def paces(columns, *which):
     return {column: PACES_2013[column[1]][k] for column, k in zip(columns, which)}
 
 
-CHOSEN_OF_TWO_2013 = {  # by task and column: which of the first two paces has the lowest mean held-out loss
+# By task and column: which of the first two paces has the lowest mean held-out loss
+CHOSEN_OF_TWO_2013 = {
     "addition": paces(COLUMNS_2013, 1, 0, 0, 1, 0, 0, 1),
     "multiplication": paces(COLUMNS_2013, 1, 1, 0, 0, 0, 1, 0),
     "ten symbols": paces(MEMORY_COLUMNS, 1, 1, 1, 1, 0)}
@@ -260,8 +261,8 @@ CHOSEN_2013["five bits"] = CHOSEN_OF_TWO_2013["ten symbols"]  # not searched for
 
 
 def searched_2013(name):
-    """The rows of the search of a task, (column, pace): settings, over the paces of every column. Memory tasks
-    have five columns."""
+    """The rows of the search of a task, (column, pace): settings, over the paces of every column.
+    Memory tasks have five columns."""
     columns = COLUMNS_2013 if name in ("addition", "multiplication") else MEMORY_COLUMNS
     return {
         (column, pace): of_2013(name, column, **pace._asdict())
@@ -270,21 +271,26 @@ def searched_2013(name):
 
 def chosen_2013(name):
     """The rows that are reported, {column: settings}: those whose pace has been chosen."""
-    return {column: of_2013(name, column, **pace._asdict()) for column, pace in CHOSEN_2013[name].items()}
+    return {column: of_2013(name, column, **pace._asdict())
+            for column, pace in CHOSEN_2013[name].items()}
 
 
-# The columns in which the third pace is the best, with the better one of the first two: what did the third change?
+# The columns in which the third pace is the best, with the better one of the first two: what did the
+# third change?
 TWO_PACES_2013 = {
     (name, column): of_2013(name, column, **pace._asdict())
-    for name, of in CHOSEN_OF_TWO_2013.items() for column, pace in of.items() if pace != CHOSEN_2013[name][column]}
-# Five bits were not searched: the one column that misses the paper's figure with what two paces gave for ten symbols,
-# with what all three give
+    for name, of in CHOSEN_OF_TWO_2013.items() for column, pace in of.items()
+    if pace != CHOSEN_2013[name][column]}
+# Five bits were not searched: the one column that misses the paper's figure with what two paces gave
+# for ten symbols, with what all three give
 BITS_2013 = {column: of_2013("five bits", column, **CHOSEN_2013["ten symbols"][column]._asdict())
              for column in (("CM", 0.995),)}
 # The paper's best cell of addition without a clip
-NO_CLIP_2013 = {"none": of_2013("addition", ("NAG", 0.995), **PACES_2013[0.995][1]._replace(clip=NO_CLIP)._asdict())}
-# Columns of addition with a rate that halves every 10,000 updates: how much of what is wrong in the end is the noise
-# of a rate that stays?
+NO_CLIP_2013 = {
+    "none": of_2013(
+        "addition", ("NAG", 0.995), **PACES_2013[0.995][1]._replace(clip=NO_CLIP)._asdict())}
+# Columns of addition with a rate that halves every 10,000 updates: how much of what is wrong in the
+# end is the noise of a rate that stays?
 FALLING_2013 = {
     (column, pace): of_2013("addition", column, lr_decay_every=10_000, **pace._asdict())
     for column, pace in (
@@ -375,11 +381,13 @@ STUDIES = [
           range(100, 102), 268, eval_every=5, keep=()),
     study("2013-addition", "addition in all columns of 2013", chosen_2013("addition"), range(4), 183,
           eval_every=5),
-    study("2013-two-settings", "columns of 2013 with the better of the first two settings, where the third is the best",
+    study("2013-two-settings",
+          "columns of 2013 with the better of the first two settings, where the third is the best",
           TWO_PACES_2013, range(4), 182, eval_every=5),
-    study("2013-falling", "columns of addition with a rate that falls", FALLING_2013, range(4), 34, eval_every=5),
-    study("2013-no-clip", "addition with Nesterov's momentum of 0.995 without a clip", NO_CLIP_2013, range(4), 11,
+    study("2013-falling", "columns of addition with a rate that falls", FALLING_2013, range(4), 34,
           eval_every=5),
+    study("2013-no-clip", "addition with Nesterov's momentum of 0.995 without a clip", NO_CLIP_2013,
+          range(4), 11, eval_every=5),
     study("2013-rates-multiplication", "rates of 2013 for multiplication, by whole runs",
           searched_2013("multiplication"), range(100, 102), 129, eval_every=5, keep=()),
     study("2013-multiplication", "multiplication in all columns of 2013",
@@ -390,5 +398,6 @@ STUDIES = [
           range(4), 81, eval_every=5),
     study("2013-bits", "five bits at T = 200 in five columns of 2013", chosen_2013("five bits"),
           range(4), 180, eval_every=5),
-    study("2013-bits-third", "five bits in one column with the third setting", BITS_2013, range(4), 37, eval_every=5),
+    study("2013-bits-third", "five bits in one column with the third setting", BITS_2013, range(4),
+          37, eval_every=5),
 ]

@@ -274,7 +274,7 @@ def test_only_equal_precisions_are_said_to_differ_in_time_alone(make, name, chan
         factor = 1 + 1e-3 * (-1) ** next(counter)
         final.update({metric: factor * final[metric] for metric in ("test_mse", "test_accuracy") if metric in final})
 
-    assert "nothing but time changes" in make(in_float32(results, name, noise)).lower()
+    assert re.search("nothing but time changes|counts hardly change", make(in_float32(results, name, noise)).lower())
     for change in changes:
         def changed(final, change=change):
             final.update(change(final) if callable(change) else change)
