@@ -251,9 +251,9 @@ def findings(results):
         f"{kept[BIAS_5]:.2f} (forget bias 5) in {successes(at_50[BIAS_5])}; at T = 200 it is "
         f"{successes(at_200[WEAK])} and {successes(at_200[BIAS_5])}.",
         f"3. Over {len(own.records)} settings success goes with the untrained net's gradient (rank "
-        f"correlation {alone['gradient'][0][0]:.2f}), what its state tells of x_1 ({alone['probe'][0][0]:.2f}) and "
+        f"correlation {alone['gradient'][0][0]:.2f}), what its state tells of the sign ({alone['probe'][0][0]:.2f}) and "
         f"shortness ({shortness[0]:.2f}); the first two and the readout's luck have {three[0][0]:.2f}. From T = 10 on a net "
-        f"succeeds if its trained latch holds for 4 T, else not: {exceptions} exceptions in {n_held + n_lost:,}.",
+        f"succeeds if its trained latch holds 4 T, else not: {exceptions} exceptions in {n_held + n_lost:,}.",
         "4. More training hardly helps: at T = 30 four times the updates bring the LSTM from "
         f"{of_30(usual)} to {successes(slow)}, ten times the rate to {successes(fast)}, a forget "
         f"bias of 5 to {successes(better)}.",
