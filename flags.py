@@ -173,14 +173,16 @@ def runs_of(parser, args, Settings, kinds=({},)):
 def check_exports(args, runs):
     """Raises ValueError or ResultsError for files for other programs that cannot be written.
     runs: how many runs the command line asks for."""
+    taken = {os.path.realpath(args.out): "--out"}
     for name in ("export", "export_weights", "csv"):
         path = getattr(args, name, None)
         if path is None:
             continue
         if not path:
             raise ValueError(f"{flag_of(name)} needs the name of a file")
-        if os.path.realpath(path) == os.path.realpath(args.out):
-            raise ValueError(f"{flag_of(name)} and --out are one file, {path}")
+        other = taken.setdefault(os.path.realpath(path), flag_of(name))
+        if other != flag_of(name):
+            raise ValueError(f"{flag_of(name)} and {other} are one file, {path}")
         if name != "csv" and runs > 1:
             raise ValueError(f"{flag_of(name)} takes one run, not {runs}")
         if name != "csv" and not path.endswith(".npz"):

@@ -420,8 +420,7 @@ def main(argv=None):
     try:
         if not Path(flags.results).is_file():
             raise harness.ResultsError(f"{flags.results} is not there: name a file of results")
-        if Path(flags.out).resolve() == Path(flags.results).resolve():
-            raise ValueError(f"--results and --out are one file, {flags.out}")
+        pictures.two_files(flags)
         pictures.writable_folder(Path(flags.out).resolve().parent)
         results = harness.read_results(flags.results)
         with pictures.lacking(flags.results, Path(flags.out).name, ValueError):

@@ -127,6 +127,7 @@ def animate(doc, argv, frames, flags_class, rest, changes=None):
     parser, flags = parse(doc, flags_class, argv)
     path = Path(flags.out)
     try:
+        two_files(flags)
         harness.read_results(flags.results)
         if path.suffix.lower() != ".gif" or (path.exists() and not path.is_file()):
             raise ValueError(f"{path} cannot be written as an animation: name a file that ends in .gif")
@@ -156,6 +157,12 @@ def lacking(path, name="the picture", *more):
 # --------------------------------------------------------------------------------------------------
 # Files
 # --------------------------------------------------------------------------------------------------
+
+def two_files(flags):
+    """Raises ValueError if what is drawn would take the place of the results."""
+    if Path(flags.out).resolve() == Path(flags.results).resolve():
+        raise ValueError(f"--results and --out are one file, {flags.out}")
+
 
 def writable_folder(path):
     """Creates a folder if need be. Raises OSError unless a file can be written in it."""

@@ -50,7 +50,7 @@ class Nowhere(io.TextIOBase):
 def say(text="", end="\n", stream="stdout"):
     """Prints; letters that the output cannot show become escapes. Returns success: an output that is gone (a closed
     pipe or terminal, a full disk) ends the printing and not the run."""
-    if isinstance(getattr(sys, stream), Nowhere):
+    if getattr(sys, stream) is None or isinstance(getattr(sys, stream), Nowhere):
         return False
     try:
         print(text, end=end, flush=True, file=getattr(sys, stream))

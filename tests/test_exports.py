@@ -290,6 +290,7 @@ def test_the_rivals_learn_from_the_same_sequences(choice):
     ("adding_problem.py", "--csv results.json", "--csv and --out are one file"),
     ("adding_problem.py", "--csv ./mine.npz --out mine.npz", "--csv and --out are one file"),
     ("lstm_1997.py", "--export r.npz --out r.npz", "--export and --out are one file"),
+    ("adding_problem.py", "--csv x.npz --export-weights ./x.npz", "--csv and --export-weights are one file"),
     ("adding_problem.py", "--csv=", "--csv needs the name of a file"),
     ("rnn_pathological.py", "--export x.npz --all", "takes one run, not 6"),
     ("rnn_pathological.py", "--export x.npz --curriculum 5:1:0.1", "one length"),

@@ -347,8 +347,9 @@ def test_a_full_disk_leaves_the_old_file_and_prints_the_record(tmp_path, monkeyp
     assert path.read_bytes() == before and sorted(os.listdir(tmp_path)) == ["r.json", "r.json.lock"]
 
 
+@pytest.mark.parametrize("output", ["full", "closed"])
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device here")
-def test_records_that_neither_the_file_nor_the_output_takes_are_put_aside(folder):
+def test_records_that_neither_the_file_nor_the_output_takes_are_put_aside(output, folder):
     """A full disk with the results and the log of standard output on it."""
     (folder / "aside").mkdir()
     (folder / "lost.py").write_text(
@@ -358,6 +359,8 @@ def test_records_that_neither_the_file_nor_the_output_takes_are_put_aside(folder
         "raise SystemExit(toy_experiment.main(['--seeds', '0-1', '--quiet']))\n")
     with open("/dev/full", "w") as full:
         words = command(folder, file="lost.py", TMPDIR=str(folder / "aside"))
+        if output == "closed":
+            words["args"] = ["sh", "-c", 'exec "$@" >&-', "sh", *words["args"]]
         ended = subprocess.run(**words, stdout=full, stderr=subprocess.PIPE, timeout=60)
     kept = [json.loads(path.read_text()) for path in (folder / "aside").glob("record-*.json")]
     assert ended.returncode == 1 and sorted(record["settings"]["seed"] for record in kept) == [0, 1]

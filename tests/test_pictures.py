@@ -133,6 +133,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(name, tmp_path, monkeypatch, c
         (tmp_path / "folder.gif").mkdir()
         for out in ("folder.gif", "broken/a.gif", "a.png", ""):
             refused(name, "--results", "none.json", "--out", out, capsys=capsys)
+        os.symlink("none.json", "same.gif")
+        assert "are one file" in refused(name, "--results", "none.json", "--out", "same.gif", capsys=capsys)
+        os.remove("same.gif")
         os.symlink(os.devnull, "null.gif")
         assert "null.gif" in refused(name, "--results", "none.json", "--out", "null.gif", capsys=capsys)
         for fps in (0, 51, "fast"):
