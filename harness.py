@@ -36,8 +36,8 @@ from provenance import (  # isort: skip
     COMMAND, Code, blas_threads, git_state, provenance)
 from records import (  # isort: skip
     Progress, ResultsError, check_place, check_results, checkpoint_path, complain, cut_short,
-    read_checkpoint, read_results, save, say, strict, torch_state, wilson, write_checkpoint,
-    write_csv, write_record, write_results, write_sequences, write_weights, write_whole)
+    read_checkpoint, read_results, remove_checkpoint, save, say, strict, torch_state, wilson,
+    write_checkpoint, write_csv, write_record, write_results, write_sequences, write_weights, write_whole)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -188,8 +188,7 @@ def run_and_save(code, train, calls, options, summary, aggregate=None, checkpoin
             for record in made:
                 say(summary(record))
             if checkpoint_of and made and all(saved):
-                with contextlib.suppress(OSError):  # what cannot be removed is no reason to stop
-                    checkpoint_of(call[0], options.out).unlink()
+                remove_checkpoint(checkpoint_of(call[0], options.out))
             records += made
         for line in aggregate(records) if aggregate else ():
             say(line)

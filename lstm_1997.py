@@ -62,10 +62,9 @@ STACK = 60  # most trials in one lockstep
 # elements that carry the class; q, p: shortest stretch of distractors and number of distractor
 # symbols (2c), or delay p (2a, 2b); b, s: blocks and cells in a block; in, out: units; w: weights;
 # ogb, igb: start of the gate biases block by block, r: drawn like the weights, no: there are no
-# such gates; bias: the units that
-# have one; h, g: sigmoids with the ranges of RANGES, or h(x) = x and g the logistic sigmoid; init:
-# weights start uniformly in [-init, init]; first: sequences until the first of two stops; paper:
-# sequences until success; wrong: of 2560 test sequences.
+# such gates; bias: the units that have one; h, g: sigmoids with the ranges of RANGES, or h(x) = x and
+# g the logistic sigmoid; init: weights start uniformly in [-init, init]; first: sequences until the
+# first of two stops; paper: sequences until success; wrong: of 2560 test sequences.
 CONDITIONS = """
 table task  T    N q    p     b s in   out w     ogb         igb      bias   h  g  lr   init trials first  paper   wrong
 1     1     -    - -    -     4 1 7    7   264   -1,-2,-3,-4 r        gates  h1 g2 0.1  0.2  30     -      39740   -

@@ -453,6 +453,12 @@ def checkpoint_path(out, identity):
     return Path(f"{out}.{name}.npz")
 
 
+def remove_checkpoint(path):
+    """Removes a checkpoint that is no longer needed; what cannot be removed is no reason to stop."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
 def write_checkpoint(path, code, state, arrays):
     """Writes a checkpoint, whole or not at all; a disk that refuses is reported, and training goes
     on. path: None for no checkpoint."""

@@ -16,7 +16,6 @@ same figures. Cells run in processes, or on a dask.distributed cluster; only thi
 
 import collections
 import concurrent.futures
-import contextlib
 import dataclasses
 import importlib
 import json
@@ -201,8 +200,7 @@ def save(group, records, path, best, failed):
                 lost.append(str(cell))
     if words and not lost:
         identity = [dataclasses.asdict(cell.settings) for cell in group]
-        with contextlib.suppress(OSError):  # what cannot be removed is no reason to stop
-            harness.checkpoint_path(path, identity).unlink()
+        harness.remove_checkpoint(harness.checkpoint_path(path, identity))
     failed |= dict.fromkeys(lost, "not saved")
     return words
 
